@@ -1,0 +1,90 @@
+"""What the Docker Engine shows, in the few fields that decisions need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+LABEL: Final = "berthmaster"
+LABEL_STACK: Final = f"{LABEL}.stack"  # `app@env/tenant`
+LABEL_RELEASE: Final = f"{LABEL}.release"  # number; missing on state services
+LABEL_SERVICE: Final = f"{LABEL}.service"
+LABEL_ROLE: Final = f"{LABEL}.role"
+LABEL_JOB: Final = f"{LABEL}.job"  # on one-off containers
+LABEL_DEPLOYMENT: Final = f"{LABEL}.deployment"
+
+
+class Health(StrEnum):
+    """The engine's own verdict."""
+
+    NONE = "none"  # no healthcheck
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    name: str
+    id: str
+    image_id: str
+    state: str  # created, running, restarting, exited, paused, dead
+    health: Health
+    restart_count: int
+    exit_code: int | None
+    is_oom_killed: bool
+    started_at: datetime | None
+    finished_at: datetime | None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)  # network -> IPv4
+    health_output: str = ""  # of the last healthcheck
+    error: str = ""  # why the engine could not start it
+    started_seconds: float | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    id: str
+    repo_digests: tuple[str, ...]
+    user: str  # as the image says: uid, name, or empty for root
+    architecture: str
+    size_bytes: int
+    exposed_ports: tuple[int, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str
+    id: str
+    subnets: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    container_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineVersion:
+    version: str
+    api: str
+    architecture: str
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    exit_code: int
+    output: str

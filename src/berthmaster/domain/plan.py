@@ -1,0 +1,323 @@
+"""A plan is data: frozen actions in order, each with its cause and its undo.
+
+Names and addresses are decided while planning, so an action never looks anything up to know what it is
+about, and its undo needs no memory. Doing an action twice equals doing it once, and an undo does no harm
+when nothing happened (a failed call is often one that worked and was not heard).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import ReleaseNetwork
+from berthmaster.domain.routing import HostClaim
+
+
+@dataclass(frozen=True, slots=True)
+class PullImage:
+    """Bring an image to the engine; kept images are retention's business, so there is no undo."""
+
+    runs_as: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNetwork:
+    network: ReleaseNetwork
+    stack: StackId
+    release: int | None  # None: the stack's own network
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNetwork:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVolume:
+    """Volumes hold data: nothing but `RemoveVolume`, asked for by name, removes them."""
+
+    name: str
+    stack: StackId
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFiles:
+    """Write a release's files, secret copies and sites to their folders."""
+
+    stack: StackId
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFiles:
+    stack: StackId
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartState:
+    """Start state services in the stack's own project, by the release's state model."""
+
+    stack: StackId
+    release: int
+    services: tuple[str, ...]
+    containers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartServices:
+    """Start app services of a release in its own project; `services` are keys of the rendered model."""
+
+    stack: StackId
+    release: int
+    services: tuple[str, ...]
+    containers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainers:
+    """Start containers that exist and were stopped."""
+
+    containers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainers:
+    """Stop gracefully: SIGTERM, then SIGKILL after `timeout_seconds`."""
+
+    containers: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainers:
+    """Stop gracefully and remove, with their anonymous volumes."""
+
+    containers: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReady:
+    """The gate (D6): digest, restart count, healthcheck, then a probe at the container's own address."""
+
+    stack: StackId
+    release: int
+    services: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """Ask the new release the declared questions at its own address."""
+
+    stack: StackId
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRestorePoint:
+    """Dump a database from inside its container, verified before it counts."""
+
+    stack: StackId
+    release: int
+    service: str
+    container: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunJob:
+    """Run a job's container once and wait for exit code 0; a finished one is not run again."""
+
+    stack: StackId
+    release: int
+    job: str
+    service: str  # key in the rendered model
+    container: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttachRelease:
+    """Put a release's upstreams and prefixes into the router; no request goes there yet."""
+
+    stack: StackId
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetachRelease:
+    stack: StackId
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimHosts:
+    claims: tuple[HostClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHosts:
+    claims: tuple[HostClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Point the stack's routes at another release: one change in the router."""
+
+    stack: StackId
+    old: int | None
+    new: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeGateway:
+    """Ask through the gateway until the new release answers on every host."""
+
+    stack: StackId
+    release: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Watch the new release; a death, a restart or failed probes turn back."""
+
+    stack: StackId
+    release: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLive:
+    """Record that `release` is live and the old one warm: the point of no return."""
+
+    stack: StackId
+    release: int
+    old: int | None
+    warm_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Wait until nothing is in flight to a release; what is left after the limit is counted."""
+
+    stack: StackId
+    release: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRetired:
+    stack: StackId
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaintenance:
+    stack: StackId
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetStack:
+    """Remove the stack's records; only its tombstone in the audit trail stays."""
+
+    stack: StackId
+
+
+Action = (
+    PullImage
+    | CreateNetwork
+    | RemoveNetwork
+    | CreateVolume
+    | RemoveVolume
+    | PlaceFiles
+    | RemoveFiles
+    | StartState
+    | StartServices
+    | StartContainers
+    | StopContainers
+    | RemoveContainers
+    | AwaitReady
+    | Smoke
+    | TakeRestorePoint
+    | RunJob
+    | AttachRelease
+    | DetachRelease
+    | ClaimHosts
+    | ReleaseHosts
+    | Switch
+    | ProbeGateway
+    | Watch
+    | MarkLive
+    | Drain
+    | MarkRetired
+    | SetMaintenance
+    | ForgetStack
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node of the plan; `needs` are the numbers of the steps that come before."""
+
+    number: int
+    needs: tuple[int, ...]
+    subject: str  # `web r7`
+    what: str  # `start`, in words
+    cause: str
+    action: Action
+    undo: Action | None = None
+    undo_text: str = "-"
+    is_forward_only: bool = False  # after the point of no return
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Seconds in which the stack goes without something, as far as the plan knows."""
+
+    what: str  # `no consumer (worker)`
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """What happens to one service, for the plan's table."""
+
+    name: str
+    role: str
+    reason: str
+    change: str  # start, replace, leave alone, never run
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will happen, in order; compared and printed as text."""
+
+    stack: StackId
+    verb: str
+    old: int | None
+    new: int | None
+    based_on: str  # what was observed, as a hash: apply refuses a stale plan
+    steps: tuple[Step, ...]
+    services: tuple[ServiceLine, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    routes: tuple[str, ...] = ()  # in words
+    dropped: tuple[str, ...] = ()  # ports, names, networks that the Compose files ask for
+    two_writers: tuple[str, ...] = ()  # volumes that two releases write during the overlap
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps

@@ -1,0 +1,144 @@
+"""Artifact and release: what is promoted, and what one stack runs.
+
+A release holds everything needed to run again (D10). Environment values and secret contents are in
+`sealed`, never in `model`; the vault opens them only when Compose is about to start something.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from berthmaster.domain.names import StackId
+from berthmaster.domain.spec import JobSpec, RetentionSpec, Role, SmokeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePin:
+    """An image as asked for and as run."""
+
+    reference: str  # `registry/name:tag` as the Compose file says
+    runs_as: str  # `name@sha256:...`, or the image id when no registry knows it
+    image_id: str  # the engine's id, what a running container is compared with
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One routed container of a release: the address is fixed while planning."""
+
+    container: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRoute:
+    """A path prefix of a release and who answers it: upstreams, or a site."""
+
+    path: str
+    service: str | None
+    upstreams: tuple[Upstream, ...] = ()
+    site: str | None = None
+    ready: str | None = None
+    ready_status: int | None = None
+    strip: bool = False
+    backend: int | None = None  # slot in the router's pool, given while planning
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseService:
+    """One service of the stack with what was decided about it and why."""
+
+    name: str
+    role: Role
+    reason: str
+    containers: tuple[str, ...] = ()  # names, one for each replica
+    compose_services: tuple[str, ...] = ()  # keys in the rendered model
+    image: ImagePin | None = None
+    drain_seconds: float = 30.0
+    ready_seconds: float = 120.0
+    stop_seconds: float = 10.0
+    has_healthcheck: bool = False
+    after: tuple[str, ...] = ()  # app services that must be ready before
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseNetwork:
+    """A network that Berthmaster addresses (D2)."""
+
+    name: str
+    subnet: str
+    gateway: str
+    dynamic_range: str  # addresses Docker may give out; the fixed ones are outside
+
+
+@dataclass(frozen=True, slots=True)
+class FileCopy:
+    """A file or folder that the release carries, by content."""
+
+    target: str  # relative to the release's folder
+    digest: str  # in the content store
+    mode: int = 0o444
+    uid: int = 0
+    is_secret: bool = False
+
+
+class ReleaseState(StrEnum):
+    """Where a release is in its life."""
+
+    PREPARED = "prepared"  # recorded, never served
+    LIVE = "live"  # takes the requests
+    WARM = "warm"  # replaced, still running: a rollback is a switch
+    RETIRED = "retired"  # not running, can be started from its record
+    FAILED = "failed"  # was refused
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One stack's numbered, immutable record."""
+
+    stack: StackId
+    number: int
+    artifact: str  # content address of revision + inputs + digests + sites
+    fingerprint: str  # of every input file and option: unchanged means nothing to do
+    revision: str | None  # commit, when the folder is a repository
+    tag: str | None
+    services: tuple[ReleaseService, ...]
+    routes: tuple[ReleaseRoute, ...]
+    hosts: tuple[str, ...]
+    entrypoint: str
+    network: ReleaseNetwork
+    stack_network: ReleaseNetwork
+    volumes: tuple[str, ...]  # of the stack, never of the release
+    model: Mapping[str, Any]  # Compose model of the release, without environment values
+    state_model: Mapping[str, Any]  # Compose model of the state services, likewise
+    sealed: bytes  # encrypted environment values and secret contents
+    jobs: tuple[JobSpec, ...] = ()
+    files: tuple[FileCopy, ...] = ()
+    smoke: tuple[SmokeSpec, ...] = ()
+    retention: RetentionSpec = field(default_factory=RetentionSpec)
+    folder: str = ""  # of the app when it was released
+    created_by: str = ""
+    created_from: str = ""  # host and command
+    created_at: datetime | None = None
+    state: ReleaseState = ReleaseState.PREPARED
+
+    @property
+    def label(self) -> str:
+        """How people name it: `r7`."""
+        return f"r{self.number}"
+
+    @property
+    def key(self) -> str:
+        """How the router's tables name it."""
+        return self.stack.release_key(self.number)
+
+    @property
+    def project(self) -> str:
+        """Its Compose project."""
+        return self.stack.release_project(self.number)
+
+    def with_role(self, *roles: Role) -> tuple[ReleaseService, ...]:
+        """The services that have one of these roles."""
+        return tuple(service for service in self.services if service.role in roles)

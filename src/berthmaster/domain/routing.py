@@ -1,0 +1,78 @@
+"""The gateway's table: entrypoints, hosts, live releases, prefixes, pool of backends.
+
+Derived from the store; the router's files and its memory are copies. A switch is one change of `live`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Tls(StrEnum):
+    """Who makes an entrypoint's certificates."""
+
+    OFF = "off"  # plain HTTP, the router answers itself
+    LOCAL = "local"  # the edge's own local CA
+    ACME = "acme"  # any ACME directory
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint:
+    """A port the gateway listens on; belongs to the server."""
+
+    name: str
+    port: int
+    tls: Tls = Tls.OFF
+    redirect_to: str | None = None  # name of the TLS entrypoint that plain requests are sent to
+    trusted_proxies: tuple[str, ...] = ()  # CIDRs that may set X-Forwarded-*
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One slot of the router's pool and the addresses it holds."""
+
+    slot: int
+    servers: tuple[str, ...]  # `10.201.0.2:8000`
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A release's path prefix: who answers it."""
+
+    release: str  # `shop-prod/r7`
+    path: str
+    backend: int | None = None
+    site: str | None = None
+    strip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostClaim:
+    """A host on an entrypoint and the stack it belongs to; `*.` in front is a suffix."""
+
+    entrypoint: str
+    host: str
+    stack: str  # the stack's project name
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """All that the router knows."""
+
+    hosts: tuple[HostClaim, ...] = ()
+    live: Mapping[str, str] = field(default_factory=dict)  # stack -> release key
+    prefixes: tuple[Prefix, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    maintenance: frozenset[str] = frozenset()  # stacks that answer the 503 page
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """What runs and whether it holds our table."""
+
+    is_router_up: bool
+    is_edge_up: bool
+    router_version: str | None
+    edge_version: str | None
+    differences: tuple[str, ...]  # between the store's table and the router's memory
+    entrypoints: tuple[Entrypoint, ...]

@@ -1,0 +1,1 @@
+"""Executor, journal, lease and gate: effects in order, through ports; decides nothing about policy."""

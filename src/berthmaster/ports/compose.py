@@ -1,0 +1,50 @@
+"""The `docker compose` binary: the authority on what a Compose file means, and what starts services."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeInputs:
+    """Everything `docker compose config` reads; nothing else may influence it."""
+
+    folder: Path
+    files: tuple[str, ...]
+    env_files: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)  # win over the env files
+    profiles: tuple[str, ...] = ()
+
+
+class Compose(Protocol):
+    """Runs Compose with a scrubbed environment, explicit project, folder and files, and no input."""
+
+    async def version(self) -> str: ...
+
+    async def config(self, project: str, inputs: ComposeInputs) -> Mapping[str, Any]:
+        """The fully rendered model; raises `InvalidSpec` with file and line where Compose names them.
+
+        An unresolved variable is an error, never an empty string.
+        """
+        ...
+
+    async def variables(self, inputs: ComposeInputs) -> Mapping[str, str | None]:
+        """Every variable the files interpolate, with its default."""
+        ...
+
+    async def up(
+        self, project: str, model: Mapping[str, Any], services: Sequence[str], *, log: Path | None = None
+    ) -> None:
+        """Create and start these services of the model, pulling and building nothing.
+
+        The model is complete (environment values too) and may hold secrets: it is handed over in a file
+        of mode 0600 that does not outlive the call. Raises `ComposeFailed`.
+        """
+        ...
+
+    async def passthrough(self, project: str, arguments: Sequence[str]) -> int:
+        """Run a read-only Compose command on a project with our own standard streams."""
+        ...
+
+    async def build(self, project: str, inputs: ComposeInputs, services: Sequence[str]) -> None: ...

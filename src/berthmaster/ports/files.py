@@ -1,0 +1,33 @@
+"""Content store and release folders under the state directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from berthmaster.domain.release import Release
+
+
+class ReleaseFiles(Protocol):
+    """Keeps file contents by hash and writes them out for a release, atomically, with owner and mode."""
+
+    def keep(self, path: Path) -> str:
+        """Store a file or a folder (symlinks that leave it are refused); returns its digest."""
+        ...
+
+    def release_folder(self, stack: str, number: int) -> Path:
+        """Where the release's files are or will be; absolute, so that models can name it."""
+        ...
+
+    def place(self, release: Release, secrets: Mapping[str, bytes]) -> None:
+        """Write every `FileCopy` of the release; `secrets` holds contents by target."""
+        ...
+
+    def remove(self, stack: str, number: int) -> None: ...
+
+    def dump_folder(self, stack: str) -> Path:
+        """Where restore points of a stack are kept; mode 0700."""
+        ...
+
+    def log_path(self, deployment_id: int, step: int) -> Path:
+        """Where a step's output goes."""
+        ...

@@ -1,0 +1,41 @@
+"""All ports in one value, handed to use cases and to the engine."""
+
+from dataclasses import dataclass
+
+from berthmaster.domain.routing import Entrypoint
+from berthmaster.ports.clock import Clock
+from berthmaster.ports.compose import Compose
+from berthmaster.ports.databases import Databases
+from berthmaster.ports.files import ReleaseFiles
+from berthmaster.ports.firewall import Firewall
+from berthmaster.ports.gateway import GatewayProcesses
+from berthmaster.ports.prober import Prober
+from berthmaster.ports.registry import Registry
+from berthmaster.ports.router import Router
+from berthmaster.ports.runtime import Runtime
+from berthmaster.ports.specs import Specs
+from berthmaster.ports.store import Store
+from berthmaster.ports.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the product needs of the world."""
+
+    runtime: Runtime
+    compose: Compose
+    router: Router
+    gateway: GatewayProcesses
+    prober: Prober
+    registry: Registry
+    store: Store
+    vault: Vault
+    files: ReleaseFiles
+    specs: Specs
+    databases: Databases
+    firewall: Firewall
+    clock: Clock
+    entrypoints: tuple[Entrypoint, ...]  # of this server
+    address_block: str  # CIDR that networks are cut from
+    actor: str  # who runs this: `user@host`
+    origin: str  # from where: `cli`, `ssh 10.0.0.5`

@@ -1,0 +1,87 @@
+"""The Docker Engine, as far as Berthmaster observes, gates and tidies."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from berthmaster.domain.container import (
+    Container,
+    EngineVersion,
+    ExecResult,
+    Image,
+    Network,
+    Volume,
+)
+from berthmaster.domain.release import ReleaseNetwork
+
+PullProgress = Callable[[str, int, int], None]  # image, bytes done, bytes in all
+
+
+class Runtime(Protocol):
+    """Observe containers, images, networks and volumes, and change only what carries our labels.
+
+    Every call raises `RuntimeUnavailable` when the engine does not answer. Creating what is there and
+    removing what is not are no errors.
+    """
+
+    async def version(self) -> EngineVersion: ...
+
+    async def containers(self, labels: Mapping[str, str]) -> tuple[Container, ...]:
+        """All containers, running or not, that carry these labels (an empty value: any value)."""
+        ...
+
+    async def container(self, name: str) -> Container | None: ...
+
+    async def start(self, name: str) -> None: ...
+
+    async def stop(self, name: str, timeout_seconds: float) -> None: ...
+
+    async def remove(self, name: str) -> None:
+        """Remove a stopped or running container and its anonymous volumes; refuses foreign ones."""
+        ...
+
+    async def await_exit(self, name: str, timeout_seconds: float) -> int | None:
+        """Exit code, or None when it still runs after the time."""
+        ...
+
+    async def logs(self, name: str, *, lines: int) -> str: ...
+
+    def follow_logs(
+        self, name: str, *, lines: int, since: str | None = None, follow: bool = True
+    ) -> AsyncIterator[str]: ...
+
+    async def execute(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        into: Path | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> ExecResult:
+        """Run a command inside a container; standard output goes to the file `into` when it is given."""
+        ...
+
+    async def image(self, reference: str) -> Image | None: ...
+
+    async def pull(self, reference: str, progress: PullProgress | None = None) -> None:
+        """Raises `ImageNotFound` when no registry has it."""
+        ...
+
+    async def images(self) -> tuple[Image, ...]: ...
+
+    async def remove_image(self, reference: str) -> None: ...
+
+    async def networks(self, labels: Mapping[str, str] | None = None) -> tuple[Network, ...]: ...
+
+    async def create_network(self, network: ReleaseNetwork, labels: Mapping[str, str]) -> None: ...
+
+    async def remove_network(self, name: str) -> None: ...
+
+    async def volumes(self, labels: Mapping[str, str]) -> tuple[Volume, ...]: ...
+
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
+
+    async def remove_volume(self, name: str) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,34 @@
+"""`berth.yaml` and the other input files of an app."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from berthmaster.domain.spec import AppSpec
+
+
+class Specs(Protocol):
+    """Reads and checks files; raises `InvalidSpec` with file, line and the nearest right key."""
+
+    def read(self, folder: Path) -> AppSpec:
+        """Read `berth.yaml` of a folder."""
+        ...
+
+    def check_compose_files(self, folder: Path, files: tuple[str, ...]) -> None:
+        """Check each file against the official Compose schema, offline."""
+        ...
+
+    def fingerprint(self, spec: AppSpec, environment: str, options: Mapping[str, str]) -> str:
+        """Hash of every input file (Compose files and what they include, env files, secrets, relative
+        binds, sites, `berth.yaml`), the options and the tool's version; reads no registry and renders nothing."""
+        ...
+
+    def env_values(self, folder: Path, files: tuple[str, ...]) -> Mapping[str, str]: ...
+
+    def revision(self, folder: Path) -> str | None:
+        """The commit checked out, with `-dirty` when files differ; None outside a repository."""
+        ...
+
+    def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
+        """The text of a new `berth.yaml` from rendered Compose models by environment."""
+        ...

@@ -1,0 +1,151 @@
+"""The server's own memory: stacks, releases, deployments, journal, leases, addresses.
+
+Synchronous, unlike every other port: it is one local SQLite file with sub-millisecond calls, and a write
+that could be interleaved with another coroutine would not be the write-ahead record it must be.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from berthmaster.domain.deployment import Deployment, DeploymentState, JournalRow, Lease, StepState
+from berthmaster.domain.names import StackId
+from berthmaster.domain.plan import Plan
+from berthmaster.domain.release import Release, ReleaseState
+
+
+@dataclass(frozen=True, slots=True)
+class StackRecord:
+    """A stack as the inventory knows it."""
+
+    id: StackId
+    folder: str  # of its berth.yaml
+    live: int | None  # number of the live release
+    is_in_maintenance: bool = False
+    held_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSummary:
+    """What `status` and `releases` need, without reading the whole record."""
+
+    stack: StackId
+    number: int
+    state: ReleaseState
+    artifact: str
+    tag: str | None
+    revision: str | None
+    created_at: datetime
+    created_by: str
+    warm_until: datetime | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of the audit trail: who, what, when, from where."""
+
+    at: datetime
+    actor: str
+    stack: str | None
+    what: str  # past tense: `release_switched`
+    detail: str = ""
+
+
+class Store(Protocol):
+    """One writer; a change that needs a lease carries its `fence` and raises `LeaseLost` when stale.
+
+    A store that is locked, full or damaged raises `OutsideError` on writes; reads keep working.
+    """
+
+    # stacks
+    def stacks(self) -> tuple[StackRecord, ...]: ...
+    def stack(self, stack: StackId) -> StackRecord | None: ...
+    def add_stack(self, stack: StackId, folder: str) -> None:
+        """Idempotent; raises `NotAllowed` when another stack has the same project name."""
+        ...
+
+    def set_maintenance(self, stack: StackId, is_on: bool) -> None: ...
+    def forget_stack(self, stack: StackId) -> None: ...
+
+    # releases
+    def next_release_number(self, stack: StackId) -> int:
+        """Numbers are never given twice, not even after a failure."""
+        ...
+
+    def add_release(self, release: Release) -> None: ...
+    def release(self, stack: StackId, number: int) -> Release | None: ...
+    def releases(self, stack: StackId) -> tuple[ReleaseSummary, ...]:
+        """Newest first."""
+        ...
+
+    def mark_live(
+        self, stack: StackId, number: int, *, old: int | None, warm_until: datetime | None, fence: int
+    ) -> None:
+        """In one transaction: this release live, the old one warm, every other state as it was."""
+        ...
+
+    def set_release_state(self, stack: StackId, number: int, state: ReleaseState) -> None: ...
+    def remove_release(self, stack: StackId, number: int) -> None: ...
+
+    # deployments and journal
+    def open_deployment(
+        self, stack: StackId, *, verb: str, plan: Plan, release: int | None, actor: str, fence: int
+    ) -> Deployment:
+        """At most one unfinished deployment per stack exists; a second raises `NotAllowed`."""
+        ...
+
+    def change_state(
+        self,
+        deployment_id: int,
+        old: DeploymentState,
+        new: DeploymentState,
+        *,
+        fence: int,
+        error: str = "",
+    ) -> None:
+        """Guarded update through `check_transition`; zero rows raise `LeaseLost`."""
+        ...
+
+    def deployment(self, deployment_id: int) -> Deployment | None: ...
+    def deployments(self, stack: StackId | None, limit: int = 20) -> tuple[Deployment, ...]: ...
+    def unfinished(self) -> tuple[Deployment, ...]: ...
+    def journal(self, deployment_id: int) -> tuple[JournalRow, ...]: ...
+    def write_journal(
+        self, deployment_id: int, step: int, state: StepState, *, fence: int, detail: str = ""
+    ) -> None: ...
+
+    # leases
+    def acquire_lease(self, name: str, *, holder: str, seconds: float) -> Lease:
+        """Raises `LeaseHeld` unless free, expired, or its holder is a dead process of this machine."""
+        ...
+
+    def renew_lease(self, lease: Lease, *, seconds: float, step: str | None = None) -> Lease:
+        """Raises `LeaseLost` when it went to somebody else."""
+        ...
+
+    def release_lease(self, lease: Lease) -> None: ...
+    def lease(self, name: str) -> Lease | None: ...
+
+    # addresses
+    def reserve_subnets(self, owners: Sequence[str], *, taken: Sequence[str]) -> dict[str, str]:
+        """A free subnet of the block for each owner (network name), avoiding `taken`; the same again when
+        it has one. Raises `NoAddressLeft`."""
+        ...
+
+    def free_subnet(self, owner: str) -> None: ...
+    def subnets(self) -> dict[str, str]: ...
+    def reserve_slots(self, owner: str, count: int) -> tuple[int, ...]:
+        """Slots of the router's pool for a release key; the same again when it has them."""
+        ...
+
+    def free_slots(self, owner: str) -> None: ...
+
+    # audit
+    def record(self, event: Event) -> None: ...
+    def events(self, stack: StackId | None, limit: int = 50) -> tuple[Event, ...]: ...
+
+    def transaction(self) -> AbstractContextManager[None]: ...
+    def close(self) -> None: ...

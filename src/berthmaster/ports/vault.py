@@ -1,0 +1,11 @@
+"""Encryption at rest, with a key file outside the store."""
+
+from typing import Protocol
+
+
+class Vault(Protocol):
+    def seal(self, plain: bytes) -> bytes: ...
+
+    def open(self, sealed: bytes) -> bytes:
+        """Raises `OutsideError` when the key does not fit: the deployment must stop."""
+        ...

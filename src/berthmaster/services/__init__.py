@@ -1,0 +1,1 @@
+"""Use cases, one verb a file; they observe, ask the planner and hand the plan to the engine."""
