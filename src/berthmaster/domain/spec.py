@@ -87,6 +87,7 @@ class JobSpec:
     timeout_seconds: float = 300.0
     is_compatible: bool = True  # old code runs on the changed schema
     is_migration: bool = False  # a restore point is taken before it
+    schedule: str | None = None  # cron expression, for a job that also runs on its own
 
 
 @dataclass(frozen=True, slots=True)

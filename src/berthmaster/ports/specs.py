@@ -25,6 +25,14 @@ class Specs(Protocol):
 
     def env_values(self, folder: Path, files: tuple[str, ...]) -> Mapping[str, str]: ...
 
+    def versioned_services(self, spec: AppSpec, environment: str) -> frozenset[str]:
+        """Services whose image tag comes from the release variable, as the Compose files are written."""
+        ...
+
+    def secret_files(self, spec: AppSpec, environment: str) -> Mapping[str, str]:
+        """Absolute path by secret name of the environment's secrets folder; empty without one."""
+        ...
+
     def revision(self, folder: Path) -> str | None:
         """The commit checked out, with `-dirty` when files differ; None outside a repository."""
         ...

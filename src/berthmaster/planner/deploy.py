@@ -1,0 +1,395 @@
+"""The story of a deployment, in the order of D7.
+
+`plan_deploy` makes a stack run a release that does not run yet (a new one, or an old one whose containers
+are gone); `planner/rollback.py` turns back to one that still runs. Pure: what exists is told by `Observed`.
+"""
+
+from graphlib import CycleError, TopologicalSorter
+
+from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.plan import (
+    AttachRelease,
+    AwaitReady,
+    ClaimHosts,
+    CreateNetwork,
+    CreateVolume,
+    DetachRelease,
+    Gap,
+    Plan,
+    PlaceFiles,
+    ProbeGateway,
+    PullImage,
+    ReleaseHosts,
+    RemoveContainers,
+    RemoveFiles,
+    RemoveNetwork,
+    RunJob,
+    ServiceLine,
+    SetMaintenance,
+    Smoke,
+    StartContainers,
+    StartServices,
+    StartState,
+    StopContainers,
+    Switch,
+    TakeRestorePoint,
+    Watch,
+)
+from berthmaster.domain.release import Release, ReleaseService
+from berthmaster.domain.routing import HostClaim
+from berthmaster.domain.spec import JobMoment, JobSpec, Role
+from berthmaster.planner import retiring
+from berthmaster.planner.observed import Observed
+from berthmaster.planner.steps import StepList
+
+GATEWAY_PROBE_SECONDS = 15.0
+
+
+def plan_deploy(
+    release: Release, observed: Observed, *, slots: tuple[int, ...], verb: str = "deploy"
+) -> Plan:
+    """Plan to bring `release` up beside the live one, switch to it, watch it and retire the old.
+
+    `slots` are the places in the router's pool reserved for the release, one for each distinct upstream set.
+    """
+    steps = StepList()
+    _bring_inputs(steps, release, observed)
+    _start_state(steps, release, observed)
+    _migrate(steps, release, observed)
+    _start_routed(steps, release)
+    _hand_work_over(steps, release, observed)
+    _switch(steps, release, observed, slots)
+    _start_singles(steps, release, observed)
+    _watch(steps, release, observed)
+    retiring.retire_old(steps, release, observed)
+    return Plan(
+        stack=release.stack,
+        verb=verb,
+        old=observed.live.number if observed.live else None,
+        new=release.number,
+        based_on=observed.generation(),
+        steps=steps.done(),
+        services=tuple(_service_line(service, observed) for service in release.services),
+        gaps=_gaps(release, observed),
+        routes=tuple(describe_routes(release)),
+    )
+
+
+def _bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
+    label, stack = release.label, release.stack
+    for service in release.services:
+        pin = service.image
+        if pin and service.role is not Role.REPLACED and pin.runs_as not in observed.images:
+            steps.add(PullImage(pin.runs_as, pin.reference), (service.name, "pull", pin.reference))
+    for network, number, why in (
+        (release.stack_network, None, "state services and releases meet here"),
+        (release.network, release.number, f"names of {label} resolve only inside it"),
+    ):
+        if network.name not in observed.networks:
+            steps.add(
+                CreateNetwork(network, stack, number),
+                (f"network {network.name}", f"create {network.subnet}", why),
+                (RemoveNetwork(network.name), "remove it"),
+            )
+    for volume in release.volumes:
+        if volume not in observed.volumes:
+            steps.add(
+                CreateVolume(volume, stack), (f"volume {volume}", "create", "data of the stack")
+            )
+    steps.add(
+        PlaceFiles(stack, release.number),
+        (f"files {label}", "place", "secrets, configs and read-only files of this release"),
+        (RemoveFiles(stack, release.number), "remove them"),
+    )
+    steps.barrier()
+
+
+def _start_state(steps: StepList, release: Release, observed: Observed) -> None:
+    stack, number = release.stack, release.number
+    state = release.with_role(Role.STATE)
+    missing = [item for item in state if not observed.containers.issuperset(item.containers)]
+    stopped = [
+        name
+        for item in state
+        for name in item.containers
+        if name in observed.containers and name not in observed.running
+    ]
+    if missing:
+        names = tuple(name for item in missing for name in item.containers)
+        keys = tuple(key for item in missing for key in item.compose_services)
+        steps.add(
+            StartState(stack, number, keys, names),
+            (_names(missing), "start", "not there yet; state outlives releases"),
+            (RemoveContainers(names, 30.0), "remove containers, keep volumes"),
+        )
+    if stopped:
+        steps.add(
+            StartContainers(tuple(stopped)),
+            (", ".join(stopped), "start again", "stopped, and the release needs it"),
+        )
+    if state:
+        _await(steps, release, state, "the release depends on it")
+    steps.barrier()
+
+
+def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
+    jobs = [job for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH]
+    if any(not job.is_compatible for job in jobs) and observed.live:
+        steps.add(
+            SetMaintenance(release.stack, True),
+            (str(release.stack), "maintenance on", "an incompatible migration follows"),
+            (SetMaintenance(release.stack, False), "maintenance off"),
+        )
+        steps.barrier()
+        _stop_old(steps, release, observed, "old code must not write during the migration")
+    if any(job.is_migration for job in jobs) and observed.live:
+        _restore_points(steps, release)
+    for job in jobs:
+        _run_job(steps, release, job, "the new code needs it before it serves")
+
+
+def _restore_points(steps: StepList, release: Release) -> None:
+    for service in release.with_role(Role.STATE):
+        if service.is_dumpable:
+            steps.add(
+                TakeRestorePoint(
+                    release.stack,
+                    release.number,
+                    service.name,
+                    service.containers[0],
+                    f"before-{release.label}",
+                ),
+                (service.name, "take restore point", f"a migration of {release.label} follows"),
+            )
+    steps.barrier()
+
+
+def _run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> None:
+    container = f"{release.project}-job-{job.name}"
+    steps.add(
+        RunJob(
+            release.stack,
+            release.number,
+            job.name,
+            f"job-{job.name}-{release.label}",
+            container,
+            job.timeout_seconds,
+        ),
+        (f"job {job.name}", f"run, at most {job.timeout_seconds:.0f} s", cause),
+        (RemoveContainers((container,), 10.0), "remove its container"),
+    )
+    steps.barrier()
+
+
+def _start_routed(steps: StepList, release: Release) -> None:
+    for wave in waves(release.with_role(Role.ROUTED)):
+        _start(steps, release, wave, f"{release.label} is new")
+        _await(steps, release, wave, "gate before the switch")
+        steps.barrier()
+    if release.smoke:
+        steps.add(
+            Smoke(release.stack, release.number),
+            (
+                f"release {release.label}",
+                f"smoke, {len(release.smoke)} requests",
+                "declared in berth.yaml",
+            ),
+        )
+        steps.barrier()
+
+
+def _hand_work_over(steps: StepList, release: Release, observed: Observed) -> None:
+    is_stopped_already = any(
+        not job.is_compatible for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH
+    )
+    if not is_stopped_already:
+        _stop_old(steps, release, observed, f"{release.label} takes over")
+    for wave in waves(release.with_role(Role.CONSUMER)):
+        _start(steps, release, wave, f"{release.label} takes work over")
+        _await(steps, release, wave, "gate before the switch")
+        steps.barrier()
+
+
+def _stop_old(steps: StepList, release: Release, observed: Observed, cause: str) -> None:
+    if observed.live is None or observed.live.number == release.number:
+        return
+    for role, why in ((Role.SINGLE, "at most one may run"), (Role.CONSUMER, cause)):
+        for service in observed.live.with_role(role):
+            limit = max(service.drain_seconds, service.stop_seconds)
+            steps.add(
+                StopContainers(service.containers, limit),
+                (
+                    f"{service.name} {observed.live.label}",
+                    f"stop, at most {limit:.0f} s",
+                    why if role is Role.SINGLE else f"{why}; tasks in hand finish",
+                ),
+                (StartContainers(service.containers), "start again"),
+            )
+        steps.barrier()
+
+
+def _switch(steps: StepList, release: Release, observed: Observed, slots: tuple[int, ...]) -> None:
+    if not release.routes:
+        return
+    stack, number, label = release.stack, release.number, release.label
+    old = observed.live.number if observed.live else None
+    steps.add(
+        AttachRelease(stack, number, slots),
+        (f"router {label}", "attach upstreams", "known to the router, without traffic"),
+        (DetachRelease(stack, number), "detach"),
+    )
+    new_claims = tuple(claim for claim in claims_of(release) if claim not in observed.claims)
+    if new_claims:
+        steps.add(
+            ClaimHosts(new_claims),
+            ("router", "claim " + ", ".join(claim.host for claim in new_claims), "hosts of the stack"),
+            (ReleaseHosts(new_claims), "release them"),
+        )
+    steps.barrier()
+    steps.add(
+        Switch(stack, old, number),
+        (str(stack), f"switch {_release(old)} -> {label}", "the new release is good"),
+        (Switch(stack, number, old), f"switch {label} -> {_release(old)}"),
+    )
+    steps.barrier()
+    _leave_maintenance(steps, release, observed)
+    steps.add(
+        ProbeGateway(stack, number, GATEWAY_PROBE_SECONDS),
+        (f"release {label}", "probe through the gateway", "the public way must answer from it"),
+    )
+    steps.barrier()
+
+
+def _leave_maintenance(steps: StepList, release: Release, observed: Observed) -> None:
+    was_entered = observed.live is not None and any(
+        not job.is_compatible for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH
+    )
+    if was_entered and not observed.is_in_maintenance:
+        steps.add(
+            SetMaintenance(release.stack, False),
+            (str(release.stack), "maintenance off", "the new release serves"),
+            (SetMaintenance(release.stack, True), "maintenance on"),
+        )
+        steps.barrier()
+
+
+def _start_singles(steps: StepList, release: Release, observed: Observed) -> None:
+    singles = release.with_role(Role.SINGLE)
+    if singles:
+        _start(steps, release, singles, "the old one has stopped")
+        _await(steps, release, singles, "it must stay up")
+        steps.barrier()
+    for job in release.jobs:
+        if job.when is JobMoment.AFTER_SWITCH:
+            _run_job(steps, release, job, "declared after-switch")
+
+
+def _watch(steps: StepList, release: Release, observed: Observed) -> None:
+    seconds = release.retention.watch_seconds
+    if seconds > 0:
+        steps.add(
+            Watch(release.stack, release.number, seconds),
+            (f"release {release.label}", f"watch {seconds:.0f} s", "it may still die"),
+        )
+        steps.barrier()
+
+
+def _start(
+    steps: StepList, release: Release, services: tuple[ReleaseService, ...], cause: str
+) -> None:
+    names = tuple(name for item in services for name in item.containers)
+    keys = tuple(key for item in services for key in item.compose_services)
+    limit = max(max(item.drain_seconds, item.stop_seconds) for item in services)
+    steps.add(
+        StartServices(release.stack, release.number, keys, names),
+        (f"{_names(services)} {release.label}", "start", cause),
+        (RemoveContainers(names, limit), "remove"),
+    )
+    steps.barrier()
+
+
+def _await(
+    steps: StepList, release: Release, services: tuple[ReleaseService, ...], cause: str
+) -> None:
+    limit = max(item.ready_seconds for item in services)
+    names = tuple(item.name for item in services)
+    steps.barrier()
+    steps.add(
+        AwaitReady(release.stack, release.number, names, limit),
+        (_names(services), f"await ready, at most {limit:.0f} s", cause),
+    )
+
+
+def waves(services: tuple[ReleaseService, ...]) -> list[tuple[ReleaseService, ...]]:
+    """Group services so that each starts after those it depends on; raises `InvalidSpec` for a circle."""
+    by_name = {service.name: service for service in services}
+    sorter = TopologicalSorter(
+        {name: [other for other in item.after if other in by_name] for name, item in by_name.items()}
+    )
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise InvalidSpec(f"services depend on each other in a circle: {error.args[1]}") from error
+    groups: list[tuple[ReleaseService, ...]] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        groups.append(tuple(by_name[name] for name in ready))
+        sorter.done(*ready)
+    return groups
+
+
+def claims_of(release: Release) -> tuple[HostClaim, ...]:
+    """The hosts a release answers, on its entrypoint."""
+    return tuple(HostClaim(release.entrypoint, host, release.stack.project) for host in release.hosts)
+
+
+def describe_routes(release: Release) -> list[str]:
+    """Each route in words: `https://shop.example.com/ -> web:8000 (2 replicas)`."""
+    lines = []
+    for host in release.hosts or ("(no host)",):
+        for route in release.routes:
+            port = route.upstreams[0].port if route.upstreams else ""
+            target = f"site {route.site}" if route.site else f"{route.service}:{port}"
+            count = f" ({len(route.upstreams)} replicas)" if len(route.upstreams) > 1 else ""
+            lines.append(f"{release.entrypoint}: {host}{route.path} -> {target}{count}")
+    return lines
+
+
+def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
+    if observed.live is None:
+        return ()
+    gaps = []
+    for role, what in ((Role.CONSUMER, "no consumer"), (Role.SINGLE, "no scheduler")):
+        old = observed.live.with_role(role)
+        if not old:
+            continue
+        stop = max(max(item.drain_seconds, item.stop_seconds) for item in old)
+        new = [item.ready_seconds for item in release.with_role(role)]
+        why = f"{_names(old)}: stops within {stop:.0f} s, the new one is ready within {max(new, default=0):.0f} s"
+        gaps.append(Gap(f"{what} ({_names(old)})", stop + max(new, default=0.0), why))
+    if any(not job.is_compatible for job in release.jobs):
+        longest = sum(job.timeout_seconds for job in release.jobs if not job.is_compatible)
+        gaps.append(Gap("maintenance page", longest, "the migration is declared compatible: no"))
+    return tuple(gaps)
+
+
+def _service_line(service: ReleaseService, observed: Observed) -> ServiceLine:
+    match service.role:
+        case Role.STATE:
+            is_there = observed.containers.issuperset(service.containers)
+            change = "left alone" if is_there else "started"
+        case Role.REPLACED:
+            change = "never run"
+        case Role.JOB:
+            change = "run once"
+        case Role.ROUTED | Role.CONSUMER | Role.SINGLE:
+            change = "replaced" if observed.live else "started"
+    return ServiceLine(service.name, service.role.value, service.reason, change)
+
+
+def _names(services: tuple[ReleaseService, ...] | list[ReleaseService]) -> str:
+    return ", ".join(service.name for service in services)
+
+
+def _release(number: int | None) -> str:
+    return "nothing" if number is None else f"r{number}"

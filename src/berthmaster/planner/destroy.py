@@ -1,0 +1,60 @@
+"""The end of a stack: traffic first, then containers, networks, volumes, files, records."""
+
+from berthmaster.domain.plan import (
+    DetachRelease,
+    ForgetStack,
+    Plan,
+    ReleaseHosts,
+    RemoveContainers,
+    RemoveFiles,
+    RemoveNetwork,
+    RemoveVolume,
+    Switch,
+)
+from berthmaster.planner.observed import Observed
+from berthmaster.planner.steps import StepList
+
+
+def plan_destroy(
+    observed: Observed, *, numbers: tuple[int, ...], removes_volumes: bool
+) -> Plan:
+    """Plan to remove a stack; `numbers` are all its recorded releases. Every step is forward only."""
+    stack = observed.stack
+    steps = StepList()
+    steps.point_of_no_return()
+    if observed.claims:
+        claims = tuple(sorted(observed.claims, key=lambda item: item.host))
+        steps.add(
+            ReleaseHosts(claims),
+            ("router", "release " + ", ".join(item.host for item in claims), "nobody answers them"),
+        )
+        steps.barrier()
+    if observed.live:
+        steps.add(
+            Switch(stack, observed.live.number, None),
+            (str(stack), f"switch {observed.live.label} -> nothing", "the stack ends"),
+        )
+        steps.barrier()
+    for key in sorted(observed.attached):
+        number = int(key.rsplit("/r", 1)[1])
+        steps.add(DetachRelease(stack, number), (f"release r{number}", "detach", "the stack ends"))
+    steps.barrier()
+    if observed.containers:
+        names = tuple(sorted(observed.containers))
+        steps.add(
+            RemoveContainers(names, 10.0),
+            (f"{len(names)} containers", "remove", ", ".join(names)),
+        )
+        steps.barrier()
+    for network in sorted(observed.networks):
+        steps.add(RemoveNetwork(network), (f"network {network}", "remove", "the stack ends"))
+    for volume in sorted(observed.volumes) if removes_volumes else ():
+        steps.add(RemoveVolume(volume), (f"volume {volume}", "remove", "its data was given up"))
+    for number in numbers:
+        steps.add(RemoveFiles(stack, number), (f"files r{number}", "remove", "the stack ends"))
+    steps.barrier()
+    steps.add(ForgetStack(stack), (str(stack), "forget", "the audit trail keeps a line"))
+    live = observed.live.number if observed.live else None
+    kept = () if removes_volumes else tuple(sorted(observed.volumes))
+    notes = (f"kept volumes: {', '.join(kept)}",) if kept else ()
+    return Plan(stack, "destroy", live, None, observed.generation(), steps.done(), notes=notes)

@@ -1,0 +1,101 @@
+"""What happens after the point of no return: the old release ends, older ones are retired.
+
+Also plans the retiring of a warm release whose time is over (`berth tick`).
+"""
+
+from berthmaster.domain.plan import (
+    DetachRelease,
+    Drain,
+    MarkLive,
+    MarkRetired,
+    Plan,
+    ReleaseHosts,
+    RemoveContainers,
+    RemoveFiles,
+    RemoveNetwork,
+)
+from berthmaster.domain.release import Release
+from berthmaster.domain.routing import HostClaim
+from berthmaster.domain.spec import Role
+from berthmaster.planner.observed import Observed
+from berthmaster.planner.steps import StepList
+
+
+def retire_old(steps: StepList, release: Release, observed: Observed) -> None:
+    """Add the steps from the point of no return to the end."""
+    old = observed.live if observed.live and observed.live.number != release.number else None
+    warm_seconds = release.retention.warm_seconds
+    steps.point_of_no_return()
+    steps.add(
+        MarkLive(release.stack, release.number, old.number if old else None, warm_seconds),
+        (f"release {release.label}", "record as live", "point of no return"),
+    )
+    steps.barrier()
+    if old:
+        _end_old_work(steps, old, release, observed)
+    for warm in observed.warm:
+        if warm.number != release.number:
+            retire(steps, warm, f"replaced twice: {release.label} is live")
+
+
+def _end_old_work(steps: StepList, old: Release, release: Release, observed: Observed) -> None:
+    limit = max((item.drain_seconds for item in old.with_role(Role.ROUTED)), default=0.0)
+    if old.routes:
+        steps.add(
+            Drain(old.stack, old.number, limit),
+            (f"release {old.label}", f"drain, at most {limit:.0f} s", f"replaced by {release.label}"),
+        )
+        steps.barrier()
+    ended = old.with_role(Role.CONSUMER, Role.SINGLE)
+    names = tuple(name for item in ended for name in item.containers)
+    if names:
+        steps.add(
+            RemoveContainers(names, 10.0),
+            (f"{', '.join(item.name for item in ended)} {old.label}", "remove", "already stopped"),
+        )
+    dropped = tuple(
+        sorted(
+            (claim for claim in observed.claims if claim.host not in release.hosts),
+            key=lambda claim: claim.host,
+        )
+    )
+    if dropped:
+        steps.add(
+            ReleaseHosts(dropped),
+            ("router", "release " + _hosts(dropped), f"not a host of {release.label}"),
+        )
+    steps.barrier()
+
+
+def retire(steps: StepList, release: Release, cause: str) -> None:
+    """Add the steps that stop a warm release for good; its record stays, so it can be started again."""
+    names = tuple(
+        name
+        for item in release.services
+        if item.role is not Role.STATE and item.role is not Role.REPLACED
+        for name in item.containers
+    ) + tuple(f"{release.project}-job-{job.name}" for job in release.jobs)
+    limit = max((item.stop_seconds for item in release.services), default=10.0)
+    label = f"release {release.label}"
+    steps.add(DetachRelease(release.stack, release.number), (label, "detach from the router", cause))
+    steps.barrier()
+    steps.add(RemoveContainers(names, limit), (label, "remove containers", cause))
+    steps.barrier()
+    steps.add(RemoveNetwork(release.network.name), (label, "remove its network", cause))
+    steps.add(RemoveFiles(release.stack, release.number), (label, "remove placed files", cause))
+    steps.barrier()
+    steps.add(MarkRetired(release.stack, release.number), (label, "record as retired", cause))
+    steps.barrier()
+
+
+def plan_retire(release: Release, observed: Observed, cause: str) -> Plan:
+    """Plan to retire one warm release."""
+    steps = StepList()
+    steps.point_of_no_return()
+    retire(steps, release, cause)
+    live = observed.live.number if observed.live else None
+    return Plan(release.stack, "retire", live, live, observed.generation(), steps.done())
+
+
+def _hosts(claims: tuple[HostClaim, ...]) -> str:
+    return ", ".join(claim.host for claim in claims)
