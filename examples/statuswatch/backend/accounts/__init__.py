@@ -1,0 +1,1 @@
+"""Token login inside a tenant."""

@@ -1,0 +1,1 @@
+"""StatusWatch: settings, URLs and what every part of the project shares."""

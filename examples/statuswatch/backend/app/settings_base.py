@@ -1,0 +1,158 @@
+"""What both environments share. It holds no secret and no default for one; collectstatic runs on this file alone."""
+
+from pathlib import Path
+
+from app import breakage, environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+APP_VERSION = environment.text("APP_VERSION", "dev")
+
+# --- applications: the public schema knows the tenants, each tenant's schema holds its people and endpoints
+SHARED_APPS = [
+    "django_tenants",
+    "tenants",
+    "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "rest_framework",
+]
+TENANT_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "rest_framework.authtoken",
+    "monitors",
+]
+INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
+TENANT_MODEL = "tenants.Client"
+TENANT_DOMAIN_MODEL = "tenants.Domain"
+DEFAULT_TENANT_DOMAIN_SUFFIX = environment.text("DEFAULT_TENANT_DOMAIN_SUFFIX")
+
+ROOT_URLCONF = "app.urls"
+PUBLIC_SCHEMA_URLCONF = "app.urls_public"
+WSGI_APPLICATION = "app.wsgi.application"
+MIDDLEWARE = [
+    "app.middleware.ReleaseHeaders",
+    *breakage.middleware(),
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tenants.middleware.TenantMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["app.context.release"]},
+    }
+]
+
+# --- database: CONN_MAX_AGE counts only inside DATABASES; at the top level Django ignores it
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django_tenants.postgresql_backend",
+        "HOST": environment.text("POSTGRES_HOST", "db"),
+        "PORT": environment.number("POSTGRES_PORT", 5432),
+        "NAME": environment.text("POSTGRES_DB", "statuswatch"),
+        "USER": environment.text("POSTGRES_USER", "statuswatch"),
+        "PASSWORD": environment.text("POSTGRES_PASSWORD"),
+        "CONN_MAX_AGE": environment.number("DB_CONN_MAX_AGE", 0),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people: one token per user, in the tenant's own schema
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 50,
+    "DEFAULT_THROTTLE_RATES": {"login": None},
+    "NUM_PROXIES": environment.number("TRUSTED_PROXY_COUNT", 1),
+}
+
+# --- redis: broker on 0 and results on 1, as the document has it; the cache (login throttle) on 2
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": environment.text("CACHE_URL", "redis://redis:6379/2"),
+        "OPTIONS": {"socket_timeout": 3, "socket_connect_timeout": 3},
+    }
+}
+CHECK_INTERVAL_SECONDS = environment.number("CHECK_INTERVAL_SECONDS", 60)
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "redis://redis:6379/0")
+CELERY_RESULT_BACKEND = environment.text("CELERY_RESULT_BACKEND", "redis://redis:6379/1")
+CELERY_RESULT_EXPIRES = 3600
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "socket_connect_timeout": 3}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
+CELERY_TASK_ACKS_LATE = True  # a task in hand of a killed worker is done by the next one
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "schedule-endpoint-checks": {
+        "task": "monitors.schedule_endpoint_checks",
+        "schedule": CHECK_INTERVAL_SECONDS,
+        "options": {"expires": CHECK_INTERVAL_SECONDS},  # runs missed while no worker was there are not caught up
+    }
+}
+
+# --- checking
+PENDING_REQUEUE_GRACE_SECONDS = environment.number("PENDING_REQUEUE_GRACE_SECONDS", 90)
+INTERVAL_UNIT_SECONDS = environment.number("INTERVAL_UNIT_SECONDS", 60)  # what "minute" means; shorter in tests
+CHECK_TIMEOUT_SECONDS = environment.number("CHECK_TIMEOUT_SECONDS", 10)
+RESULT_RETENTION_DAYS = environment.number("RESULT_RETENTION_DAYS", 30)
+SSRF_ALLOWED_TARGETS = environment.words("SSRF_ALLOWED_TARGETS")
+
+# --- http
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
+SECURE_REDIRECT_EXEMPT = [
+    r"^health/",
+    r"^version$",
+    r"^api/internal/",
+]  # asked inside, over plain http
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+ENABLE_TEST_ENDPOINTS = environment.flag("ENABLE_TEST_ENDPOINTS")
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+# --- logs go to stdout; the Compose file rotates them (10 MB, 5 files)
+LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
+}

@@ -1,0 +1,20 @@
+"""A tenant's host."""
+
+from django.urls import include, path
+from rest_framework.routers import DefaultRouter
+
+from accounts import views as accounts
+from monitors import views as monitors
+
+router = DefaultRouter()
+router.include_root_view = False
+router.register("endpoints", monitors.EndpointViewSet)
+
+urlpatterns = [
+    path("", include("app.urls_shared")),
+    path("", monitors.status_page),
+    path("api/auth/login/", accounts.LoginView.as_view()),
+    path("api/auth/me/", accounts.MeView.as_view()),
+    path("api/auth/logout/", accounts.LogoutView.as_view()),
+    path("api/", include(router.urls)),
+]

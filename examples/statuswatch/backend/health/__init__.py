@@ -1,0 +1,1 @@
+"""What a probe asks: alive, ready, which release."""

@@ -1,0 +1,56 @@
+"""One line of the status page: a bar per recent result, its height the latency."""
+
+from dataclasses import dataclass
+
+from monitors.models import PENDING, CheckResult, Endpoint
+
+RESULTS_SHOWN = 40
+BAR_WIDTH, BAR_HEIGHT = 5, 28
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A result as a rectangle."""
+
+    x: int
+    y: int
+    height: int
+    state: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An endpoint as the page shows it."""
+
+    endpoint: Endpoint
+
+    @property
+    def state(self) -> str:
+        """One of up, down, pending."""
+        if self.endpoint.last_status == PENDING:
+            return "pending"
+        return "up" if self.endpoint.is_up else "down"
+
+    @property
+    def uptime(self) -> str:
+        """Percent of the shown results that were up."""
+        results = self._results()
+        return f"{100 * sum(result.is_up for result in results) / len(results):.0f} %" if results else "-"
+
+    @property
+    def bars(self) -> list[Bar]:
+        """Oldest first, right aligned."""
+        results = self._results()
+        slowest = max((result.latency_ms or 0 for result in results), default=0) or 1
+        first = RESULTS_SHOWN - len(results)
+        return [_bar(first + index, result, slowest) for index, result in enumerate(reversed(results))]
+
+    def _results(self) -> list[CheckResult]:
+        return self.endpoint.recent  # type: ignore[attr-defined,no-any-return]
+
+
+def _bar(position: int, result: CheckResult, slowest_ms: int) -> Bar:
+    height = 4 + round((BAR_HEIGHT - 4) * (result.latency_ms or 0) / slowest_ms) if result.is_up else BAR_HEIGHT
+    title = f"{result.checked_at:%H:%M:%S} {result.status}"
+    return Bar(position * BAR_WIDTH, BAR_HEIGHT - height, height, "up" if result.is_up else "down", title)

@@ -1,0 +1,1 @@
+"""The public schema: who the tenants are and which host belongs to whom."""
