@@ -88,3 +88,4 @@ class EngineVersion:
 class ExecResult:
     exit_code: int
     output: str
+    errors: str = ""  # standard error

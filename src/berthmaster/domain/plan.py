@@ -97,7 +97,7 @@ class StopContainers:
 
 @dataclass(frozen=True, slots=True)
 class RemoveContainers:
-    """Stop gracefully and remove, with their anonymous volumes."""
+    """Stop gracefully and remove, with their anonymous volumes; what is not there is fine."""
 
     containers: tuple[str, ...]
     timeout_seconds: float
@@ -150,6 +150,7 @@ class AttachRelease:
 
     stack: StackId
     release: int
+    slots: tuple[int, ...]  # of the router's pool, one for each route with upstreams
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One HTTP question and its answer; redirects are never followed."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Probe:
     timeout_seconds: float = 5.0
     marks_release: bool = False  # ask the router to name the release that answers
     forwarded_proto: str | None = None  # what the edge would say: `https`
+    is_lenient: bool = False  # no readiness path was declared: anything but 400 and 5xx will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,31 @@ class ProbeResult:
             return self.error
         target = f" to {self.location}" if self.location else ""
         return f"answered {self.status}{target}{f' ({self.error})' if self.error else ''}"
+
+
+def judge(probe: Probe, status: int, location: str | None, body: str) -> str:
+    """Why an answer is not good, in a few words; empty when it is.
+
+    A redirect to the very address that was asked is never good: a client would turn in a circle.
+    """
+    if location and _same_place(probe, location):
+        return "redirects to itself"
+    if probe.wants is not None:
+        if status != probe.wants:
+            return f"{probe.wants} was wanted"
+    elif probe.is_lenient:
+        if status == 400 or status >= 500:
+            return "not a working answer"
+    elif status >= 400:
+        return "below 400 was wanted"
+    if probe.contains is not None and probe.contains not in body:
+        return f"the answer does not contain {probe.contains!r}"
+    return ""
+
+
+def _same_place(probe: Probe, location: str) -> bool:
+    parts = urlsplit(location)
+    host = (parts.hostname or probe.host).lower()
+    scheme = parts.scheme or probe.forwarded_proto or ("https" if probe.is_tls else "http")
+    asked = probe.forwarded_proto or ("https" if probe.is_tls else "http")
+    return host == probe.host.lower() and (parts.path or "/") == probe.path and scheme == asked

@@ -61,6 +61,7 @@ class ReleaseService:
     stop_seconds: float = 10.0
     has_healthcheck: bool = False
     after: tuple[str, ...] = ()  # app services that must be ready before
+    is_dumpable: bool = False  # a database that a restore point can be taken of
 
 
 @dataclass(frozen=True, slots=True)

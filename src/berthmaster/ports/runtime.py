@@ -26,22 +26,35 @@ class Runtime(Protocol):
 
     async def version(self) -> EngineVersion: ...
 
-    async def containers(self, labels: Mapping[str, str]) -> tuple[Container, ...]:
-        """All containers, running or not, that carry these labels (an empty value: any value)."""
+    async def containers(
+        self, labels: Mapping[str, str], *, detailed: bool = False
+    ) -> tuple[Container, ...]:
+        """All containers, running or not, that carry these labels (an empty value: any value), by name.
+
+        One cheap call: state, health, exit code, labels and addresses are true, but `restart_count` is 0
+        and times, OOM flag, health output and error are empty unless `detailed`, which inspects each.
+        """
         ...
 
     async def container(self, name: str) -> Container | None: ...
 
-    async def start(self, name: str) -> None: ...
+    async def start(self, name: str) -> None:
+        """Raises `OutsideError` when there is no such container; a running one is left alone."""
+        ...
 
-    async def stop(self, name: str, timeout_seconds: float) -> None: ...
+    async def stop(self, name: str, timeout_seconds: float) -> None:
+        """SIGTERM, then SIGKILL after the time; a stopped or missing one is left alone."""
+        ...
 
     async def remove(self, name: str) -> None:
         """Remove a stopped or running container and its anonymous volumes; refuses foreign ones."""
         ...
 
     async def await_exit(self, name: str, timeout_seconds: float) -> int | None:
-        """Exit code, or None when it still runs after the time."""
+        """Exit code, or None when it still runs, or was never started, after the time.
+
+        Raises `OutsideError` when there is no such container.
+        """
         ...
 
     async def logs(self, name: str, *, lines: int) -> str: ...
@@ -57,9 +70,14 @@ class Runtime(Protocol):
         *,
         environment: Mapping[str, str] | None = None,
         into: Path | None = None,
+        source: Path | None = None,
         timeout_seconds: float = 60.0,
     ) -> ExecResult:
-        """Run a command inside a container; standard output goes to the file `into` when it is given."""
+        """Run a command inside a container, with the file `source` as its standard input.
+
+        Standard output goes to the file `into` (0600) when it is given, else to `output`; standard error is
+        in `errors`. Of both only the end is kept. Raises `OutsideError` when it does not end in time.
+        """
         ...
 
     async def image(self, reference: str) -> Image | None: ...
@@ -68,7 +86,9 @@ class Runtime(Protocol):
         """Raises `ImageNotFound` when no registry has it."""
         ...
 
-    async def images(self) -> tuple[Image, ...]: ...
+    async def images(self) -> tuple[Image, ...]:
+        """All local images, without user, architecture and ports: `image` knows those."""
+        ...
 
     async def remove_image(self, reference: str) -> None: ...
 
