@@ -80,6 +80,11 @@ class Runtime(Protocol):
         """
         ...
 
+    async def listening(self, name: str) -> tuple[str, ...]:
+        """`address:port` of every TCP listener in the container's network namespace, as far as it can
+        be read (from /proc/<pid>/net/tcp of the host); empty when it cannot."""
+        ...
+
     async def image(self, reference: str) -> Image | None: ...
 
     async def pull(self, reference: str, progress: PullProgress | None = None) -> None:

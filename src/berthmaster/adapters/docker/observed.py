@@ -1,0 +1,148 @@
+"""Reads the engine's JSON into domain values.
+
+Only fields that every Engine from 20.10 to 29 has: addresses come from `NetworkSettings.Networks`,
+never from the legacy fields that API 1.52 dropped. No calls are made here.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from berthmaster.domain.container import Container, Health, Image, Network, Volume
+
+_EXITED: Final = re.compile(r"Exited \((\d+)\)")
+_YEAR_ZERO: Final = "0001-01-01"  # how Go prints a time that never was
+_ENDED: Final = frozenset({"exited", "dead"})
+
+
+def listed_container(data: Mapping[str, Any]) -> Container:
+    """Read a row of the list call: health and exit code come from its status text."""
+    status = str(data.get("Status") or "")
+    exited = _EXITED.search(status)
+    return Container(
+        name=str(data["Names"][0]).lstrip("/") if data.get("Names") else str(data["Id"])[:12],
+        id=data["Id"],
+        image_id=data["ImageID"],
+        state=data["State"],
+        health=_health_in(status),
+        restart_count=0,
+        exit_code=int(exited[1]) if exited else None,
+        is_oom_killed=False,
+        started_at=None,
+        finished_at=None,
+        labels=data.get("Labels") or {},
+        addresses=_addresses(data),
+    )
+
+
+def inspected_container(data: Mapping[str, Any], now: datetime) -> Container:
+    """Read the answer of the inspect call."""
+    state = data["State"]
+    health = state.get("Health") or {}
+    started_at = _instant(state.get("StartedAt"))
+    is_running = state["Status"] == "running"
+    return Container(
+        name=str(data["Name"]).lstrip("/"),
+        id=data["Id"],
+        image_id=data["Image"],
+        state=state["Status"],
+        health=Health(health.get("Status") or "none"),
+        restart_count=int(data.get("RestartCount") or 0),
+        exit_code=int(state["ExitCode"]) if state["Status"] in _ENDED else None,
+        is_oom_killed=bool(state.get("OOMKilled")),
+        started_at=started_at,
+        finished_at=_instant(state.get("FinishedAt")),
+        labels=data["Config"].get("Labels") or {},
+        addresses=_addresses(data),
+        health_output=_last_output(health),
+        error=str(state.get("Error") or ""),
+        started_seconds=(now - started_at).total_seconds() if is_running and started_at else None,
+    )
+
+
+def inspected_image(data: Mapping[str, Any]) -> Image:
+    """Read the answer of the image's inspect call."""
+    config = data.get("Config") or {}
+    return Image(
+        id=data["Id"],
+        repo_digests=tuple(data.get("RepoDigests") or ()),
+        user=str(config.get("User") or ""),
+        architecture=str(data.get("Architecture") or ""),
+        size_bytes=int(data.get("Size") or 0),
+        exposed_ports=_tcp_ports(config.get("ExposedPorts") or {}),
+        labels=config.get("Labels") or {},
+    )
+
+
+def listed_image(data: Mapping[str, Any]) -> Image:
+    """Read a row of the images' list call, which knows no user, architecture or port."""
+    return Image(
+        id=data["Id"],
+        repo_digests=tuple(
+            digest for digest in data.get("RepoDigests") or () if not digest.startswith("<none>")
+        ),
+        user="",
+        architecture="",
+        size_bytes=int(data.get("Size") or 0),
+        labels=data.get("Labels") or {},
+    )
+
+
+def listed_network(data: Mapping[str, Any], container_count: int) -> Network:
+    """Read a row of the networks' list call, which does not say who is attached."""
+    configs = (data.get("IPAM") or {}).get("Config") or ()
+    return Network(
+        name=data["Name"],
+        id=data["Id"],
+        subnets=tuple(item["Subnet"] for item in configs if item.get("Subnet")),
+        labels=data.get("Labels") or {},
+        container_count=container_count,
+    )
+
+
+def listed_volume(data: Mapping[str, Any]) -> Volume:
+    """Read a row of the volumes' list call."""
+    return Volume(name=data["Name"], labels=data.get("Labels") or {})
+
+
+def _health_in(status: str) -> Health:
+    if "(healthy)" in status:
+        return Health.HEALTHY
+    if "(unhealthy)" in status:
+        return Health.UNHEALTHY
+    return Health.STARTING if "(health: starting)" in status else Health.NONE
+
+
+def _addresses(data: Mapping[str, Any]) -> dict[str, str]:
+    """A stopped container has no address, but the fixed one it was given stays its own."""
+    networks = (data.get("NetworkSettings") or {}).get("Networks") or {}
+    found = {name: _address(endpoint or {}) for name, endpoint in networks.items()}
+    return {name: address for name, address in found.items() if address}
+
+
+def _address(endpoint: Mapping[str, Any]) -> str:
+    fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
+    return str(endpoint.get("IPAddress") or fixed or "")
+
+
+def _last_output(health: Mapping[str, Any]) -> str:
+    log = health.get("Log") or ()
+    return str(log[-1].get("Output") or "").strip() if log else ""
+
+
+def _instant(text: str | None) -> datetime | None:
+    if not text or text.startswith(_YEAR_ZERO):
+        return None
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _tcp_ports(exposed: Mapping[str, Any]) -> tuple[int, ...]:
+    pairs = (port.partition("/") for port in exposed)
+    return tuple(
+        sorted(
+            int(number)
+            for number, _, protocol in pairs
+            if protocol in ("tcp", "") and number.isdigit()
+        )
+    )

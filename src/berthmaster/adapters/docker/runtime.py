@@ -1,0 +1,329 @@
+"""Observes and changes the Docker Engine over its unix socket.
+
+The client is made at the first call, because importing aiodocker costs more than `berth --version`
+may take. Nothing here decides; and nothing is removed that does not carry a label of ours.
+"""
+
+import asyncio
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from berthmaster.adapters.docker import errors, execution, log, observed, pulling
+from berthmaster.domain.container import (
+    LABEL,
+    Container,
+    EngineVersion,
+    ExecResult,
+    Image,
+    Network,
+    Volume,
+)
+from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.release import ReleaseNetwork
+from berthmaster.ports.runtime import PullProgress
+
+if TYPE_CHECKING:
+    from aiodocker import Docker
+    from aiodocker.containers import DockerContainer
+
+Credentials = Callable[[str], Mapping[str, str] | None]  # image reference -> username and password
+
+SOCKET: Final = "unix:///var/run/docker.sock"
+PARALLEL_INSPECTS: Final = 8
+_CALL_SECONDS: Final = 60.0  # for calls that answer at once on a healthy engine
+_REMOVAL_SECONDS: Final = 30.0
+# On every container of the images in `images/`: says what the image is, not whose the container is.
+_IMAGE_LABEL: Final = f"{LABEL}.image"
+
+
+class AiodockerRuntime:
+    """`ports.runtime.Runtime` over aiodocker, with the API version that the engine names."""
+
+    def __init__(self, url: str | None = None, credentials: Credentials | None = None) -> None:
+        self._url = url or os.environ.get("DOCKER_HOST") or SOCKET
+        self._credentials = credentials or (lambda reference: None)
+        self._opened: Docker | None = None
+
+    async def version(self) -> EngineVersion:
+        with errors.translated("docker"):
+            data = await self._docker.version()
+        return EngineVersion(data["Version"], data["ApiVersion"], data["Arch"])
+
+    # containers
+
+    async def containers(
+        self, labels: Mapping[str, str], *, detailed: bool = False
+    ) -> tuple[Container, ...]:
+        with errors.translated("containers"):
+            rows = await self._docker.containers.list(all="true", filters=_label_filter(labels))
+        if not detailed:
+            found = [observed.listed_container(row._container) for row in rows]
+        else:
+            found = await self._inspect_all([row.id for row in rows])
+        return tuple(sorted(found, key=lambda item: item.name))
+
+    async def container(self, name: str) -> Container | None:
+        from aiodocker.exceptions import DockerError
+
+        try:
+            data = await self._container(name).show()
+        except DockerError as exc:
+            if errors.is_missing(exc):
+                return None
+            with errors.translated(name):
+                raise
+        except (TimeoutError, OSError) as exc:
+            raise errors.unavailable(str(exc)) from exc
+        return observed.inspected_container(data, datetime.now(UTC))
+
+    async def start(self, name: str) -> None:
+        with errors.translated(name):
+            await self._container(name).start()
+
+    async def stop(self, name: str, timeout_seconds: float) -> None:
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+            await self._container(name).stop(t=math.ceil(timeout_seconds))
+
+    async def remove(self, name: str) -> None:
+        container = await self.container(name)
+        if container is None:
+            return
+        if not _is_ours(container.labels):
+            raise errors.foreign("container", name)
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            await self._container(container.id).delete(force=True, v=True)
+        await self._await_gone(container.id)
+
+    async def await_exit(self, name: str, timeout_seconds: float) -> int | None:
+        container = await self.container(name)
+        if container is None:
+            raise OutsideError(f"container {name} is not there", subject=name)
+        # NOTE: for a container that was never started the engine's own default answers 0 at once.
+        condition = "next-exit" if container.state == "created" else "not-running"
+        with errors.translated(name):
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    answer = await self._container(container.id).wait(condition=condition)
+            except TimeoutError:
+                return None
+        return int(answer["StatusCode"])
+
+    async def logs(self, name: str, *, lines: int) -> str:
+        with errors.translated(name):
+            pieces = await self._container(name).log(stdout=True, stderr=True, tail=lines)
+        return "".join(pieces)
+
+    async def follow_logs(
+        self, name: str, *, lines: int, since: str | None = None, follow: bool = True
+    ) -> AsyncIterator[str]:
+        options: dict[str, Any] = {"tail": lines if lines >= 0 else "all"}
+        if since is not None:
+            options["since"] = log.parse_since(since, datetime.now(UTC))
+        with errors.translated(name):
+            if not follow:
+                pieces = await self._container(name).log(stdout=True, stderr=True, **options)
+                for line in "".join(pieces).splitlines():
+                    yield line
+                return
+            stream = self._container(name).log(stdout=True, stderr=True, follow=True, **options)
+            async with aclosing(log.lines_of(stream)) as lines_read:
+                async for line in lines_read:
+                    yield line
+
+    async def execute(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        into: Path | None = None,
+        source: Path | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> ExecResult:
+        request = execution.Command(tuple(command), environment or {}, source, into)
+        with errors.translated(name):
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    return await execution.run(self._container(name), request)
+            except TimeoutError as exc:
+                message = f"{name}: {command[0]} did not end within {timeout_seconds:g} s"
+                raise OutsideError(message, subject=name) from exc
+
+    # images
+
+    async def image(self, reference: str) -> Image | None:
+        data: Mapping[str, Any] | None = None
+        with errors.translated(reference), _Tolerated(HTTPStatus.NOT_FOUND):
+            data = await self._docker.images.inspect(reference)
+        return observed.inspected_image(data) if data else None
+
+    async def pull(self, reference: str, progress: PullProgress | None = None) -> None:
+        is_fixed = "sha256:" in reference
+        if is_fixed and await self.image(reference):
+            return
+        with errors.translated(reference, is_image=True):
+            sums = pulling.Progress(reference, progress)
+            options: dict[str, Any] = {"auth": self._credentials(reference)}
+            async for row in self._docker.images.pull(reference, stream=True, **options):
+                sums.take(row)
+
+    async def images(self) -> tuple[Image, ...]:
+        with errors.translated("images"):
+            rows = await self._docker.images.list()
+        return tuple(observed.listed_image(row) for row in rows)
+
+    async def remove_image(self, reference: str) -> None:
+        with errors.translated(reference), _Tolerated(HTTPStatus.NOT_FOUND):
+            await self._docker.images.delete(reference)
+
+    # networks and volumes
+
+    async def networks(self, labels: Mapping[str, str] | None = None) -> tuple[Network, ...]:
+        filters = {"label": _pairs(labels)} if labels else None
+        with errors.translated("networks"):
+            rows, containers = await asyncio.gather(
+                self._docker.networks.list(filters=filters), self.containers({})
+            )
+        attached = Counter(name for item in containers for name in item.addresses)
+        return tuple(observed.listed_network(row, attached[row["Name"]]) for row in rows)
+
+    async def create_network(self, network: ReleaseNetwork, labels: Mapping[str, str]) -> None:
+        if await self._has_network(network):
+            return
+        ipam = {
+            "Subnet": network.subnet,
+            "Gateway": network.gateway,
+            "IPRange": network.dynamic_range,
+        }
+        config = {
+            "Name": network.name,
+            "Driver": "bridge",
+            "CheckDuplicate": True,  # engines below 25 would make a second one of the same name
+            "IPAM": {"Driver": "default", "Config": [ipam]},
+            "Labels": dict(labels),
+        }
+        with errors.translated(network.name), _Tolerated(HTTPStatus.CONFLICT):
+            await self._docker.networks.create(config)
+        if not await self._has_network(network):
+            raise OutsideError(f"network {network.name} was not made", subject=network.name)
+
+    async def remove_network(self, name: str) -> None:
+        found = await self._network(name)
+        if found is None:
+            return
+        if not _is_ours(found.labels):
+            raise errors.foreign("network", name)
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+            await (await self._docker.networks.get(found.id)).delete()
+
+    async def volumes(self, labels: Mapping[str, str]) -> tuple[Volume, ...]:
+        filters = {"label": _pairs(labels)} if labels else None
+        with errors.translated("volumes"):
+            data = await self._volumes.list(filters=filters)
+        return tuple(observed.listed_volume(row) for row in data.get("Volumes") or ())
+
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        with errors.translated(name):
+            await self._volumes.create({"Name": name, "Labels": dict(labels)})
+
+    async def remove_volume(self, name: str) -> None:
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+            volume = await self._volumes.get(name)
+            if not _is_ours((await volume.show()).get("Labels") or {}):
+                raise errors.foreign("volume", name)
+            await volume.delete()
+
+    async def close(self) -> None:
+        client, self._opened = self._opened, None
+        if client is not None:
+            await client.close()
+
+    @property
+    def _docker(self) -> "Docker":
+        if self._opened is None:
+            import aiohttp
+            from aiodocker import Docker
+
+            timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS, sock_connect=5.0)
+            self._opened = Docker(url=self._url, timeout=timeout)
+        return self._opened
+
+    @property
+    def _volumes(self) -> Any:
+        return self._docker.volumes  # aiodocker leaves this part untyped
+
+    def _container(self, name: str) -> "DockerContainer":
+        return self._docker.containers.container(name)
+
+    async def _inspect_all(self, ids: Sequence[str]) -> list[Container]:
+        """Containers that went away meanwhile are left out."""
+        gate = asyncio.Semaphore(PARALLEL_INSPECTS)
+
+        async def inspect(container_id: str) -> Container | None:
+            async with gate:
+                return await self.container(container_id)
+
+        found = await asyncio.gather(*(inspect(container_id) for container_id in ids))
+        return [item for item in found if item is not None]
+
+    async def _await_gone(self, container_id: str) -> None:
+        """Somebody else may be removing it: then the engine says conflict and goes on."""
+        subject = container_id[:12]
+        with errors.translated(subject):
+            try:
+                async with asyncio.timeout(_REMOVAL_SECONDS):
+                    with _Tolerated(HTTPStatus.NOT_FOUND):
+                        await self._container(container_id).wait(condition="removed")
+            except TimeoutError as exc:
+                message = f"container {subject} is still there after {_REMOVAL_SECONDS:g} s"
+                raise OutsideError(message, subject=subject, retryable=True) from exc
+
+    async def _network(self, name: str) -> Network | None:
+        with errors.translated(name):
+            rows = await self._docker.networks.list(filters={"name": [name]})
+        # NOTE: the engine's filter matches parts of names.
+        return next((observed.listed_network(row, 0) for row in rows if row["Name"] == name), None)
+
+    async def _has_network(self, wanted: ReleaseNetwork) -> bool:
+        found = await self._network(wanted.name)
+        if found is not None and wanted.subnet not in found.subnets:
+            other = ", ".join(found.subnets) or "none"
+            raise OutsideError(
+                f"network {wanted.name} is there with subnet {other}, wanted {wanted.subnet}",
+                subject=wanted.name,
+                next_command=f"docker network inspect {wanted.name}",
+            )
+        return found is not None
+
+
+class _Tolerated:
+    """Lets these statuses of the engine pass as success."""
+
+    def __init__(self, *statuses: HTTPStatus) -> None:
+        self._statuses = statuses
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        return getattr(error, "status", None) in self._statuses
+
+
+def _is_ours(labels: Mapping[str, str]) -> bool:
+    return any(key.startswith(f"{LABEL}.") and key != _IMAGE_LABEL for key in labels)
+
+
+def _pairs(labels: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" if value else key for key, value in labels.items()]
+
+
+def _label_filter(labels: Mapping[str, str]) -> str:
+    return json.dumps({"label": _pairs(labels)} if labels else {})
