@@ -1,0 +1,237 @@
+"""The one door for effects: one match over all actions, each a call on a port.
+
+Decides nothing: names, addresses and limits come with the action, everything else from the release's
+immutable record. Every call is idempotent, so a step whose end was not recorded is simply done again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, assert_never
+
+from berthmaster.domain import plan as act
+from berthmaster.domain.container import (
+    LABEL_DEPLOYMENT,
+    LABEL_RELEASE,
+    LABEL_STACK,
+)
+from berthmaster.domain.errors import Bug, DeploymentFailed
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.routing import Backend, Prefix
+from berthmaster.domain.sealed import SealedValues
+from berthmaster.engine import through_gateway
+from berthmaster.engine.gate import Gate
+from berthmaster.engine.lease import HeldLease
+from berthmaster.planner.render import with_environment
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+
+DRAIN_POLL_SECONDS = 0.1
+PARALLEL_STOPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an effect belongs to."""
+
+    deployment_id: int
+    step: int
+
+
+class Effects:
+    """Performs actions through the ports, under a lease."""
+
+    def __init__(self, outside: Outside, lease: HeldLease, progress: Progress) -> None:
+        self._outside = outside
+        self._lease = lease
+        self._progress = progress
+        self._releases: dict[tuple[StackId, int], Release] = {}
+
+    async def perform(self, action: act.Action, work: Work) -> str:  # noqa: C901, PLR0912, PLR0915
+        """Do it; returns what was found, for the journal. One match over all actions, on purpose."""
+        runtime, store, router = self._outside.runtime, self._outside.store, self._outside.router
+        fence = self._lease.fence
+        match action:
+            case act.PullImage(runs_as):
+                await runtime.pull(runs_as, self._progress.pulled)
+            case act.CreateNetwork(network, stack, release):
+                labels = self._labels(stack, release, work)
+                await runtime.create_network(network, labels)
+            case act.RemoveNetwork(name):
+                await runtime.remove_network(name)
+            case act.CreateVolume(name, stack):
+                await runtime.create_volume(name, self._labels(stack, None, work))
+            case act.RemoveVolume(name):
+                await runtime.remove_volume(name)
+            case act.PlaceFiles(stack, number):
+                release_record = self._release(stack, number)
+                self._outside.files.place(release_record, self._sealed(release_record).secrets)
+            case act.RemoveFiles(stack, number):
+                self._outside.files.remove(stack.project, number)
+            case act.StartState(stack, number, services):
+                release_record = self._release(stack, number)
+                await self._up(stack.project, release_record, services, work)
+            case act.StartServices(stack, number, services):
+                release_record = self._release(stack, number)
+                await self._up(release_record.project, release_record, services, work)
+            case act.StartContainers(containers):
+                for name in containers:
+                    await runtime.start(name)
+            case act.StopContainers(containers, timeout_seconds):
+                await self._each(containers, lambda name: runtime.stop(name, timeout_seconds))
+            case act.RemoveContainers(containers, timeout_seconds):
+                await self._each(containers, lambda name: self._remove(name, timeout_seconds))
+            case act.AwaitReady(stack, number, services, timeout_seconds):
+                return await self._gate(stack, number).await_ready(services, timeout_seconds)
+            case act.Smoke(stack, number):
+                return await self._gate(stack, number).smoke()
+            case act.TakeRestorePoint(stack, _, _, container, name):
+                folder = self._outside.files.dump_folder(stack.project)
+                point = await self._outside.databases.take(container, folder, name)
+                return f"{point.path} {point.size_bytes} bytes, verified"
+            case act.RunJob():
+                return await self._run_job(action, work)
+            case act.AttachRelease(stack, number, slots):
+                await self._attach(self._release(stack, number), slots)
+            case act.DetachRelease(stack, number):
+                await router.detach(stack.project, stack.release_key(number), fence=fence)
+                store.free_slots(stack.release_key(number))
+            case act.ClaimHosts(claims):
+                await router.claim_hosts(claims, fence=fence)
+            case act.ReleaseHosts(claims):
+                await router.release_hosts(claims, fence=fence)
+            case act.Switch(stack, _, new):
+                key = None if new is None else stack.release_key(new)
+                await router.switch(stack.project, key, fence=fence)
+            case act.ProbeGateway(stack, number, timeout_seconds):
+                release_record = self._release(stack, number)
+                return await through_gateway.await_gateway(
+                    self._outside, release_record, timeout_seconds
+                )
+            case act.Watch(stack, number, seconds):
+                return await through_gateway.watch(
+                    self._outside, self._release(stack, number), seconds
+                )
+            case act.MarkLive(stack, number, old, warm_seconds):
+                self._mark_live(stack, number, old, warm_seconds)
+            case act.Drain(stack, number, timeout_seconds):
+                return await self._drain(stack.release_key(number), timeout_seconds)
+            case act.MarkRetired(stack, number):
+                store.set_release_state(stack, number, ReleaseState.RETIRED)
+            case act.SetMaintenance(stack, is_on):
+                await router.set_maintenance(stack.project, is_on, fence=fence)
+                store.set_maintenance(stack, is_on)
+            case act.ForgetStack(stack):
+                store.forget_stack(stack)
+            case _:
+                assert_never(action)
+        return ""
+
+    def _mark_live(self, stack: StackId, number: int, old: int | None, warm_seconds: float) -> None:
+        warm_until = self._outside.clock.now() + timedelta(seconds=warm_seconds)
+        self._outside.store.mark_live(
+            stack,
+            number,
+            old=None if old == number else old,
+            warm_until=warm_until,
+            fence=self._lease.fence,
+        )
+
+    async def _up(
+        self, project: str, release: Release, services: tuple[str, ...], work: Work
+    ) -> None:
+        source = release.model if project == release.project else release.state_model
+        model = with_environment(source, self._sealed(release).environment)
+        log = self._outside.files.log_path(work.deployment_id, work.step)
+        await self._outside.compose.up(project, model, services, log=log)
+
+    async def _remove(self, name: str, timeout_seconds: float) -> None:
+        container = await self._outside.runtime.container(name)
+        if container is None:
+            return
+        if container.is_running:
+            await self._outside.runtime.stop(name, timeout_seconds)
+        await self._outside.runtime.remove(name)
+
+    async def _run_job(self, job: act.RunJob, work: Work) -> str:
+        runtime = self._outside.runtime
+        release = self._release(job.stack, job.release)
+        found = await runtime.container(job.container)
+        if found is None or found.state == "created":
+            await self._up(release.project, release, (job.service,), work)
+        code = await runtime.await_exit(job.container, job.timeout_seconds)
+        if code == 0:
+            return "exit code 0"
+        log = await runtime.logs(job.container, lines=20)
+        what = f"ended with exit code {code}" if code is not None else (
+            f"did not end in {job.timeout_seconds:.0f} s"
+        )
+        raise JobFailed(job.job, what, tuple(log.splitlines()))
+
+    async def _attach(self, release: Release, slots: tuple[int, ...]) -> None:
+        backends, prefixes = [], []
+        free = iter(slots)
+        for route in release.routes:
+            slot = next(free) if route.upstreams else None
+            if slot is not None:
+                servers = tuple(f"{item.address}:{item.port}" for item in route.upstreams)
+                backends.append(Backend(slot, servers))
+            prefixes.append(Prefix(release.key, route.path, slot, route.site, route.strip))
+        await self._outside.router.attach(
+            release.stack.project, backends, prefixes, fence=self._lease.fence
+        )
+
+    async def _drain(self, key: str, timeout_seconds: float) -> str:
+        clock, router = self._outside.clock, self._outside.router
+        start = clock.monotonic()
+        while True:
+            left = await router.in_flight(key)
+            waited = clock.monotonic() - start
+            if left == 0:
+                return f"nothing in flight after {waited:.1f} s"
+            if waited >= timeout_seconds:
+                return f"{left} still in flight after {waited:.0f} s"
+            await clock.sleep(DRAIN_POLL_SECONDS)
+
+    def _gate(self, stack: StackId, number: int) -> Gate:
+        return Gate(self._outside, self._release(stack, number))
+
+    def _release(self, stack: StackId, number: int) -> Release:
+        key = (stack, number)
+        if key not in self._releases:
+            found = self._outside.store.release(stack, number)
+            if found is None:
+                raise Bug(f"{stack} has no record of release r{number}")
+            self._releases[key] = found
+        return self._releases[key]
+
+    def _sealed(self, release: Release) -> SealedValues:
+        return SealedValues.from_bytes(self._outside.vault.open(release.sealed))
+
+    def _labels(self, stack: StackId, release: int | None, work: Work) -> Mapping[str, str]:
+        labels = {LABEL_STACK: str(stack), LABEL_DEPLOYMENT: f"d{work.deployment_id}"}
+        return labels if release is None else {**labels, LABEL_RELEASE: str(release)}
+
+    async def _each(self, names: tuple[str, ...], call: Any) -> None:
+        limit = asyncio.Semaphore(PARALLEL_STOPS)
+
+        async def bounded(name: str) -> None:
+            async with limit:
+                await call(name)
+
+        await asyncio.gather(*(bounded(name) for name in names))
+
+
+class JobFailed(DeploymentFailed):
+    """A job of the new release did not end well."""
+
+    def __init__(self, job: str, what: str, log: tuple[str, ...]) -> None:
+        last = log[-1] if log else "it printed nothing"
+        super().__init__(f"job {job} {what}: {last}")
+        self.log = log
+
+    def report(self) -> str:
+        """What happened and the job's last lines."""
+        return "\n".join([self.message, *(f"  log        {line}" for line in self.log)])

@@ -1,0 +1,266 @@
+"""Walks a plan under a lease: journal, effect, journal; unwinds what failed, resumes what was killed.
+
+Before the point of no return a failure (or Ctrl-C) reverses the done steps; after it steps are only
+retried. What was begun and not recorded is done again forwards, or undone backwards: both are harmless.
+"""
+
+import asyncio
+from typing import Final
+
+from berthmaster.domain.deployment import (
+    TERMINAL,
+    Deployment,
+    DeploymentState,
+    JournalRow,
+    StepState,
+)
+from berthmaster.domain.errors import (
+    BerthmasterError,
+    DeploymentFailed,
+    Interrupted,
+    LeaseLost,
+    OutsideError,
+)
+from berthmaster.domain.plan import (
+    Action,
+    AwaitReady,
+    Drain,
+    Plan,
+    PullImage,
+    RemoveContainers,
+    RunJob,
+    Step,
+    StopContainers,
+    TakeRestorePoint,
+    Watch,
+)
+from berthmaster.engine.effects import Effects, JobFailed, Work
+from berthmaster.engine.failpoints import Failpoint
+from berthmaster.engine.lease import HeldLease
+from berthmaster.domain.report import ReleaseRefused
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+
+TRIES: Final = 3  # of an undo, and of a step after the point of no return
+STEP_SECONDS: Final = 120.0  # limit of a step that brings none of its own
+PULL_SECONDS: Final = 1800.0
+_S = DeploymentState
+
+
+class Executor:
+    """Runs one deployment; construct one for each."""
+
+    def __init__(
+        self,
+        outside: Outside,
+        lease: HeldLease,
+        progress: Progress,
+        failpoint: Failpoint | None = None,
+    ) -> None:
+        self._outside = outside
+        self._lease = lease
+        self._progress = progress
+        self._failpoint = failpoint
+        self._effects = Effects(outside, lease, progress)
+
+    async def run(self, deployment: Deployment) -> None:
+        """Carry a new or a killed deployment forward to its end.
+
+        Raises what refused the release after unwinding it, or `OutsideError` when it is stuck.
+        """
+        done = self._succeeded_steps(deployment)
+        state = deployment.state
+        if state is _S.PLANNED:
+            state = self._change(deployment, state, _S.APPLYING)
+        elif state is _S.STUCK:
+            state = self._change(deployment, state, _S.RETIRING)
+        self._progress.plan_started(deployment.plan, deployment.label)
+        before = tuple(step for step in deployment.plan.steps if not step.is_forward_only)
+        after = tuple(step for step in deployment.plan.steps if step.is_forward_only)
+        if state is _S.APPLYING:
+            await self._forward(deployment, before, done)
+            state = self._change(deployment, state, _S.RETIRING)
+        await self._finish(deployment, after, done)
+
+    async def unwind(self, deployment: Deployment, error: str = "") -> None:
+        """Reverse every step that was begun, newest first; ends `unwound`, or `stuck` when an undo fails."""
+        if deployment.state is not _S.UNWINDING:
+            self._change(deployment, deployment.state, _S.UNWINDING, error)
+        rows = self._outside.store.journal(deployment.id)
+        begun = {row.step for row in rows}
+        undone = {row.step for row in rows if row.state is StepState.UNDONE}
+        for step in reversed(deployment.plan.steps):
+            if step.number in begun and step.number not in undone and step.undo is not None:
+                await self._undo(deployment, step, step.undo, error)
+        self._change(deployment, _S.UNWINDING, _S.UNWOUND, error)
+
+    async def _forward(
+        self, deployment: Deployment, steps: tuple[Step, ...], done: set[int]
+    ) -> None:
+        try:
+            for step in steps:
+                if step.number not in done:
+                    await self._do(deployment, step, step.action)
+        except LeaseLost:
+            raise
+        except BerthmasterError as error:
+            await asyncio.shield(self.unwind(deployment, report_of(error)))
+            raise
+        except asyncio.CancelledError:
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            self._progress.note("interrupted: reversing what was done; kill -9 is safe too")
+            await self.unwind(deployment, "interrupted")
+            raise Interrupted(f"{deployment.stack}: interrupted and unwound") from None
+
+    async def _finish(
+        self, deployment: Deployment, steps: tuple[Step, ...], done: set[int]
+    ) -> None:
+        for step in steps:
+            if step.number in done:
+                continue
+            try:
+                await self._retry(deployment, step)
+            except (OutsideError, DeploymentFailed) as error:
+                text = f"step {step.number} ({step.subject}: {step.what}) failed: {error.message}"
+                self._change(deployment, _S.RETIRING, _S.STUCK, text)
+                raise OutsideError(
+                    f"{deployment.stack}: {text}. The new release serves; tidying up is not finished.",
+                    subject=step.subject,
+                    next_command=f"berth continue {deployment.label}",
+                ) from error
+        self._change(deployment, _S.RETIRING, _S.SUCCEEDED)
+
+    async def _retry(self, deployment: Deployment, step: Step) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._do(deployment, step, step.action)
+            except (OutsideError, DeploymentFailed):
+                if attempt == TRIES:
+                    raise
+                await self._outside.clock.sleep(0.5 * attempt)
+            else:
+                return
+
+    async def _do(self, deployment: Deployment, step: Step, action: Action) -> None:
+        self._lease.at_step(f"step {step.number}: {step.what} {step.subject}")
+        self._write(deployment, step, StepState.STARTED)
+        self._progress.step_started(step, is_undo=False)
+        start = self._outside.clock.monotonic()
+        try:
+            detail = await self._effect(deployment, step, action, is_undo=False)
+        except BerthmasterError as error:
+            seconds = self._outside.clock.monotonic() - start
+            self._write(deployment, step, StepState.FAILED, error.message)
+            self._progress.step_failed(step, is_undo=False, seconds=seconds, error=error.message)
+            raise
+        self._write(deployment, step, StepState.SUCCEEDED, detail)
+        self._hit(step, action, "after", is_undo=False)
+        seconds = self._outside.clock.monotonic() - start
+        self._progress.step_ended(step, is_undo=False, seconds=seconds, detail=detail)
+
+    async def _undo(self, deployment: Deployment, step: Step, action: Action, cause: str) -> None:
+        self._write(deployment, step, StepState.UNDO_STARTED)
+        self._progress.step_started(step, is_undo=True)
+        start = self._outside.clock.monotonic()
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._effect(deployment, step, action, is_undo=True)
+                break
+            except OutsideError as error:
+                if attempt < TRIES:
+                    await self._outside.clock.sleep(0.5 * attempt)
+                    continue
+                self._stick(deployment, step, error, cause)
+                raise OutsideError(
+                    f"{deployment.stack}: undoing step {step.number} ({step.undo_text}) failed: "
+                    f"{error.message}. It needs a person.",
+                    subject=step.subject,
+                    next_command=f"berth unwind {deployment.label}",
+                ) from error
+        self._write(deployment, step, StepState.UNDONE)
+        self._hit(step, action, "after", is_undo=True)
+        seconds = self._outside.clock.monotonic() - start
+        self._progress.step_ended(step, is_undo=True, seconds=seconds, detail="")
+
+    def _stick(self, deployment: Deployment, step: Step, error: OutsideError, cause: str) -> None:
+        self._write(deployment, step, StepState.UNDO_FAILED, error.message)
+        text = f"{cause}\nundoing step {step.number} failed: {error.message}"
+        self._change(deployment, _S.UNWINDING, _S.STUCK, text)
+
+    async def _effect(
+        self, deployment: Deployment, step: Step, action: Action, *, is_undo: bool
+    ) -> str:
+        self._hit(step, action, "before", is_undo=is_undo)
+        limit = limit_seconds(action)
+        try:
+            async with asyncio.timeout(limit):
+                detail = await self._effects.perform(action, Work(deployment.id, step.number))
+        except TimeoutError as error:
+            raise OutsideError(
+                f"{step.subject}: {step.what} did not end in {limit:.0f} s",
+                subject=step.subject,
+                retryable=True,
+            ) from error
+        self._hit(step, action, "after_unrecorded", is_undo=is_undo)
+        return detail
+
+    def _hit(self, step: Step, action: Action, point: str, *, is_undo: bool) -> None:
+        if self._failpoint is not None:
+            self._failpoint.hit(step.number, action, point, is_undo=is_undo)
+
+    def _write(
+        self, deployment: Deployment, step: Step, state: StepState, detail: str = ""
+    ) -> None:
+        self._outside.store.write_journal(
+            deployment.id, step.number, state, fence=self._lease.fence, detail=detail
+        )
+
+    def _change(
+        self, deployment: Deployment, old: DeploymentState, new: DeploymentState, error: str = ""
+    ) -> DeploymentState:
+        self._outside.store.change_state(
+            deployment.id, old, new, fence=self._lease.fence, error=error
+        )
+        return new
+
+    def _succeeded_steps(self, deployment: Deployment) -> set[int]:
+        return succeeded_steps(self._outside.store.journal(deployment.id))
+
+
+def succeeded_steps(rows: tuple[JournalRow, ...]) -> set[int]:
+    """Steps whose last word in the journal is that they succeeded."""
+    last = {row.step: row.state for row in rows}
+    return {step for step, state in last.items() if state is StepState.SUCCEEDED}
+
+
+def is_past_no_return(plan: Plan, rows: tuple[JournalRow, ...]) -> bool:
+    """Whether a step after the point of no return was begun: only forward from here."""
+    forward = {step.number for step in plan.steps if step.is_forward_only}
+    return any(row.step in forward for row in rows)
+
+
+def is_ended(deployment: Deployment) -> bool:
+    """Whether nothing is left to do."""
+    return deployment.state in TERMINAL
+
+
+def report_of(error: BerthmasterError) -> str:
+    """The long form of an error, for the record."""
+    if isinstance(error, ReleaseRefused | JobFailed):
+        return error.report()
+    return error.message
+
+
+def limit_seconds(action: Action) -> float:
+    """How long an effect may take before it counts as failed; its own limit plus a margin."""
+    match action:
+        case AwaitReady() | Drain() | StopContainers() | RemoveContainers():
+            return action.timeout_seconds + 30.0
+        case RunJob():
+            return action.timeout_seconds + 60.0
+        case Watch():
+            return action.seconds + 60.0
+        case PullImage() | TakeRestorePoint():
+            return PULL_SECONDS
+        case _:
+            return STEP_SECONDS

@@ -1,0 +1,232 @@
+"""The gate (D6): says yes only to what was asked for, runs, stays up, is healthy and answers.
+
+Reads through ports and changes nothing. A container is good when its image is the pinned one, it runs,
+it was not restarted, its healthcheck (if any) passes, its readiness probe (if routed) is answered well at
+its own address with the public Host header, and it has stayed up for `SETTLE_SECONDS` when nothing else
+vouches for it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from berthmaster.domain.container import Container, Health
+from berthmaster.domain.probing import Probe, ProbeResult
+from berthmaster.domain.release import Release, ReleaseRoute, ReleaseService, Upstream
+from berthmaster.domain.report import Evidence, ReleaseRefused
+from berthmaster.domain.spec import Role
+from berthmaster.planner.diagnosis import diagnose
+from berthmaster.ports.outside import Outside
+
+POLL_SECONDS: Final = 0.1
+SETTLE_SECONDS: Final = 3.0  # a process with neither healthcheck nor probe must last this long
+LOG_LINES: Final = 12
+CERTAIN_ANSWERS: Final = 100  # polls with the same refusing answer after which waiting is pointless
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a container is good now, hopeless, or to be asked again."""
+
+    is_good: bool = False
+    failure: str = ""  # not empty: waiting cannot help
+    waiting_for: str = ""
+    probe: Probe | None = None
+    answer: ProbeResult | None = None
+
+
+class Gate:
+    """Waits for the containers of one release."""
+
+    def __init__(self, outside: Outside, release: Release) -> None:
+        self._outside = outside
+        self._release = release
+
+    async def await_ready(self, names: tuple[str, ...], timeout_seconds: float) -> str:
+        """Wait until every container of these services is good; raises `ReleaseRefused` with evidence.
+
+        Returns what was found, in a few words, for the journal.
+        """
+        clock = self._outside.clock
+        start = clock.monotonic()
+        waiting = {
+            container: service
+            for service in self._release.services
+            if service.name in names
+            for container in service.containers
+        }
+        count = len(waiting)
+        repeated: dict[tuple[str, str], int] = {}
+        while waiting:
+            for name, service in list(waiting.items()):
+                container = await self._outside.runtime.container(name)
+                verdict = await self._judge(service, name, container)
+                verdict = _grown_certain(verdict, name, repeated)
+                if verdict.is_good:
+                    del waiting[name]
+                elif verdict.failure:
+                    raise await self.refusal(service, name, verdict.failure, verdict)
+                elif clock.monotonic() - start > timeout_seconds:
+                    what = f"did not become ready in {timeout_seconds:.0f} s ({verdict.waiting_for})"
+                    raise await self.refusal(service, name, what, verdict)
+            if waiting:
+                await clock.sleep(POLL_SECONDS)
+        return f"{count} ready after {clock.monotonic() - start:.1f} s"
+
+    async def _judge(
+        self, service: ReleaseService, name: str, container: Container | None
+    ) -> Verdict:
+        if container is None:
+            return Verdict(failure="is not there")
+        if service.image and container.image_id != service.image.image_id:
+            return Verdict(failure=f"runs another image than {service.image.runs_as}")
+        if container.state in ("exited", "dead", "restarting") or container.restart_count > 0:
+            return Verdict(failure="does not stay up")
+        if not container.is_running:
+            return Verdict(waiting_for=f"it is {container.state}", failure=container.error)
+        if container.health is Health.UNHEALTHY:
+            return Verdict(failure="is unhealthy")
+        answer = await self._ask(service, name)
+        if container.health is Health.STARTING:
+            return Verdict(waiting_for="healthcheck", probe=answer[0], answer=answer[1])
+        if answer[1] is not None and not answer[1].is_good:
+            return Verdict(waiting_for="probe", probe=answer[0], answer=answer[1])
+        is_vouched = container.health is Health.HEALTHY or answer[1] is not None
+        if not is_vouched and _age_seconds(container, self._outside) < SETTLE_SECONDS:
+            return Verdict(waiting_for=f"it must last {SETTLE_SECONDS:.0f} s")
+        return Verdict(is_good=True)
+
+    async def _ask(
+        self, service: ReleaseService, name: str
+    ) -> tuple[Probe | None, ProbeResult | None]:
+        """Ask each route of the container; return the first bad answer, else the last good one."""
+        last: tuple[Probe | None, ProbeResult | None] = (None, None)
+        for route in self._release.routes:
+            for upstream in route.upstreams:
+                if upstream.container == name and route.service == service.name:
+                    probe = readiness_probe(self._release, route, upstream)
+                    last = (probe, await self._outside.prober.probe(probe))
+                    if last[1] is not None and not last[1].is_good:
+                        return last
+        return last
+
+    async def smoke(self) -> str:
+        """Ask the declared smoke requests at the release's own address; raises `ReleaseRefused`."""
+        for smoke in self._release.smoke:
+            route = route_of(self._release, smoke.path)
+            if route is None or not route.upstreams:
+                continue
+            upstream = route.upstreams[0]
+            probe = Probe(
+                upstream.address,
+                upstream.port,
+                smoke.path,
+                smoke.host or public_host(self._release),
+                wants=smoke.status,
+                contains=smoke.contains,
+                timeout_seconds=15.0,
+                forwarded_proto="https",
+            )
+            answer = await self._outside.prober.probe(probe)
+            if not answer.is_good:
+                service = _service(self._release, route.service)
+                what = f"failed the smoke request {smoke.path}"
+                verdict = Verdict(probe=probe, answer=answer)
+                raise await self.refusal(service, upstream.container, what, verdict)
+        return f"{len(self._release.smoke)} smoke requests answered"
+
+    async def find_death(self) -> Verdict | None:
+        """For the watch: the first container of the release that is not as it must be, or None."""
+        for service in self._release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE):
+            for name in service.containers:
+                container = await self._outside.runtime.container(name)
+                if container is None or not container.is_running or container.restart_count > 0:
+                    raise await self.refusal(service, name, "died while it was watched", Verdict())
+                if container.health is Health.UNHEALTHY:
+                    what = "became unhealthy while it was watched"
+                    raise await self.refusal(service, name, what, Verdict())
+        return None
+
+    async def refusal(
+        self, service: ReleaseService, name: str, what: str, verdict: Verdict
+    ) -> ReleaseRefused:
+        """Gather the evidence about a container and name the likely cause."""
+        runtime = self._outside.runtime
+        container = await runtime.container(name)
+        log = await runtime.logs(name, lines=LOG_LINES) if container else ""
+        probe, answer = verdict.probe, verdict.answer
+        facts = Evidence(
+            service=service.name,
+            container=name,
+            what=what,
+            state=container.state if container else "missing",
+            exit_code=container.exit_code if container else None,
+            is_oom_killed=container.is_oom_killed if container else False,
+            restart_count=container.restart_count if container else 0,
+            health=container.health.value if container else "none",
+            health_output=container.health_output if container else "",
+            probe=f"GET http://{probe.address}:{probe.port}{probe.path} Host: {probe.host}" if probe else "",
+            answer=answer.describe() if answer else "",
+            is_refused=answer.refused if answer else False,
+            status=answer.status if answer else None,
+            location=answer.location if answer else None,
+            listens=await runtime.listening(name) if container and container.is_running else (),
+            wanted_port=probe.port if probe else None,
+            log=tuple(log.splitlines()[-LOG_LINES:]),
+            engine_error=container.error if container else "",
+        )
+        return ReleaseRefused(facts, diagnose(facts))
+
+
+def readiness_probe(release: Release, route: ReleaseRoute, upstream: Upstream) -> Probe:
+    """What the gate asks one container; without `ready`, the route's own path, judged leniently."""
+    return Probe(
+        upstream.address,
+        upstream.port,
+        route.ready or route.path,
+        public_host(release),
+        wants=route.ready_status,
+        is_lenient=route.ready is None,
+        forwarded_proto="https",
+    )
+
+
+def public_host(release: Release) -> str:
+    """The first exact host of the release; a suffix stands for its own apex."""
+    exact = [host for host in release.hosts if not host.startswith("*.")]
+    return exact[0] if exact else (release.hosts[0][2:] if release.hosts else "localhost")
+
+
+def route_of(release: Release, path: str) -> ReleaseRoute | None:
+    """The route with the longest prefix of `path`, matched by segment."""
+    fitting = [
+        route
+        for route in release.routes
+        if f"{path.rstrip('/')}/".startswith(f"{route.path.rstrip('/')}/")
+    ]
+    return max(fitting, key=lambda route: len(route.path), default=None)
+
+
+def _grown_certain(
+    verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]
+) -> Verdict:
+    """Give up early on an answer that cannot change by waiting: a refused Host, a redirect circle."""
+    answer = verdict.answer
+    if verdict.is_good or verdict.failure or answer is None or answer.status is None:
+        return verdict
+    if answer.status >= 500 or verdict.waiting_for != "probe":
+        return verdict
+    key = (name, answer.describe())
+    repeated[key] = repeated.get(key, 0) + 1
+    if repeated[key] < CERTAIN_ANSWERS:
+        return verdict
+    return Verdict(failure=answer.describe(), probe=verdict.probe, answer=answer)
+
+
+def _service(release: Release, name: str | None) -> ReleaseService:
+    return next(item for item in release.services if item.name == name)
+
+
+def _age_seconds(container: Container, outside: Outside) -> float:
+    if container.started_at is None:
+        return 0.0
+    return (outside.clock.now() - container.started_at).total_seconds()

@@ -1,0 +1,63 @@
+"""Holding a lease while work goes on: renewed in the background, given back at the end, fenced."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from typing import Final
+
+from berthmaster.domain.deployment import Lease
+from berthmaster.domain.errors import LeaseLost
+from berthmaster.ports.store import Store
+
+LEASE_SECONDS: Final = 60.0
+
+
+class HeldLease:
+    """The right to change one thing, as long as `fence` is the newest."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        self._store = store
+        self._lease = lease
+        self.is_lost = False
+
+    @property
+    def fence(self) -> int:
+        """The number that every guarded write carries."""
+        return self._lease.fence
+
+    def at_step(self, text: str) -> None:
+        """Record where the work is, for whoever is refused meanwhile; raises `LeaseLost`."""
+        self._lease = self._store.renew_lease(self._lease, seconds=LEASE_SECONDS, step=text)
+
+    async def keep(self) -> None:
+        """Renew for ever, three times in each life of the lease."""
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            try:
+                self._lease = self._store.renew_lease(self._lease, seconds=LEASE_SECONDS)
+            except LeaseLost:
+                self.is_lost = True
+                return
+
+    def give_back(self) -> None:
+        """End the lease; harmless when it is not ours any more."""
+        self._store.release_lease(self._lease)
+
+
+@contextlib.asynccontextmanager
+async def hold(store: Store, name: str, *, what: str) -> AsyncIterator[HeldLease]:
+    """Hold the lease `name` inside the block; raises `LeaseHeld` when somebody else has it."""
+    held = HeldLease(store, store.acquire_lease(name, holder=_holder(what), seconds=LEASE_SECONDS))
+    renewing = asyncio.create_task(held.keep())
+    try:
+        yield held
+    finally:
+        renewing.cancel()
+        held.give_back()
+
+
+def _holder(what: str) -> str:
+    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+    return f"{user}@{socket.gethostname()} (pid {os.getpid()}, `{what}`)"

@@ -1,0 +1,93 @@
+"""Asking the public way: through the gateway on loopback, naming the release that answers."""
+
+from typing import Final
+
+from berthmaster.domain.errors import DeploymentFailed
+from berthmaster.domain.probing import Probe, ProbeResult
+from berthmaster.domain.release import Release
+from berthmaster.domain.routing import Entrypoint, Tls
+from berthmaster.engine.gate import Gate, public_host
+from berthmaster.ports.outside import Outside
+
+POLL_SECONDS: Final = 0.05
+WATCH_SECONDS: Final = 1.0  # between two looks while watching
+BAD_LOOKS: Final = 3  # failed probes in a row that turn back
+
+
+def gateway_probe(outside: Outside, release: Release, host: str) -> Probe:
+    """The question that a client of this host would ask, from loopback."""
+    entrypoint = _entrypoint(outside, release.entrypoint)
+    route = next((item for item in release.routes if item.upstreams), release.routes[0])
+    return Probe(
+        "127.0.0.1",
+        entrypoint.port,
+        route.ready or route.path,
+        host,
+        wants=route.ready_status,
+        is_tls=entrypoint.tls is not Tls.OFF,
+        is_lenient=route.ready is None,
+        marks_release=True,
+        timeout_seconds=10.0,
+    )
+
+
+async def await_gateway(outside: Outside, release: Release, timeout_seconds: float) -> str:
+    """Ask until the new release answers well on every exact host; raises `DeploymentFailed`."""
+    start = outside.clock.monotonic()
+    hosts = [host for host in release.hosts if not host.startswith("*.")] or [public_host(release)]
+    if not release.hosts:
+        return "no host, nothing to ask"
+    for host in hosts:
+        probe = gateway_probe(outside, release, host)
+        while True:
+            answer = await outside.prober.probe(probe)
+            if answer.is_good and answer.release == release.key:
+                break
+            if outside.clock.monotonic() - start > timeout_seconds:
+                raise DeploymentFailed(
+                    f"{release.stack}: through the gateway {host}{probe.path} {_seen(answer)}, "
+                    f"and {release.label} was wanted, for {timeout_seconds:.0f} s",
+                    next_command="berth gateway status",
+                )
+            await outside.clock.sleep(POLL_SECONDS)
+    return f"{len(hosts)} hosts answer from {release.label}"
+
+
+async def watch(outside: Outside, release: Release, seconds: float) -> str:
+    """Look at the new release for a while; a death, a restart or three bad probes in a row raise."""
+    gate = Gate(outside, release)
+    start = outside.clock.monotonic()
+    bad = looks = 0
+    while outside.clock.monotonic() - start < seconds:
+        await gate.find_death()
+        looks += 1
+        answer = await _look(outside, release)
+        bad = bad + 1 if answer is not None and not answer.is_good else 0
+        if bad >= BAD_LOOKS:
+            raise DeploymentFailed(
+                f"{release.stack}: {release.label} {_seen(answer)} {bad} times in a row while watched"
+            )
+        await outside.clock.sleep(WATCH_SECONDS)
+    await gate.find_death()
+    return f"{looks} looks, all good"
+
+
+async def _look(outside: Outside, release: Release) -> ProbeResult | None:
+    if not release.routes or not release.hosts:
+        return None
+    return await outside.prober.probe(gateway_probe(outside, release, public_host(release)))
+
+
+def _entrypoint(outside: Outside, name: str) -> Entrypoint:
+    for entrypoint in outside.entrypoints:
+        if entrypoint.name == name:
+            return entrypoint
+    known = ", ".join(item.name for item in outside.entrypoints)
+    raise DeploymentFailed(f"the server has no entrypoint {name!r}; it has {known}")
+
+
+def _seen(answer: ProbeResult | None) -> str:
+    if answer is None:
+        return "gives no answer"
+    by = f" from {answer.release}" if answer.release else ""
+    return f"{answer.describe()}{by}"
