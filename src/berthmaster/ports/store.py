@@ -1,13 +1,15 @@
 """The server's own memory: stacks, releases, deployments, journal, leases, addresses.
 
-Synchronous, unlike every other port: it is one local SQLite file with sub-millisecond calls, and a write
-that could be interleaved with another coroutine would not be the write-ahead record it must be.
+Synchronous, unlike every other port: it is one local SQLite file with sub-millisecond calls, and a
+write that could be interleaved with another coroutine would not be the write-ahead record it must
+be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from berthmaster.domain.deployment import Deployment, DeploymentState, JournalRow, Lease, StepState
@@ -55,7 +57,7 @@ class Event:
 
 
 class Store(Protocol):
-    """One writer; a change that needs a lease carries its `fence` and raises `LeaseLost` when stale.
+    """One writer; a change that needs a lease carries its `fence`: a stale one raises `LeaseLost`.
 
     A store that is locked, full or damaged raises `OutsideError` on writes; reads keep working.
     """
@@ -68,7 +70,13 @@ class Store(Protocol):
         ...
 
     def set_maintenance(self, stack: StackId, is_on: bool) -> None: ...
-    def forget_stack(self, stack: StackId) -> None: ...
+    def set_hold(self, stack: StackId, because: str | None) -> None:
+        """Automation may not move a held stack; None lifts the hold."""
+        ...
+
+    def forget_stack(self, stack: StackId) -> None:
+        """Remove its releases and ended deployments; events and an unfinished deployment stay."""
+        ...
 
     # releases
     def next_release_number(self, stack: StackId) -> int:
@@ -81,8 +89,26 @@ class Store(Protocol):
         """Newest first."""
         ...
 
+    def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:
+        """Of all stacks in one query: live ones for `status`, warm ones for `tick`; no state: all."""
+        ...
+
+    def live_releases(self) -> tuple[ReleaseSummary, ...]:
+        """One for each stack that serves."""
+        ...
+
+    def release_records(self) -> Iterator[Release]:
+        """Every kept release in full, one at a time: what garbage collection may not touch."""
+        ...
+
     def mark_live(
-        self, stack: StackId, number: int, *, old: int | None, warm_until: datetime | None, fence: int
+        self,
+        stack: StackId,
+        number: int,
+        *,
+        old: int | None,
+        warm_until: datetime | None,
+        fence: int,
     ) -> None:
         """In one transaction: this release live, the old one warm, every other state as it was."""
         ...
@@ -119,7 +145,7 @@ class Store(Protocol):
 
     # leases
     def acquire_lease(self, name: str, *, holder: str, seconds: float) -> Lease:
-        """Raises `LeaseHeld` unless free, expired, or its holder is a dead process of this machine."""
+        """Raises `LeaseHeld` unless free, expired, or held by a dead process of this machine."""
         ...
 
     def renew_lease(self, lease: Lease, *, seconds: float, step: str | None = None) -> Lease:
@@ -131,8 +157,10 @@ class Store(Protocol):
 
     # addresses
     def reserve_subnets(self, owners: Sequence[str], *, taken: Sequence[str]) -> dict[str, str]:
-        """A free subnet of the block for each owner (network name), avoiding `taken`; the same again when
-        it has one. Raises `NoAddressLeft`."""
+        """A free subnet of the block for each owner (network name), avoiding `taken`.
+
+        The same again when it has one. Raises `NoAddressLeft`.
+        """
         ...
 
     def free_subnet(self, owner: str) -> None: ...
@@ -148,4 +176,15 @@ class Store(Protocol):
     def events(self, stack: StackId | None, limit: int = 50) -> tuple[Event, ...]: ...
 
     def transaction(self) -> AbstractContextManager[None]: ...
+    def snapshot(self, path: Path) -> None:
+        """Copy the store while it is in use, mode 0600; `path` appears whole or not at all."""
+        ...
+
+    def check(self) -> tuple[str, ...]:
+        """Look for damage, page by page.
+
+        Empty when there is none. For `berth health`, not for each start.
+        """
+        ...
+
     def close(self) -> None: ...

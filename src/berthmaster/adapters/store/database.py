@@ -1,0 +1,169 @@
+"""The one connection to the SQLite file: opening, durability, transactions, snapshots.
+
+Knows no table; must not be used from a second thread.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from berthmaster.adapters.store.errors import StoreUnavailable, translated
+from berthmaster.adapters.store.migration import migrate
+
+# A writer holds the file for well under a millisecond; only a stopped one makes others wait this
+# long.
+BUSY_SECONDS: Final = 5.0
+_UNOPENABLE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+class Database:
+    """Run statements and nested transactions; `:memory:` makes one that is gone with it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._depth = 0
+        if self.path != ":memory:":
+            _prepare_file(Path(self.path))
+        with translated(self.path):
+            self._connection = _open(self.path)
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Every row of a query."""
+        with translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def row_or_none(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row of a query."""
+        with translated(self.path):
+            row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            return row
+
+    def write(self, sql: str, *values: Any) -> int:
+        """Change rows, in the open transaction or in one of its own; returns how many.
+
+        Raises `sqlite3.IntegrityError` when a rule of the schema forbids it.
+        """
+        return self._execute(sql, values).rowcount
+
+    def insert(self, sql: str, *values: Any) -> int:
+        """Add a row and return its id; otherwise like `write`."""
+        return self._execute(sql, values).lastrowid or 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable when it ends; one inside another is undone alone when it fails.
+
+        Takes the write lock at once (`BEGIN IMMEDIATE`): what is read inside stays true until the
+        end.
+        """
+        name = f"level{self._depth}"
+        with translated(self.path):
+            self._connection.execute(f"SAVEPOINT {name}" if self._depth else "BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            self._undo(name)
+            raise
+        self._depth -= 1
+        self._commit(name)
+
+    def snapshot(self, target: Path) -> None:
+        """Copy the database while it is in use; `target` appears whole or not at all."""
+        part = target.with_name(f".{target.name}.part")
+        part.unlink(missing_ok=True)
+        _create_private(part)
+        with translated(self.path), closing(sqlite3.connect(part)) as copy:
+            self._connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a -wal beside it
+        _sync(part)
+        part.replace(target)
+        _sync(target.parent)
+
+    def close(self) -> None:
+        """Close the file; SQLite folds the write-ahead log into it."""
+        with translated(self.path):
+            self._connection.close()
+
+    def _execute(self, sql: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
+        with self.transaction(), translated(self.path):
+            return self._connection.execute(sql, values)
+
+    def _undo(self, name: str) -> None:
+        # A full disk makes SQLite roll back by itself: then there is nothing left to undo.
+        with suppress(sqlite3.Error):
+            if self._depth:
+                self._connection.execute(f"ROLLBACK TO {name}")
+                self._connection.execute(f"RELEASE {name}")
+            else:
+                self._connection.execute("ROLLBACK")
+
+    def _commit(self, name: str) -> None:
+        with translated(self.path):
+            try:
+                self._connection.execute(f"RELEASE {name}" if self._depth else "COMMIT")
+            except sqlite3.Error:
+                self._undo(name)
+                raise
+
+
+def _open(path: str) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection, path)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        return _open_read_only(path, error)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_read_only(path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
+    # WAL needs a few pages beside the file even to read. On a full disk they cannot be made; with
+    # no unfolded log the file itself is the whole truth, and nobody can be changing it.
+    log = Path(f"{path}-wal")
+    if error.sqlite_errorcode & 0xFF not in _UNOPENABLE or (log.exists() and log.stat().st_size):
+        raise error
+    connection = _connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1")
+    migrate(connection, path)
+    return connection
+
+
+def _connect(target: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        target, timeout=BUSY_SECONDS, isolation_level=None, uri=target.startswith("file:")
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _prepare_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            _create_private(path)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the store {path} cannot be made: {error.strerror}; run as root", subject="store"
+        ) from error
+
+
+def _create_private(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,200 @@
+"""Releases: a summary row that lists are made of, and the whole record apart from it."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from berthmaster.adapters.store.lease import check_fence
+from berthmaster.adapters.store.part import Part, instant_or_none
+from berthmaster.domain import codec
+from berthmaster.domain.errors import Bug, NotFound
+from berthmaster.domain.names import StackId, parse_stack
+from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.ports.store import ReleaseSummary
+
+_RECORD = """
+    SELECT document, state FROM release_documents
+    JOIN releases USING (stack, number) WHERE stack = ? AND number = ?
+"""
+
+
+class Releases(Part):
+    """The part of the store about releases."""
+
+    def next_release_number(self, stack: StackId) -> int:
+        """Give the next number, never one that was given before."""
+        with self._database.transaction():
+            self._count_up_to(stack, self._last_number(stack) + 1)
+            return self._last_number(stack)
+
+    def add_release(self, release: Release) -> None:
+        """Record a release; the same one twice is once.
+
+        Raises `NotFound` when its stack is not in the inventory and `Bug` when the number has
+        another one.
+        """
+        dated = replace(release, created_at=release.created_at or self._clock.now())
+        document = _write(dated)
+        with self._database.transaction():
+            if self._has(dated, document):
+                return
+            try:
+                self._insert(dated, document)
+            except sqlite3.IntegrityError as error:
+                raise self._refusal(dated, error) from error
+            self._count_up_to(dated.stack, dated.number)
+
+    def release(self, stack: StackId, number: int) -> Release | None:
+        """The whole record."""
+        row = self._database.row_or_none(_RECORD, str(stack), number)
+        return _read(row) if row else None
+
+    def releases(self, stack: StackId) -> tuple[ReleaseSummary, ...]:
+        """A stack's releases, newest first."""
+        rows = self._database.rows(
+            "SELECT * FROM releases WHERE stack = ? ORDER BY number DESC", str(stack)
+        )
+        return tuple(_summary(row) for row in rows)
+
+    def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:
+        """The releases of all stacks that are in one of these states; all when none is named."""
+        wanted = states or tuple(ReleaseState)
+        marks = ", ".join("?" for _ in wanted)
+        rows = self._database.rows(
+            f"SELECT * FROM releases WHERE state IN ({marks}) ORDER BY stack, number DESC",  # noqa: S608
+            *wanted,
+        )
+        return tuple(_summary(row) for row in rows)
+
+    def live_releases(self) -> tuple[ReleaseSummary, ...]:
+        """One for each stack that serves."""
+        return self.releases_in(ReleaseState.LIVE)
+
+    def release_records(self) -> Iterator[Release]:
+        """Every record, read one at a time: all of them together may not fit."""
+        for row in self._database.rows("SELECT stack, number FROM releases ORDER BY stack, number"):
+            record = self._database.row_or_none(_RECORD, row["stack"], row["number"])
+            if record:
+                yield _read(record)
+
+    def mark_live(
+        self,
+        stack: StackId,
+        number: int,
+        *,
+        old: int | None,
+        warm_until: datetime | None,
+        fence: int,
+    ) -> None:
+        """Make this release the live one and `old` a warm one, in one transaction."""
+        with self._database.transaction():
+            check_fence(self._database, self._clock, stack, fence)
+            if old is not None:
+                self._set_state(stack, old, ReleaseState.WARM, warm_until)
+            try:
+                self._set_state(stack, number, ReleaseState.LIVE, None)
+            except sqlite3.IntegrityError as error:
+                raise _second_live(stack, number) from error
+
+    def set_release_state(self, stack: StackId, number: int, state: ReleaseState) -> None:
+        """Change where a release is in its life; use `mark_live` for the live one."""
+        try:
+            self._set_state(stack, number, state, None)
+        except sqlite3.IntegrityError as error:
+            raise _second_live(stack, number) from error
+
+    def remove_release(self, stack: StackId, number: int) -> None:
+        """Remove a release's record and what it holds of the router's pool.
+
+        Refuses the live one.
+        """
+        with self._database.transaction():
+            row = self._database.row_or_none(
+                "SELECT state FROM releases WHERE stack = ? AND number = ?", str(stack), number
+            )
+            if row and row["state"] == ReleaseState.LIVE:
+                raise Bug(f"{stack}: r{number} is live and cannot be removed")
+            self._database.write(
+                "DELETE FROM releases WHERE stack = ? AND number = ?", str(stack), number
+            )
+            self._database.write("DELETE FROM slots WHERE owner = ?", stack.release_key(number))
+
+    def _set_state(
+        self, stack: StackId, number: int, state: ReleaseState, warm_until: datetime | None
+    ) -> None:
+        changed = self._database.write(
+            "UPDATE releases SET state = ?, warm_until = ? WHERE stack = ? AND number = ?",
+            *(state, warm_until.isoformat() if warm_until else None, str(stack), number),
+        )
+        if not changed:
+            raise NotFound(f"{stack} has no release r{number}; see: berth releases {stack}")
+
+    def _insert(self, release: Release, document: str) -> None:
+        self._database.write(
+            "INSERT INTO releases (stack, number, state, artifact, fingerprint, tag, revision,"
+            " created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(str(release.stack), release.number, release.state, release.artifact),
+            *(release.fingerprint, release.tag, release.revision),
+            *(release.created_at.isoformat() if release.created_at else "", release.created_by),
+        )
+        self._database.write(
+            "INSERT INTO release_documents (stack, number, document) VALUES (?, ?, ?)",
+            *(str(release.stack), release.number, document),
+        )
+
+    def _has(self, release: Release, document: str) -> bool:
+        row = self._database.row_or_none(_RECORD, str(release.stack), release.number)
+        if row is None:
+            return False
+        known = _read(row)
+        return (
+            _write(replace(known, state=release.state, created_at=release.created_at)) == document
+        )
+
+    def _refusal(self, release: Release, error: sqlite3.IntegrityError) -> Exception:
+        if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+            return NotFound(f"{release.stack} is not in the inventory; add it before its release")
+        return Bug(f"{release.stack}: r{release.number} is recorded already, with other contents")
+
+    def _last_number(self, stack: StackId) -> int:
+        row = self._database.row_or_none(
+            "SELECT last FROM release_numbers WHERE stack = ?", str(stack)
+        )
+        return int(row["last"]) if row else 0
+
+    def _count_up_to(self, stack: StackId, number: int) -> None:
+        self._database.write(
+            "INSERT INTO release_numbers (stack, last) VALUES (?, ?)"
+            " ON CONFLICT (stack) DO UPDATE SET last = max(last, excluded.last)",
+            *(str(stack), number),
+        )
+
+
+def _second_live(stack: StackId, number: int) -> Bug:
+    return Bug(f"{stack}: r{number} cannot be live beside another live release")
+
+
+def _write(release: Release) -> str:
+    return json.dumps(codec.encode(release), separators=(",", ":"))
+
+
+def _read(row: sqlite3.Row) -> Release:
+    release: Release = codec.decode(Release, json.loads(row["document"]))
+    return replace(release, state=ReleaseState(row["state"]))
+
+
+def _summary(row: sqlite3.Row) -> ReleaseSummary:
+    return ReleaseSummary(
+        stack=parse_stack(row["stack"]),
+        number=row["number"],
+        state=ReleaseState(row["state"]),
+        artifact=row["artifact"],
+        tag=row["tag"],
+        revision=row["revision"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        created_by=row["created_by"],
+        warm_until=instant_or_none(row["warm_until"]),
+        fingerprint=row["fingerprint"],
+    )
