@@ -13,6 +13,13 @@ LABEL_SERVICE: Final = f"{LABEL}.service"
 LABEL_ROLE: Final = f"{LABEL}.role"
 LABEL_JOB: Final = f"{LABEL}.job"  # on one-off containers
 LABEL_DEPLOYMENT: Final = f"{LABEL}.deployment"
+# On every container of the images in `images/`: says what the image is, not whose the container is.
+LABEL_IMAGE: Final = f"{LABEL}.image"
+
+
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """Whether Berthmaster made what carries these labels, and so may remove it."""
+    return any(key.startswith(f"{LABEL}.") and key != LABEL_IMAGE for key in labels)
 
 
 class Health(StrEnum):

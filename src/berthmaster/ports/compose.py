@@ -18,9 +18,14 @@ class ComposeInputs:
 
 
 class Compose(Protocol):
-    """Runs Compose with a scrubbed environment, explicit project, folder and files, and no input."""
+    """Runs Compose with a scrubbed environment, explicit project, folder and files, and no input.
 
-    async def version(self) -> str: ...
+    In every model here `$` is a plain character: `config` undoes Compose's doubling, `up` does it again.
+    """
+
+    async def version(self) -> str:
+        """Raises `OutsideError` when it is older than 2.24."""
+        ...
 
     async def config(self, project: str, inputs: ComposeInputs) -> Mapping[str, Any]:
         """The fully rendered model; raises `InvalidSpec` with file and line where Compose names them.
@@ -30,7 +35,7 @@ class Compose(Protocol):
         ...
 
     async def variables(self, inputs: ComposeInputs) -> Mapping[str, str | None]:
-        """Every variable the files interpolate, with its default."""
+        """Every variable the files interpolate, with its default; None for none or an empty one."""
         ...
 
     async def up(
@@ -38,13 +43,20 @@ class Compose(Protocol):
     ) -> None:
         """Create and start these services of the model, pulling and building nothing.
 
+        Only adds: a container that exists is started, never recreated, even when its model changed; remove
+        it before. Networks, volumes and images must be there. A job that ended is started again.
         The model is complete (environment values too) and may hold secrets: it is handed over in a file
         of mode 0600 that does not outlive the call. Raises `ComposeFailed`.
         """
         ...
 
     async def passthrough(self, project: str, arguments: Sequence[str]) -> int:
-        """Run a read-only Compose command on a project with our own standard streams."""
+        """Run a read-only Compose command on a project with our own standard streams.
+
+        Raises `NotAllowed` for any other, and for `config`, which prints secrets.
+        """
         ...
 
-    async def build(self, project: str, inputs: ComposeInputs, services: Sequence[str]) -> None: ...
+    async def build(self, project: str, inputs: ComposeInputs, services: Sequence[str]) -> None:
+        """Build with all output on our standard error; raises `ComposeFailed`."""
+        ...

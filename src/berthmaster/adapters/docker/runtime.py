@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from berthmaster.adapters.docker import errors, execution, log, observed, pulling
 from berthmaster.domain.container import (
-    LABEL,
     Container,
     EngineVersion,
     ExecResult,
     Image,
     Network,
     Volume,
+    is_ours,
 )
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.release import ReleaseNetwork
@@ -40,8 +40,6 @@ SOCKET: Final = "unix:///var/run/docker.sock"
 PARALLEL_INSPECTS: Final = 8
 _CALL_SECONDS: Final = 60.0  # for calls that answer at once on a healthy engine
 _REMOVAL_SECONDS: Final = 30.0
-# On every container of the images in `images/`: says what the image is, not whose the container is.
-_IMAGE_LABEL: Final = f"{LABEL}.image"
 
 
 class AiodockerRuntime:
@@ -96,7 +94,7 @@ class AiodockerRuntime:
         container = await self.container(name)
         if container is None:
             return
-        if not _is_ours(container.labels):
+        if not is_ours(container.labels):
             raise errors.foreign("container", name)
         with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
             await self._container(container.id).delete(force=True, v=True)
@@ -219,7 +217,7 @@ class AiodockerRuntime:
         found = await self._network(name)
         if found is None:
             return
-        if not _is_ours(found.labels):
+        if not is_ours(found.labels):
             raise errors.foreign("network", name)
         with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
             await (await self._docker.networks.get(found.id)).delete()
@@ -237,7 +235,7 @@ class AiodockerRuntime:
     async def remove_volume(self, name: str) -> None:
         with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
             volume = await self._volumes.get(name)
-            if not _is_ours((await volume.show()).get("Labels") or {}):
+            if not is_ours((await volume.show()).get("Labels") or {}):
                 raise errors.foreign("volume", name)
             await volume.delete()
 
@@ -315,10 +313,6 @@ class _Tolerated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         return getattr(error, "status", None) in self._statuses
-
-
-def _is_ours(labels: Mapping[str, str]) -> bool:
-    return any(key.startswith(f"{LABEL}.") and key != _IMAGE_LABEL for key in labels)
 
 
 def _pairs(labels: Mapping[str, str]) -> list[str]:
