@@ -1,0 +1,157 @@
+"""From the file's model to the domain's `AppSpec`: defaults that depend on the folder, and cross
+checks.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from berthmaster.adapters.berthfile import model
+from berthmaster.adapters.berthfile.document import Document, Path_
+from berthmaster.domain import spec
+from berthmaster.domain.errors import InvalidSpec
+
+COMPOSE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+RELAXED: Final = "dev"  # the one environment that is not strict unless the file says so
+
+
+def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> spec.AppSpec:
+    """Convert; raises `InvalidSpec` for files that are missing and for what contradicts itself."""
+    found = spec.AppSpec(
+        app=berthfile.app,
+        folder=str(folder),
+        environments={
+            name: _environment(name, item, folder, document)
+            for name, item in berthfile.environments.items()
+        },
+        routes=tuple(_route(item) for item in berthfile.routes),
+        services={name: _service(name, item) for name, item in berthfile.services.items()},
+        jobs=tuple(_job(name, item) for name, item in berthfile.jobs.items()),
+        sites=tuple(
+            spec.SiteSpec(name, item.path, item.folder, item.hosts)
+            for name, item in berthfile.sites.items()
+        ),
+        smoke=tuple(
+            spec.SmokeSpec(item.path, item.status, item.contains, item.host)
+            for item in berthfile.smoke
+        ),
+        retention=_retention(berthfile.retention),
+        release_variable=berthfile.release_variable,
+    )
+    _check_answers_once(found, document)
+    return found
+
+
+def _environment(
+    name: str, item: model.Environment, folder: Path, document: Document
+) -> spec.EnvironmentSpec:
+    at: Path_ = ("environments", name)
+    compose = item.compose or _found(folder, COMPOSE_NAMES)[:1]
+    if not compose:
+        raise document.error(f"no Compose file here: write `environments.{name}.compose`", at)
+    env_file = item.env_file
+    if env_file is None:
+        env_file = _found(folder, (".env", f".env.{name}"))
+    secrets = item.secrets or next(iter(_found(folder, (f"secrets/{name}",))), None)
+    _check_files(folder, compose, document, (*at, "compose"))
+    _check_files(folder, env_file, document, (*at, "env_file"))
+    _check_files(folder, (secrets,) if secrets else (), document, (*at, "secrets"))
+    strict = item.policy.strict
+    return spec.EnvironmentSpec(
+        name=name,
+        compose=compose,
+        env_file=env_file,
+        secrets=secrets,
+        entrypoint=item.entrypoint,
+        hosts=item.hosts,
+        is_strict=name != RELAXED if strict is None else strict,
+        allow=tuple(spec.Allowance(one.service, one.rule, one.why) for one in item.policy.allow),
+        replicas=dict(item.replicas),
+        profiles=item.profiles,
+    )
+
+
+def _found(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if (folder / name).exists())
+
+
+def _check_files(folder: Path, names: tuple[str, ...], document: Document, at: Path_) -> None:
+    """A symlink that leads out of the folder could hand over any file of the machine."""
+    root = folder.resolve()
+    for position, name in enumerate(names):
+        path = folder / name
+        if not path.exists():
+            raise document.error(f"no such file: {name}", (*at, position))
+        if not path.resolve().is_relative_to(root):
+            raise document.error(f"{name} leads out of the folder of berth.yaml", (*at, position))
+
+
+def _route(item: model.Route) -> spec.RouteSpec:
+    return spec.RouteSpec(
+        path=item.path,
+        service=item.service,
+        port=item.port,
+        ready=item.ready,
+        ready_status=item.ready_status,
+        hosts=item.hosts,
+        strip=item.strip,
+    )
+
+
+def _service(name: str, item: model.Service) -> spec.ServiceSpec:
+    return spec.ServiceSpec(
+        name=name,
+        role=item.role,
+        drain_seconds=item.drain,
+        ready_seconds=item.ready,
+        expose_host=item.expose == "host",
+        binds=item.binds,
+        data=item.data,
+    )
+
+
+def _job(name: str, item: model.Job) -> spec.JobSpec:
+    usual = spec.JobMoment.MANUAL if item.schedule else spec.JobMoment.BEFORE_SWITCH
+    return spec.JobSpec(
+        name=name,
+        service=item.service,
+        command=item.command,
+        when=item.when or usual,
+        timeout_seconds=item.timeout,
+        is_compatible=item.compatible,
+        is_migration="migrat" in name if item.migration is None else item.migration,
+        schedule=item.schedule,
+    )
+
+
+def _retention(item: model.Retention) -> spec.RetentionSpec:
+    return spec.RetentionSpec(
+        releases=item.releases,
+        warm_seconds=item.warm,
+        watch_seconds=item.watch,
+        restore_points=item.restore_points,
+    )
+
+
+def _check_answers_once(app: spec.AppSpec, document: Document) -> None:
+    """Refuse two answers for one path of one host."""
+    seen: dict[tuple[str, str], Path_] = {}
+    entries: list[tuple[Path_, str, tuple[str, ...]]] = [
+        (("routes", number), route.path, route.hosts) for number, route in enumerate(app.routes)
+    ]
+    entries += [(("sites", site.name), site.path, site.hosts) for site in app.sites]
+    for at, path, hosts in entries:
+        for host in hosts or ("",):
+            key = (path.rstrip("/"), host)
+            if key in seen:
+                other = document.location(seen[key])
+                raise document.error(f"`{path}` is already answered by {other}", at)
+            seen[key] = at
+
+
+def environment_of(app: spec.AppSpec, name: str) -> spec.EnvironmentSpec:
+    """An environment by name; raises `InvalidSpec` with those there are."""
+    found = app.environments.get(name)
+    if found is None:
+        names = ", ".join(sorted(app.environments))
+        raise InvalidSpec(f"{app.app} has no environment {name!r}; it has: {names}")
+    return found

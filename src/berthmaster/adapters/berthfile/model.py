@@ -1,0 +1,227 @@
+"""The keys of `berth.yaml`: one pydantic model validates, documents and prints the JSON Schema.
+
+Only form is checked here; `convert.py` turns it into the domain's `AppSpec` and fills in defaults.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from berthmaster.adapters.berthfile import values
+from berthmaster.domain.spec import JobMoment, Role
+
+LATER = "Accepted and checked, not used yet: nothing depends on it in this version."
+
+
+def _short_environment(value: Any) -> Any:
+    if value is None:
+        return {}
+    return {"compose": value} if isinstance(value, str | list) else value
+
+
+def _short_smoke(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """Unknown keys are errors; keys that start with `x-` are the user's own."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"patternProperties": {"^x-": {}}},
+    )
+
+
+class Allow(Section):
+    """One recorded override of a policy rule."""
+
+    service: values.ServiceName = Field(description="Service of the Compose files.")
+    rule: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] = Field(
+        description="Rule as `berth check` names it, e.g. `privileged`."
+    )
+    why: Annotated[str, Field(min_length=3, max_length=300)] = Field(
+        description="Reason, kept in the record."
+    )
+
+
+class Policy(Section):
+    """How strict an environment is."""
+
+    strict: bool | None = Field(
+        None,
+        description="Pull only, no published ports, no mutable tags, no guessed roles."
+        " Default: true everywhere but in an environment named `dev`.",
+    )
+    allow: tuple[Allow, ...] = Field(
+        (), description="Overrides of single rules, each with a reason."
+    )
+
+
+class Environment(Section):
+    """A named place with its Compose files, hosts and policy."""
+
+    compose: values.InsidePaths = Field(
+        (), description="Compose files in order. Default: the standard name that is there."
+    )
+    env_file: values.InsidePaths | None = Field(
+        None,
+        description="Files for interpolation. Default: `.env` and `.env.<env>` where they exist.",
+    )
+    secrets: values.InsidePath | None = Field(
+        None, description="Folder of secret files. Default: `secrets/<env>` where it exists."
+    )
+    entrypoint: values.EntrypointName = Field("https", description="Port of the gateway, by name.")
+    hosts: values.Hosts = Field((), description="Public host names; `*.` in front means a suffix.")
+    policy: Policy = Field(default_factory=Policy, description="Strictness and overrides.")
+    replicas: dict[values.ServiceName, Annotated[int, Field(ge=1, le=100, strict=True)]] = Field(
+        default_factory=dict, description="Number of containers by service."
+    )
+    profiles: values.Profiles = Field((), description="Compose profiles that are on.")
+
+
+class Route(Section):
+    """A path prefix and the service that answers it."""
+
+    path: values.UrlPath = Field(description="Prefix, matched by segment: `/api` is not `/apiary`.")
+    service: values.ServiceName = Field(description="Service of the Compose files.")
+    port: values.Port = Field(description="Port inside the container.")
+    ready: values.UrlPath | None = Field(
+        None, description="Path of the readiness probe; any answer below 400 is good."
+    )
+    ready_status: values.HttpStatus | None = Field(None, description="The exact status wanted.")
+    hosts: values.Hosts = Field((), description="Only these hosts of the environment.")
+    strip: bool = Field(False, description="Take the prefix off before the service sees it.")
+
+
+class Service(Section):
+    """What Berthmaster should know of a Compose service."""
+
+    role: Role | None = Field(None, description="What the service is to a deployment.")
+    drain: values.Seconds = Field(
+        30.0, description="How long old requests or tasks may take to end."
+    )
+    ready: values.Seconds = Field(120.0, description="How long the gate waits for it.")
+    expose: Literal["host"] | None = Field(None, description="`host`: keep its published ports.")
+    binds: values.AbsolutePaths = Field((), description="Absolute host paths it may mount.")
+    data: values.InsidePaths = Field(
+        (), description="Folders beside the Compose files that it may write: they are data."
+    )
+
+
+class Job(Section):
+    """Work that runs once: a migration before the switch, a task by hand, or on a schedule."""
+
+    service: values.ServiceName = Field(
+        description="Whose image, settings and mounts it runs with."
+    )
+    command: values.Command | None = Field(None, description="Default: the service's own command.")
+    when: JobMoment | None = Field(
+        None, description="Default: `before-switch`, or `manual` for a job with a schedule."
+    )
+    timeout: values.Seconds = Field(
+        300.0, description="It is stopped and counts as failed after it."
+    )
+    compatible: bool = Field(True, description="Old code runs on what this job changes.")
+    migration: bool | None = Field(
+        None,
+        description="Take a restore point before it. Default: true for names with `migrat`.",
+    )
+    schedule: Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")] | None = Field(
+        None, description=f"Cron expression of five fields. {LATER}"
+    )
+
+
+class Site(Section):
+    """Static files that the edge serves, switched together with the release."""
+
+    path: values.UrlPath = Field("/", description="Prefix, matched by segment.")
+    folder: values.InsidePath = Field(description="Built files, relative to berth.yaml.")
+    hosts: values.Hosts = Field((), description="Only these hosts of the environment.")
+
+
+class Smoke(Section):
+    """A request that the new release must answer before and after the switch."""
+
+    path: values.UrlPath = Field(description="What to ask for.")
+    status: values.HttpStatus = Field(200, description="The answer wanted.")
+    contains: Annotated[str, Field(max_length=1000)] | None = Field(
+        None, description="Text that the answer must hold."
+    )
+    host: values.Host | None = Field(None, description="Default: the first host.")
+
+
+class Retention(Section):
+    """What is kept, and for how long."""
+
+    releases: Annotated[int, Field(ge=1, le=1000, strict=True)] = Field(
+        5, description="Releases that can be run again."
+    )
+    warm: values.Seconds = Field(
+        600.0, description="How long the old release keeps running after a switch."
+    )
+    watch: values.Seconds = Field(20.0, description="How long the new release is watched.")
+    restore_points: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
+        5, description="Database dumps that are kept."
+    )
+
+
+class Tenancy(Section):
+    """How customers share the app."""
+
+    mode: Literal["silo", "pool", "header"] = Field(
+        description="A stack each, one stack, a header."
+    )
+    header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = Field(
+        None, description="Header that names the tenant in mode `header`."
+    )
+    domain: values.Host | None = Field(None, description="Suffix that tenants get a name under.")
+
+
+class Domains(Section):
+    """Names that tenants bring themselves."""
+
+    suffixes: values.Hosts = Field((), description="Domains under which every name is ours.")
+    custom: bool = Field(False, description="Whether tenants may bring their own domain.")
+
+
+class Resources(Section):
+    """Limits of a service."""
+
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[kmgKMG]?[bB]?$")] | None = Field(
+        None, description="E.g. `512m`."
+    )
+    cpus: Annotated[float, Field(gt=0, le=1024)] | None = Field(None, description="E.g. 0.5.")
+
+
+class Berthfile(Section):
+    """`berth.yaml`: what Berthmaster needs to know beside the Compose files."""
+
+    app: values.AppName = Field(description="Name of the app; part of every container's name.")
+    environments: dict[
+        values.EnvironmentName, Annotated[Environment, BeforeValidator(_short_environment)]
+    ] = Field(
+        min_length=1,
+        description="By name. A list of Compose files, or nothing at all, is short.",
+    )
+    routes: tuple[Route, ...] = Field((), description="Who answers which path.")
+    services: dict[values.ServiceName, Service] = Field(
+        default_factory=dict, description="Only what differs from the defaults."
+    )
+    jobs: dict[values.ServiceName, Job] = Field(default_factory=dict, description="By name.")
+    sites: dict[values.ServiceName, Site] = Field(default_factory=dict, description="By name.")
+    smoke: tuple[Annotated[Smoke, BeforeValidator(_short_smoke)], ...] = Field(
+        (), description="Requests that decide; a plain path wants status 200."
+    )
+    retention: Retention = Field(default_factory=Retention, description="What is kept.")
+    release_variable: values.VariableName = Field(
+        "IMAGE_TAG", description="Variable of the Compose files that `--tag` sets."
+    )
+    tenancy: Tenancy | None = Field(None, description=f"Customers of the app. {LATER}")
+    domains: Domains | None = Field(None, description=f"Tenants' domains. {LATER}")
+    servers: dict[values.EnvironmentName, values.ServiceName] = Field(
+        default_factory=dict, description=f"Server by environment. {LATER}"
+    )
+    resources: dict[values.ServiceName, Resources] = Field(
+        default_factory=dict, description=f"Limits by service. {LATER}"
+    )

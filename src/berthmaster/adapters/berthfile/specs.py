@@ -1,0 +1,60 @@
+"""The adapter behind `ports.specs.Specs`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from berthmaster.adapters.berthfile import compose_files, envfile, inputs
+from berthmaster.adapters.berthfile import propose as proposing
+from berthmaster.adapters.berthfile import revision as repository
+from berthmaster.adapters.berthfile.convert import environment_of
+from berthmaster.adapters.berthfile.read import read_berthfile
+from berthmaster.domain.spec import AppSpec
+
+
+class BerthfileSpecs:
+    """Reads and checks the files of an app folder; bad files raise `InvalidSpec`."""
+
+    def read(self, folder: Path) -> AppSpec:
+        """Read `berth.yaml` of a folder."""
+        return read_berthfile(folder)
+
+    def check_compose_files(self, folder: Path, files: tuple[str, ...]) -> None:
+        """Check each file, and what it includes, against the Compose schema."""
+        compose_files.check_compose_files(folder, files)
+
+    def fingerprint(self, spec: AppSpec, environment: str, options: Mapping[str, str]) -> str:
+        """Hash every input file, the options and the tool's version."""
+        return inputs.fingerprint(spec, environment, options)
+
+    def env_values(self, folder: Path, files: tuple[str, ...]) -> Mapping[str, str]:
+        """Literal values of `.env` files; later files win."""
+        return envfile.env_values(folder, files)
+
+    def versioned_services(self, spec: AppSpec, environment: str) -> frozenset[str]:
+        """Services whose image tag comes from the release variable."""
+        there = environment_of(spec, environment)
+        files = compose_files.read_compose_files(Path(spec.folder), there.compose)
+        return compose_files.versioned_services(files, spec.release_variable)
+
+    def secret_files(self, spec: AppSpec, environment: str) -> Mapping[str, str]:
+        """Absolute path by name of the environment's secret files; `name.txt` also counts as
+        `name`.
+        """
+        there = environment_of(spec, environment)
+        if there.secrets is None:
+            return {}
+        found: dict[str, str] = {}
+        for path in sorted((Path(spec.folder) / there.secrets).iterdir()):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                found.setdefault(path.name.removesuffix(".txt"), str(path))
+                found[path.name] = str(path)
+        return found
+
+    def revision(self, folder: Path) -> str | None:
+        """The commit checked out, with `-dirty` when files differ."""
+        return repository.revision(folder)
+
+    def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
+        """The text of a new `berth.yaml`."""
+        return proposing.propose(folder, models)
