@@ -39,7 +39,9 @@ class InvalidSpec(UserError):
     def __init__(
         self, message: str, *, location: str | None = None, next_command: str | None = None
     ) -> None:
-        super().__init__(f"{location}: {message}" if location else message, next_command=next_command)
+        super().__init__(
+            f"{location}: {message}" if location else message, next_command=next_command
+        )
         self.location = location
 
 

@@ -103,6 +103,8 @@ def parse_stack(text: str, *, default_app: str | None = None) -> StackId:
     if not at:
         app = default_app or ""
     if not app:
-        raise InvalidName(f"{text!r} names no app: write APP@{rest}, or go where berth.yaml is (-C DIR)")
+        raise InvalidName(
+            f"{text!r} names no app: write APP@{rest}, or go where berth.yaml is (-C DIR)"
+        )
     environment, slash, tenant = rest.partition("/")
     return StackId(app, environment, tenant if slash else None)

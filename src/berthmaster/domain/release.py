@@ -4,6 +4,7 @@ A release holds everything needed to run again (D10). Environment values and sec
 `sealed`, never in `model`; the vault opens them only when Compose is about to start something.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ class ImagePin:
 
     reference: str  # `registry/name:tag` as the Compose file says
     runs_as: str  # `name@sha256:...`, or the image id when no registry knows it
-    image_id: str  # the engine's id, what a running container is compared with
+    image_id: str = ""  # the engine's id, when it was there while planning
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,13 @@ class ReleaseNetwork:
     subnet: str
     gateway: str
     dynamic_range: str  # addresses Docker may give out; the fixed ones are outside
+
+
+def network_in(name: str, subnet: str) -> ReleaseNetwork:
+    """Lay out a subnet: first address the gateway's, lower half fixed, upper half Docker's to give out."""
+    whole = ipaddress.IPv4Network(subnet)
+    _, upper = whole.subnets(prefixlen_diff=1)
+    return ReleaseNetwork(name, subnet, str(whole.network_address + 1), str(upper))
 
 
 @dataclass(frozen=True, slots=True)

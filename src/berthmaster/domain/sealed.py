@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 class SealedValues:
     """What is encrypted in the store and opened only for Compose and for placing files."""
 
-    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # rendered service key
+    environment: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # rendered service key
     secrets: Mapping[str, bytes] = field(default_factory=dict)  # by `FileCopy.target`
 
     def __repr__(self) -> str:

@@ -165,8 +165,10 @@ class Effects:
         if code == 0:
             return "exit code 0"
         log = await runtime.logs(job.container, lines=20)
-        what = f"ended with exit code {code}" if code is not None else (
-            f"did not end in {job.timeout_seconds:.0f} s"
+        what = (
+            f"ended with exit code {code}"
+            if code is not None
+            else (f"did not end in {job.timeout_seconds:.0f} s")
         )
         raise JobFailed(job.job, what, tuple(log.splitlines()))
 

@@ -34,10 +34,10 @@ from berthmaster.domain.plan import (
     TakeRestorePoint,
     Watch,
 )
+from berthmaster.domain.report import ReleaseRefused
 from berthmaster.engine.effects import Effects, JobFailed, Work
 from berthmaster.engine.failpoints import Failpoint
 from berthmaster.engine.lease import HeldLease
-from berthmaster.domain.report import ReleaseRefused
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 
@@ -84,8 +84,9 @@ class Executor:
 
     async def unwind(self, deployment: Deployment, error: str = "") -> None:
         """Reverse every step that was begun, newest first; ends `unwound`, or `stuck` when an undo fails."""
-        if deployment.state is not _S.UNWINDING:
-            self._change(deployment, deployment.state, _S.UNWINDING, error)
+        state = self._state(deployment)
+        if state is not _S.UNWINDING:
+            self._change(deployment, state, _S.UNWINDING, error)
         rows = self._outside.store.journal(deployment.id)
         begun = {row.step for row in rows}
         undone = {row.step for row in rows if row.state is StepState.UNDONE}
@@ -222,6 +223,10 @@ class Executor:
             deployment.id, old, new, fence=self._lease.fence, error=error
         )
         return new
+
+    def _state(self, deployment: Deployment) -> DeploymentState:
+        current = self._outside.store.deployment(deployment.id)
+        return current.state if current else deployment.state
 
     def _succeeded_steps(self, deployment: Deployment) -> set[int]:
         return succeeded_steps(self._outside.store.journal(deployment.id))

@@ -11,7 +11,7 @@ from typing import Final
 
 from berthmaster.domain.container import Container, Health
 from berthmaster.domain.probing import Probe, ProbeResult
-from berthmaster.domain.release import Release, ReleaseRoute, ReleaseService, Upstream
+from berthmaster.domain.release import ImagePin, Release, ReleaseRoute, ReleaseService, Upstream
 from berthmaster.domain.report import Evidence, ReleaseRefused
 from berthmaster.domain.spec import Role
 from berthmaster.planner.diagnosis import diagnose
@@ -40,6 +40,7 @@ class Gate:
     def __init__(self, outside: Outside, release: Release) -> None:
         self._outside = outside
         self._release = release
+        self._image_ids: dict[str, str] = {}  # by digest: cannot change
 
     async def await_ready(self, names: tuple[str, ...], timeout_seconds: float) -> str:
         """Wait until every container of these services is good; raises `ReleaseRefused` with evidence.
@@ -66,7 +67,9 @@ class Gate:
                 elif verdict.failure:
                     raise await self.refusal(service, name, verdict.failure, verdict)
                 elif clock.monotonic() - start > timeout_seconds:
-                    what = f"did not become ready in {timeout_seconds:.0f} s ({verdict.waiting_for})"
+                    what = (
+                        f"did not become ready in {timeout_seconds:.0f} s ({verdict.waiting_for})"
+                    )
                     raise await self.refusal(service, name, what, verdict)
             if waiting:
                 await clock.sleep(POLL_SECONDS)
@@ -77,7 +80,7 @@ class Gate:
     ) -> Verdict:
         if container is None:
             return Verdict(failure="is not there")
-        if service.image and container.image_id != service.image.image_id:
+        if service.image and container.image_id != await self._wanted_image(service.image):
             return Verdict(failure=f"runs another image than {service.image.runs_as}")
         if container.state in ("exited", "dead", "restarting") or container.restart_count > 0:
             return Verdict(failure="does not stay up")
@@ -94,6 +97,12 @@ class Gate:
         if not is_vouched and _age_seconds(container, self._outside) < SETTLE_SECONDS:
             return Verdict(waiting_for=f"it must last {SETTLE_SECONDS:.0f} s")
         return Verdict(is_good=True)
+
+    async def _wanted_image(self, pin: ImagePin) -> str:
+        if pin.runs_as not in self._image_ids:
+            image = await self._outside.runtime.image(pin.runs_as)
+            self._image_ids[pin.runs_as] = image.id if image else "not there"
+        return self._image_ids[pin.runs_as]
 
     async def _ask(
         self, service: ReleaseService, name: str
@@ -164,7 +173,9 @@ class Gate:
             restart_count=container.restart_count if container else 0,
             health=container.health.value if container else "none",
             health_output=container.health_output if container else "",
-            probe=f"GET http://{probe.address}:{probe.port}{probe.path} Host: {probe.host}" if probe else "",
+            probe=f"GET http://{probe.address}:{probe.port}{probe.path} Host: {probe.host}"
+            if probe
+            else "",
             answer=answer.describe() if answer else "",
             is_refused=answer.refused if answer else False,
             status=answer.status if answer else None,
@@ -206,9 +217,7 @@ def route_of(release: Release, path: str) -> ReleaseRoute | None:
     return max(fitting, key=lambda route: len(route.path), default=None)
 
 
-def _grown_certain(
-    verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]
-) -> Verdict:
+def _grown_certain(verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]) -> Verdict:
     """Give up early on an answer that cannot change by waiting: a refused Host, a redirect circle."""
     answer = verdict.answer
     if verdict.is_good or verdict.failure or answer is None or answer.status is None:

@@ -15,8 +15,8 @@ from berthmaster.domain.plan import (
     CreateVolume,
     DetachRelease,
     Gap,
-    Plan,
     PlaceFiles,
+    Plan,
     ProbeGateway,
     PullImage,
     ReleaseHosts,
@@ -242,7 +242,11 @@ def _switch(steps: StepList, release: Release, observed: Observed, slots: tuple[
     if new_claims:
         steps.add(
             ClaimHosts(new_claims),
-            ("router", "claim " + ", ".join(claim.host for claim in new_claims), "hosts of the stack"),
+            (
+                "router",
+                "claim " + ", ".join(claim.host for claim in new_claims),
+                "hosts of the stack",
+            ),
             (ReleaseHosts(new_claims), "release them"),
         )
     steps.barrier()
@@ -324,7 +328,10 @@ def waves(services: tuple[ReleaseService, ...]) -> list[tuple[ReleaseService, ..
     """Group services so that each starts after those it depends on; raises `InvalidSpec` for a circle."""
     by_name = {service.name: service for service in services}
     sorter = TopologicalSorter(
-        {name: [other for other in item.after if other in by_name] for name, item in by_name.items()}
+        {
+            name: [other for other in item.after if other in by_name]
+            for name, item in by_name.items()
+        }
     )
     try:
         sorter.prepare()
@@ -340,7 +347,9 @@ def waves(services: tuple[ReleaseService, ...]) -> list[tuple[ReleaseService, ..
 
 def claims_of(release: Release) -> tuple[HostClaim, ...]:
     """The hosts a release answers, on its entrypoint."""
-    return tuple(HostClaim(release.entrypoint, host, release.stack.project) for host in release.hosts)
+    return tuple(
+        HostClaim(release.entrypoint, host, release.stack.project) for host in release.hosts
+    )
 
 
 def describe_routes(release: Release) -> list[str]:

@@ -15,9 +15,7 @@ from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
 
-def plan_destroy(
-    observed: Observed, *, numbers: tuple[int, ...], removes_volumes: bool
-) -> Plan:
+def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volumes: bool) -> Plan:
     """Plan to remove a stack; `numbers` are all its recorded releases. Every step is forward only."""
     stack = observed.stack
     steps = StepList()

@@ -12,7 +12,9 @@ _MISSING_VARIABLE: Final = re.compile(
     r"|(?:missing|required|set) (?:the )?(?:environment )?variable:? (?P<c>[A-Z][A-Z0-9_]+)"
     r"|(?P<d>[A-Z][A-Z0-9_]{2,}): parameter (?:not set|null)"
 )
-_READ_ERROR: Final = re.compile(r"(?:PermissionError|Permission denied).*?(/run/secrets/[\w.-]+|'[^']+')")
+_READ_ERROR: Final = re.compile(
+    r"(?:PermissionError|Permission denied).*?(/run/secrets/[\w.-]+|'[^']+')"
+)
 _SECONDS: Final = re.compile(r"[Nn]o space left on device")
 
 
@@ -22,7 +24,9 @@ def diagnose(facts: Evidence) -> Diagnosis:
         found = rule(facts)
         if found:
             return found
-    return Diagnosis("unknown", "The cause is not known.", "Read its log: berth logs, or berth show.")
+    return Diagnosis(
+        "unknown", "The cause is not known.", "Read its log: berth logs, or berth show."
+    )
 
 
 def _engine(facts: Evidence) -> Diagnosis | None:
@@ -32,7 +36,9 @@ def _engine(facts: Evidence) -> Diagnosis | None:
     if "exec format error" in text:
         return _architecture()
     if "executable file not found" in text or "no such file or directory" in text:
-        return Diagnosis("command_missing", f"Its command cannot be started: {text}", "Correct `command`.")
+        return Diagnosis(
+            "command_missing", f"Its command cannot be started: {text}", "Correct `command`."
+        )
     return Diagnosis("engine", f"Docker could not start it: {text}", "Correct what Docker names.")
 
 
@@ -51,7 +57,9 @@ def _log_rules(facts: Evidence) -> Diagnosis | None:
     if "exec format error" in text:
         return _architecture()
     if _SECONDS.search(text):
-        return Diagnosis("disk_full", "It found no space left on its disk.", "Free or enlarge the disk.")
+        return Diagnosis(
+            "disk_full", "It found no space left on its disk.", "Free or enlarge the disk."
+        )
     match = _MISSING_VARIABLE.search(text)
     if match:
         name = next(group for group in match.groups() if group)
@@ -171,7 +179,9 @@ def _unhealthy(facts: Evidence) -> Diagnosis | None:
             "Its healthcheck has not passed yet.",
             "If it only starts slowly, raise services.<name>.ready_timeout.",
         )
-    return Diagnosis("never_healthy", "Its healthcheck fails.", "The health line says what it printed.")
+    return Diagnosis(
+        "never_healthy", "Its healthcheck fails.", "The health line says what it printed."
+    )
 
 
 def _architecture() -> Diagnosis:

@@ -43,7 +43,11 @@ def _end_old_work(steps: StepList, old: Release, release: Release, observed: Obs
     if old.routes:
         steps.add(
             Drain(old.stack, old.number, limit),
-            (f"release {old.label}", f"drain, at most {limit:.0f} s", f"replaced by {release.label}"),
+            (
+                f"release {old.label}",
+                f"drain, at most {limit:.0f} s",
+                f"replaced by {release.label}",
+            ),
         )
         steps.barrier()
     ended = old.with_role(Role.CONSUMER, Role.SINGLE)
@@ -77,7 +81,9 @@ def retire(steps: StepList, release: Release, cause: str) -> None:
     ) + tuple(f"{release.project}-job-{job.name}" for job in release.jobs)
     limit = max((item.stop_seconds for item in release.services), default=10.0)
     label = f"release {release.label}"
-    steps.add(DetachRelease(release.stack, release.number), (label, "detach from the router", cause))
+    steps.add(
+        DetachRelease(release.stack, release.number), (label, "detach from the router", cause)
+    )
     steps.barrier()
     steps.add(RemoveContainers(names, limit), (label, "remove containers", cause))
     steps.barrier()

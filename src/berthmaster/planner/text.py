@@ -13,7 +13,10 @@ def render_plan(plan: Plan) -> str:
         _listing("routes", plan.routes),
         _listing("dropped from the Compose files", plan.dropped),
         _listing("written by two releases during the overlap", plan.two_writers),
-        _listing("gaps", tuple(f"{gap.what}: at most {gap.seconds:.0f} s; {gap.why}" for gap in plan.gaps)),
+        _listing(
+            "gaps",
+            tuple(f"{gap.what}: at most {gap.seconds:.0f} s; {gap.why}" for gap in plan.gaps),
+        ),
         _listing("notes", plan.notes),
         _steps(plan),
     ]

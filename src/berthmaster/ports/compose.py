@@ -39,7 +39,12 @@ class Compose(Protocol):
         ...
 
     async def up(
-        self, project: str, model: Mapping[str, Any], services: Sequence[str], *, log: Path | None = None
+        self,
+        project: str,
+        model: Mapping[str, Any],
+        services: Sequence[str],
+        *,
+        log: Path | None = None,
     ) -> None:
         """Create and start these services of the model, pulling and building nothing.
 

@@ -9,6 +9,7 @@ from berthmaster.ports.databases import Databases
 from berthmaster.ports.files import ReleaseFiles
 from berthmaster.ports.firewall import Firewall
 from berthmaster.ports.gateway import GatewayProcesses
+from berthmaster.ports.host import Host
 from berthmaster.ports.prober import Prober
 from berthmaster.ports.registry import Registry
 from berthmaster.ports.router import Router
@@ -35,6 +36,7 @@ class Outside:
     databases: Databases
     firewall: Firewall
     clock: Clock
+    host: Host
     entrypoints: tuple[Entrypoint, ...]  # of this server
     address_block: str  # CIDR that networks are cut from
     actor: str  # who runs this: `user@host`

@@ -1,0 +1,5 @@
+"""The machine itself, read from /proc and the file system."""
+
+from berthmaster.adapters.host.linux import LinuxHost
+
+__all__ = ["LinuxHost"]

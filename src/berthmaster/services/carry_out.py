@@ -1,0 +1,81 @@
+"""One way for every plan: lease, validate, record, execute; and what is said when it fails."""
+
+from dataclasses import dataclass
+
+from berthmaster.domain.deployment import Deployment
+from berthmaster.domain.errors import BerthmasterError, Interrupted, LeaseHeld, NotAllowed
+from berthmaster.domain.names import StackId
+from berthmaster.domain.plan import Plan
+from berthmaster.engine.executor import Executor
+from berthmaster.engine.failpoints import failpoint_from_environment
+from berthmaster.engine.lease import HeldLease
+from berthmaster.planner.validate import check_plan
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+from berthmaster.ports.store import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command that changes a stack."""
+
+    stack: StackId
+    plan: Plan
+    deployment: str | None  # `d41`; None when there was nothing to do
+    seconds: float = 0.0
+    message: str = ""
+
+
+async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Progress) -> Outcome:
+    """Record and execute a plan under the stack's lease; raises what refused it, in full sentences."""
+    check_plan(plan)
+    if plan.is_empty:
+        return Outcome(plan.stack, plan, None, message="nothing to do")
+    start = outside.clock.monotonic()
+    deployment = outside.store.open_deployment(
+        plan.stack,
+        verb=plan.verb,
+        plan=plan,
+        release=plan.new,
+        actor=outside.actor,
+        fence=lease.fence,
+    )
+    executor = Executor(outside, lease, progress, failpoint_from_environment())
+    try:
+        await executor.run(deployment)
+    except (LeaseHeld, Interrupted):
+        raise
+    except BerthmasterError as error:
+        _record(outside, plan, f"{plan.verb}_failed", error.message)
+        _say_what_serves(outside, error, deployment)
+        raise
+    _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
+    seconds = outside.clock.monotonic() - start
+    return Outcome(plan.stack, plan, deployment.label, seconds)
+
+
+def refuse_unfinished(outside: Outside, stack: StackId) -> None:
+    """Raise `NotAllowed` while an earlier deployment of the stack waits for a person."""
+    for deployment in outside.store.unfinished():
+        if deployment.stack == stack:
+            raise NotAllowed(
+                f"{stack}: {deployment.label} ({deployment.verb}) is {deployment.state}",
+                next_command=f"berth continue {deployment.label}, or berth unwind {deployment.label}",
+            )
+
+
+def _say_what_serves(outside: Outside, error: BerthmasterError, deployment: Deployment) -> None:
+    record = outside.store.stack(deployment.stack)
+    live = record.live if record else None
+    serves = f"release r{live} still serves" if live else "nothing was serving before"
+    error.message = f"{deployment.stack}: {error.message}\nThe change was reversed; {serves}."
+    error.args = (error.message,)
+    if error.next_command is None:
+        error.next_command = f"berth show {deployment.label}"
+
+
+def _record(outside: Outside, plan: Plan, what: str, detail: str) -> None:
+    release = f"r{plan.new} " if plan.new is not None else ""
+    outside.store.record(
+        Event(outside.clock.now(), outside.actor, str(plan.stack), what, f"{release}{detail}")
+    )

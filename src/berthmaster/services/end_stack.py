@@ -1,0 +1,53 @@
+"""`berth destroy` and `berth maintenance`: small plans through the same engine."""
+
+from berthmaster.domain.errors import NotFound
+from berthmaster.domain.names import StackId
+from berthmaster.domain.plan import Plan
+from berthmaster.engine.lease import hold
+from berthmaster.planner.destroy import plan_destroy
+from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+from berthmaster.services.carry_out import Outcome, carry_out
+from berthmaster.services.observe import observe_stack
+
+
+async def plan_end(outside: Outside, stack: StackId, *, removes_volumes: bool) -> Plan:
+    """What destroying the stack would remove; raises `NotFound` for an unknown stack."""
+    _known(outside, stack)
+    observed = await observe_stack(outside, stack)
+    numbers = tuple(item.number for item in outside.store.releases(stack))
+    return plan_destroy(observed, numbers=numbers, removes_volumes=removes_volumes)
+
+
+async def destroy(
+    outside: Outside, stack: StackId, progress: Progress, *, removes_volumes: bool
+) -> Outcome:
+    """Remove the stack; the caller has asked for its name."""
+    async with hold(outside.store, str(stack), what="berth destroy") as lease:
+        plan = await plan_end(outside, stack, removes_volumes=removes_volumes)
+        outcome = await carry_out(outside, lease, plan, progress)
+    for owner in outside.store.subnets():
+        if owner == f"{stack.project}-state" or _is_release_network(owner, stack):
+            outside.store.free_subnet(owner)
+    return outcome
+
+
+async def set_maintenance(
+    outside: Outside, stack: StackId, progress: Progress, *, is_on: bool
+) -> Outcome:
+    """Answer the stack's 503 page, or its release again."""
+    _known(outside, stack)
+    async with hold(outside.store, str(stack), what="berth maintenance") as lease:
+        plan = plan_maintenance(await observe_stack(outside, stack), is_on=is_on)
+        return await carry_out(outside, lease, plan, progress)
+
+
+def _is_release_network(owner: str, stack: StackId) -> bool:
+    head, _, tail = owner.removesuffix("-net").rpartition("-r")
+    return head == stack.project and tail.isdigit() and owner.endswith("-net")
+
+
+def _known(outside: Outside, stack: StackId) -> None:
+    if outside.store.stack(stack) is None:
+        raise NotFound(f"there is no stack {stack}", next_command="berth status")

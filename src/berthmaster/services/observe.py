@@ -1,0 +1,73 @@
+"""Gathers what the planner must know about one stack; reads only."""
+
+import asyncio
+
+from berthmaster.domain.container import LABEL_STACK, Container
+from berthmaster.domain.errors import GatewayRefused
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.routing import RouteTable
+from berthmaster.planner.observed import Observed
+from berthmaster.ports.outside import Outside
+
+
+async def observe_stack(
+    outside: Outside, stack: StackId, *, release: Release | None = None
+) -> Observed:
+    """Observe a stack; `release` is the one about to be deployed, whose images are looked up.
+
+    Without a gateway the table counts as empty, so that a plan can be shown; the checks refuse to deploy.
+    """
+    labels = {LABEL_STACK: str(stack)}
+    containers, networks, volumes, table, images = await asyncio.gather(
+        outside.runtime.containers(labels),
+        outside.runtime.networks(labels),
+        outside.runtime.volumes(labels),
+        _table(outside),
+        _present_images(outside, release),
+    )
+    record = outside.store.stack(stack)
+    live = outside.store.release(stack, record.live) if record and record.live else None
+    return Observed(
+        stack=stack,
+        live=live,
+        warm=_warm(outside, stack),
+        containers=frozenset(item.name for item in containers),
+        running=frozenset(item.name for item in containers if _runs(item)),
+        networks=frozenset(item.name for item in networks),
+        volumes=frozenset(item.name for item in volumes),
+        images=images,
+        claims=frozenset(item for item in table.hosts if item.stack == stack.project),
+        attached=frozenset(
+            item.release
+            for item in table.prefixes
+            if item.release.rpartition("/")[0] == stack.project
+        ),
+        is_in_maintenance=bool(record and record.is_in_maintenance),
+    )
+
+
+async def _table(outside: Outside) -> RouteTable:
+    try:
+        return await outside.router.table()
+    except GatewayRefused:
+        return RouteTable()
+
+
+async def _present_images(outside: Outside, release: Release | None) -> frozenset[str]:
+    if release is None:
+        return frozenset()
+    wanted = sorted({item.image.runs_as for item in release.services if item.image})
+    found = await asyncio.gather(*(outside.runtime.image(name) for name in wanted))
+    return frozenset(name for name, image in zip(wanted, found, strict=True) if image)
+
+
+def _warm(outside: Outside, stack: StackId) -> tuple[Release, ...]:
+    summaries = outside.store.releases(stack)
+    numbers = [item.number for item in summaries if item.state is ReleaseState.WARM]
+    found = [outside.store.release(stack, number) for number in numbers]
+    return tuple(release for release in found if release)
+
+
+def _runs(container: Container) -> bool:
+    return container.is_running

@@ -1,0 +1,302 @@
+"""From files and options to a complete, immutable release record: read, render, check, pin, seal.
+
+Starts and changes nothing but reservations (a number, subnets) that the caller gives back when the
+release is not kept.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from berthmaster.domain.container import Network
+from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
+from berthmaster.domain.names import StackId, check_name
+from berthmaster.domain.release import (
+    FileCopy,
+    Release,
+    ReleaseNetwork,
+    ReleaseService,
+    network_in,
+)
+from berthmaster.domain.sealed import SealedValues
+from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Role
+from berthmaster.planner.policy import Violation, check_policy
+from berthmaster.planner.render import FileRequest, Rendered, RenderInputs, render_release
+from berthmaster.planner.roles import RoleDecision, decide_roles
+from berthmaster.ports.compose import ComposeInputs
+from berthmaster.ports.outside import Outside
+from berthmaster.services.pin_images import PinnedImages, pin_images
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """What a person asked for."""
+
+    stack: StackId
+    folder: Path
+    tag: str | None = None
+    images: Mapping[str, str] = field(default_factory=dict)  # service -> reference
+    command: str = "berth deploy"
+
+    def options(self) -> dict[str, str]:
+        """What counts for the fingerprint."""
+        images = {f"image.{name}": reference for name, reference in self.images.items()}
+        return {**images, **({"tag": self.tag} if self.tag else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A release ready to be planned, and what was noticed on the way."""
+
+    release: Release
+    dropped: tuple[str, ...] = ()
+    two_writers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The Compose model and what was decided about it."""
+
+    spec: AppSpec
+    environment: EnvironmentSpec
+    model: Mapping[str, Any]
+    decisions: tuple[RoleDecision, ...]
+    violations: tuple[Violation, ...]
+
+
+def environment_of(spec: AppSpec, stack: StackId) -> EnvironmentSpec:
+    """The environment a stack lives in; raises `NotFound` with the known ones."""
+    found = spec.environments.get(stack.environment)
+    if found is None:
+        known = ", ".join(sorted(spec.environments))
+        raise NotFound(f"berth.yaml has no environment {stack.environment!r}; it has {known}")
+    return found
+
+
+async def render_model(outside: Outside, request: ReleaseRequest) -> Rendering:
+    """Let Compose render the files, then decide roles and check the policy; raises nothing for violations."""
+    spec = outside.specs.read(request.folder)
+    environment = environment_of(spec, request.stack)
+    outside.specs.check_compose_files(request.folder, environment.compose)
+    inputs = compose_inputs(spec, environment, request)
+    model = await outside.compose.config(request.stack.project, inputs)
+    versioned = outside.specs.versioned_services(spec, environment.name)
+    if request.tag is not None and not versioned:
+        raise InvalidSpec(
+            f"--tag was given, but no service's image uses ${{{spec.release_variable}}}",
+            next_command=f"write image: NAME:${{{spec.release_variable}}} in the Compose file, "
+            "or use --image SERVICE=REF",
+        )
+    model = _with_images(model, request.images)
+    decisions = decide_roles(model, spec, environment.name, versioned)
+    named = frozenset(request.images) | (versioned if request.tag else frozenset())
+    violations = check_policy(model, decisions, spec, environment.name, named)
+    return Rendering(spec, environment, model, decisions, violations)
+
+
+def compose_inputs(
+    spec: AppSpec, environment: EnvironmentSpec, request: ReleaseRequest
+) -> ComposeInputs:
+    """What `docker compose config` is given for an environment."""
+    variables = {}
+    if request.tag is not None:
+        variables[spec.release_variable] = check_name("tag", request.tag)
+    return ComposeInputs(
+        folder=request.folder,
+        files=environment.compose,
+        env_files=environment.env_file,
+        variables=variables,
+        profiles=environment.profiles,
+    )
+
+
+def refuse_violations(violations: tuple[Violation, ...]) -> None:
+    """Raise `NotAllowed` with every violation that no override allows."""
+    refused = [item for item in violations if item.is_allowed_by is None]
+    if refused:
+        lines = [
+            f"  {item.service}: {item.evidence} [{item.rule}]. {item.remedy}" for item in refused
+        ]
+        raise NotAllowed("the policy refuses this:\n" + "\n".join(lines))
+
+
+async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: int) -> Prepared:
+    """Build the record of release `number`; raises `UserError`s for files, `OutsideError` for the rest."""
+    rendering = await render_model(outside, request)
+    refuse_violations(rendering.violations)
+    pinned = await pin_images(outside, rendering.model, rendering.decisions)
+    draft = await _draft(outside, request, rendering, pinned, number)
+    rendered = render_release(_render_inputs(outside, draft))
+    release = _record(outside, draft, rendered)
+    notes = (*rendered.notes, *pinned.notes)
+    return Prepared(release, rendered.dropped, rendered.two_writers, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """All that rendering and recording share."""
+
+    request: ReleaseRequest
+    rendering: Rendering
+    pinned: PinnedImages
+    number: int
+    network: ReleaseNetwork
+    stack_network: ReleaseNetwork
+    engine_major: int
+
+
+async def _draft(
+    outside: Outside,
+    request: ReleaseRequest,
+    rendering: Rendering,
+    pinned: PinnedImages,
+    number: int,
+) -> _Draft:
+    stack = request.stack
+    stack_name, release_name = f"{stack.project}-state", f"{stack.release_project(number)}-net"
+    engine, networks = await asyncio.gather(outside.runtime.version(), outside.runtime.networks())
+    taken = _taken_subnets(outside, networks)
+    subnets = outside.store.reserve_subnets([stack_name, release_name], taken=taken)
+    return _Draft(
+        request,
+        rendering,
+        pinned,
+        number,
+        network_in(release_name, subnets[release_name]),
+        network_in(stack_name, subnets[stack_name]),
+        engine.major,
+    )
+
+
+def _taken_subnets(outside: Outside, networks: tuple[Network, ...]) -> list[str]:
+    """What others use: every engine network and host route that the store did not give out."""
+    ours = outside.store.subnets()
+    foreign = [cidr for item in networks if item.name not in ours for cidr in item.subnets]
+    mine = set(ours.values())
+    return [*foreign, *(cidr for cidr in outside.host.routes() if cidr not in mine)]
+
+
+def _render_inputs(outside: Outside, draft: _Draft) -> RenderInputs:
+    request, rendering = draft.request, draft.rendering
+    environment, stack = rendering.environment, request.stack
+    return RenderInputs(
+        stack=stack,
+        number=draft.number,
+        spec=rendering.spec,
+        model=rendering.model,
+        decisions=rendering.decisions,
+        network=draft.network,
+        stack_network=draft.stack_network,
+        folder=str(outside.files.release_folder(stack.project, draft.number)),
+        engine_major=draft.engine_major,
+        pins=draft.pinned.pins,
+        users=draft.pinned.users,
+        variables=outside.specs.env_values(request.folder, environment.env_file),
+        secret_files=_secret_files(request.folder, environment),
+    )
+
+
+def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
+    request, rendering = draft.request, draft.rendering
+    spec, environment = rendering.spec, rendering.environment
+    files, secrets = _keep_files(outside, rendered.files)
+    sealed = outside.vault.seal(SealedValues(rendered.environment, secrets).to_bytes())
+    revision = outside.specs.revision(request.folder)
+    return Release(
+        stack=request.stack,
+        number=draft.number,
+        artifact=_artifact(revision, draft.pinned, files, rendering),
+        fingerprint=outside.specs.fingerprint(spec, environment.name, request.options()),
+        revision=revision,
+        tag=request.tag,
+        services=tuple(_with_dump(outside, item, rendered) for item in rendered.services),
+        routes=rendered.routes,
+        hosts=environment.hosts,
+        entrypoint=environment.entrypoint,
+        network=draft.network,
+        stack_network=draft.stack_network,
+        volumes=rendered.volumes,
+        model=rendered.model,
+        state_model=rendered.state_model,
+        sealed=sealed,
+        jobs=rendered.jobs,
+        files=files,
+        smoke=spec.smoke,
+        retention=spec.retention,
+        folder=str(request.folder),
+        created_by=outside.actor,
+        created_from=f"{outside.origin}: {request.command}",
+        created_at=outside.clock.now(),
+    )
+
+
+def _keep_files(
+    outside: Outside, requests: tuple[FileRequest, ...]
+) -> tuple[tuple[FileCopy, ...], dict[str, bytes]]:
+    """Put plain files into the content store; secret contents go to the vault only."""
+    copies, secrets = [], {}
+    for item in requests:
+        if item.is_secret or item.content is not None:
+            content = (
+                item.content.encode()
+                if item.content is not None
+                else Path(item.source).read_bytes()
+            )
+            secrets[item.target] = content
+            digest = ""
+        else:
+            digest = outside.files.keep(Path(item.source))
+        is_sealed = item.target in secrets
+        copies.append(FileCopy(item.target, digest, item.mode, item.uid, is_sealed))
+    return tuple(copies), secrets
+
+
+def _with_dump(outside: Outside, service: ReleaseService, rendered: Rendered) -> ReleaseService:
+    if service.role is not Role.STATE or service.image is None:
+        return service
+    values = rendered.environment.get(service.name, {})
+    can_dump = outside.databases.can_dump(service.image.reference, dict(values))
+    return replace(service, is_dumpable=can_dump)
+
+
+def _artifact(
+    revision: str | None,
+    pinned: PinnedImages,
+    files: tuple[FileCopy, ...],
+    rendering: Rendering,
+) -> str:
+    """Content address of what is the same in every environment: revision, app images, sites."""
+    app = {item.service for item in rendering.decisions if item.role.is_app_service}
+    facts = {
+        "revision": revision,
+        "images": {name: pin.runs_as for name, pin in pinned.pins.items() if name in app},
+        "sites": {item.target: item.digest for item in files if item.target.startswith("sites/")},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _secret_files(folder: Path, environment: EnvironmentSpec) -> dict[str, str]:
+    if environment.secrets is None:
+        return {}
+    secrets = folder / environment.secrets
+    if not secrets.is_dir():
+        raise InvalidSpec(
+            f"the secrets folder {environment.secrets} of {environment.name} is missing"
+        )
+    return {item.name: str(item) for item in sorted(secrets.iterdir()) if item.is_file()}
+
+
+def _with_images(model: Mapping[str, Any], images: Mapping[str, str]) -> Mapping[str, Any]:
+    if not images:
+        return model
+    services = dict(model["services"])
+    for name, reference in images.items():
+        if name not in services:
+            raise NotFound(f"--image names {name!r}, which is no service of the Compose files")
+        services[name] = {**services[name], "image": reference}
+    return {**model, "services": services}

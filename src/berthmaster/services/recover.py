@@ -1,0 +1,102 @@
+"""What was killed is finished or reversed: `berth continue`, `berth unwind`, and every next command."""
+
+import contextlib
+
+from berthmaster.domain.deployment import Deployment, DeploymentState
+from berthmaster.domain.errors import LeaseHeld, NotAllowed, NotFound
+from berthmaster.domain.release import ReleaseState
+from berthmaster.engine.executor import Executor, is_ended, is_past_no_return
+from berthmaster.engine.failpoints import failpoint_from_environment
+from berthmaster.engine.lease import hold
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+
+
+async def continue_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:
+    """Carry an unfinished deployment forward; one that was unwinding goes on unwinding."""
+    deployment = _unfinished(outside, number)
+    async with hold(
+        outside.store, str(deployment.stack), what=f"berth continue d{number}"
+    ) as lease:
+        executor = Executor(outside, lease, progress, failpoint_from_environment())
+        deployment = _unfinished(outside, number)
+        if deployment.state is DeploymentState.UNWINDING or _is_stuck_undoing(outside, deployment):
+            await executor.unwind(deployment)
+            _settle(outside, deployment)
+        else:
+            await executor.run(deployment)
+    return _read(outside, number)
+
+
+async def unwind_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:
+    """Reverse an unfinished deployment; refused past its point of no return."""
+    deployment = _unfinished(outside, number)
+    async with hold(outside.store, str(deployment.stack), what=f"berth unwind d{number}") as lease:
+        deployment = _unfinished(outside, number)
+        if is_past_no_return(deployment.plan, outside.store.journal(number)):
+            raise NotAllowed(
+                f"d{number} is past its point of no return: the new release serves",
+                next_command=f"berth continue d{number}, then berth rollback {deployment.stack}",
+            )
+        executor = Executor(outside, lease, progress, failpoint_from_environment())
+        await executor.unwind(deployment, "unwound on request")
+        _settle(outside, deployment)
+    return _read(outside, number)
+
+
+async def recover_abandoned(outside: Outside, progress: Progress) -> tuple[str, ...]:
+    """Finish or reverse every deployment whose process is gone; says what it did.
+
+    Stuck ones wait for a person. One that somebody works on is left alone: its lease says so.
+    """
+    told = []
+    for deployment in outside.store.unfinished():
+        if deployment.state is DeploymentState.STUCK:
+            continue
+        rows = outside.store.journal(deployment.id)
+        is_forward = is_past_no_return(deployment.plan, rows)
+        with contextlib.suppress(LeaseHeld):
+            if is_forward:
+                await continue_deployment(outside, deployment.id, progress)
+                told.append(
+                    f"{deployment.stack}: {deployment.label} had been killed; it is finished"
+                )
+            else:
+                await unwind_deployment(outside, deployment.id, progress)
+                told.append(
+                    f"{deployment.stack}: {deployment.label} had been killed; it is reversed"
+                )
+    return tuple(told)
+
+
+def _is_stuck_undoing(outside: Outside, deployment: Deployment) -> bool:
+    rows = outside.store.journal(deployment.id)
+    is_stuck = deployment.state is DeploymentState.STUCK
+    return is_stuck and not is_past_no_return(deployment.plan, rows)
+
+
+def _settle(outside: Outside, deployment: Deployment) -> None:
+    """Mark the release that was not taken and give its reservations back."""
+    if deployment.verb != "deploy" or deployment.release is None:
+        return
+    release = outside.store.release(deployment.stack, deployment.release)
+    if release is not None and release.state is ReleaseState.PREPARED:
+        outside.store.set_release_state(deployment.stack, release.number, ReleaseState.FAILED)
+        outside.store.free_slots(release.key)
+        outside.store.free_subnet(release.network.name)
+
+
+def _unfinished(outside: Outside, number: int) -> Deployment:
+    deployment = _read(outside, number)
+    if is_ended(deployment):
+        raise NotAllowed(
+            f"d{number} has ended: {deployment.state}", next_command=f"berth show d{number}"
+        )
+    return deployment
+
+
+def _read(outside: Outside, number: int) -> Deployment:
+    deployment = outside.store.deployment(number)
+    if deployment is None:
+        raise NotFound(f"there is no deployment d{number}", next_command="berth show")
+    return deployment
