@@ -60,7 +60,7 @@ def _broker() -> redis.Redis:
 
 @cache
 def _known_migrations() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None, ignore_no_initial=True).disk_migrations)
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def _applied_migrations() -> dict[str, set[tuple[str, str]]]:

@@ -18,7 +18,10 @@ def due(now: datetime) -> QuerySet[Endpoint]:
     """Return endpoints whose interval is over and which do not wait for a worker.
 
     One that was enqueued waits until it is answered, but no longer than the grace: then its task is taken for lost.
+    What falls due before the middle of the time to the next run is due now; else an endpoint of one minute, checked a
+    moment after each run, would be checked every second minute only.
     """
+    horizon = now + timedelta(seconds=settings.CHECK_INTERVAL_SECONDS / 2)
     unit = timedelta(seconds=settings.INTERVAL_UNIT_SECONDS)
     grace = timedelta(seconds=settings.PENDING_REQUEUE_GRACE_SECONDS)
     due_at = ExpressionWrapper(
@@ -27,7 +30,7 @@ def due(now: datetime) -> QuerySet[Endpoint]:
     )
     never_enqueued, given_up = Q(last_enqueued_at=None), Q(last_enqueued_at__lte=now - grace)
     answered = Q(last_checked_at__gte=F("last_enqueued_at"))
-    return Endpoint.objects.annotate(due_at=due_at).filter(never_enqueued | given_up | answered, due_at__lte=now)
+    return Endpoint.objects.annotate(due_at=due_at).filter(never_enqueued | given_up | answered, due_at__lte=horizon)
 
 
 def enqueue_due(now: datetime) -> int:

@@ -33,4 +33,5 @@ def status_page(request: HttpRequest) -> HttpResponse:
     recent = Prefetch("results", queryset=CheckResult.objects.all()[:RESULTS_SHOWN], to_attr="recent")
     rows = [Row(endpoint) for endpoint in Endpoint.objects.prefetch_related(recent)]
     down = sum(row.state == "down" for row in rows)
-    return render(request, "status.html", {"rows": rows, "down_count": down, "now": timezone.now()})
+    context = {"tenant": request.tenant, "rows": rows, "down_count": down, "now": timezone.now()}
+    return render(request, "status.html", context)
