@@ -35,7 +35,7 @@ from berthmaster.domain.plan import (
     TakeRestorePoint,
     Watch,
 )
-from berthmaster.domain.release import Release, ReleaseService
+from berthmaster.domain.release import ImagePin, Release, ReleaseService
 from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
@@ -77,10 +77,13 @@ def plan_deploy(
 
 def _bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
     label, stack = release.label, release.stack
+    users: dict[ImagePin, list[str]] = {}
     for service in release.services:
         pin = service.image
         if pin and service.role is not Role.REPLACED and pin.runs_as not in observed.images:
-            steps.add(PullImage(pin.runs_as, pin.reference), (service.name, "pull", pin.reference))
+            users.setdefault(pin, []).append(service.name)
+    for pin, names in users.items():
+        steps.add(PullImage(pin.runs_as, pin.reference), (", ".join(names), "pull", pin.reference))
     for network, number, why in (
         (release.stack_network, None, "state services and releases meet here"),
         (release.network, release.number, f"names of {label} resolve only inside it"),

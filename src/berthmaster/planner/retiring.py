@@ -28,7 +28,7 @@ def retire_old(steps: StepList, release: Release, observed: Observed) -> None:
     steps.point_of_no_return()
     steps.add(
         MarkLive(release.stack, release.number, old.number if old else None, warm_seconds),
-        (f"release {release.label}", "record as live", "point of no return"),
+        (f"release {release.label}", "record as live", "it stood the watch"),
     )
     steps.barrier()
     if old:

@@ -1,0 +1,98 @@
+"""Values with defaults, so that a test says only what it is about."""
+
+from dataclasses import replace
+from typing import Any
+
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import (
+    ImagePin,
+    Release,
+    ReleaseRoute,
+    ReleaseService,
+    Upstream,
+    network_in,
+)
+from berthmaster.domain.routing import HostClaim
+from berthmaster.domain.spec import JobSpec, Role
+from berthmaster.planner.observed import Observed
+
+SHOP = StackId("shop", "prod")
+
+
+def image(name: str = "shop", number: int = 1) -> ImagePin:
+    digest = f"{number:064x}"
+    return ImagePin(f"registry.test/{name}:v{number}", f"registry.test/{name}@sha256:{digest}")
+
+
+def service(
+    name: str, role: Role, number: int = 7, replicas: int = 1, **more: Any
+) -> ReleaseService:
+    if role is Role.STATE:
+        names: tuple[str, ...] = (f"shop-prod-{name}-1",)
+        keys: tuple[str, ...] = (name,)
+        pin = image(name)
+    else:
+        names = tuple(f"shop-prod-r{number}-{name}-{item}" for item in range(1, replicas + 1))
+        keys = tuple(f"{name}-r{number}-{item}" for item in range(1, replicas + 1))
+        pin = image(number=number)
+    values: dict[str, Any] = {
+        "reason": f"{role.value} in this test",
+        "containers": names,
+        "compose_services": keys,
+        "image": pin,
+    }
+    return ReleaseService(name, role, **{**values, **more})
+
+
+def release(number: int = 7, **more: Any) -> Release:
+    """A shop with web (2 replicas), worker, beat, db and a migration."""
+    services = (
+        service("beat", Role.SINGLE, number),
+        service("db", Role.STATE, is_dumpable=True),
+        service("web", Role.ROUTED, number, replicas=2),
+        service("worker", Role.CONSUMER, number),
+    )
+    network = network_in(f"shop-prod-r{number}-net", f"10.201.{number}.0/27")
+    upstreams = tuple(
+        Upstream(f"shop-prod-r{number}-web-{item}", f"10.201.{number}.{item + 1}", 8000)
+        for item in (1, 2)
+    )
+    values: dict[str, Any] = {
+        "artifact": f"a{number}",
+        "fingerprint": f"f{number}",
+        "revision": None,
+        "tag": f"v{number}",
+        "services": services,
+        "routes": (ReleaseRoute("/", "web", upstreams, ready="/health/"),),
+        "hosts": ("shop.test",),
+        "entrypoint": "https",
+        "network": network,
+        "stack_network": network_in("shop-prod-state", "10.201.0.0/27"),
+        "volumes": ("shop-prod_data",),
+        "model": {},
+        "state_model": {},
+        "sealed": b"",
+        "jobs": (JobSpec("migrate", "web", ("migrate",), is_migration=True),),
+    }
+    return Release(SHOP, number, **{**values, **more})
+
+
+def observed(
+    live: Release | None = None, *, warm: tuple[Release, ...] = (), **more: Any
+) -> Observed:
+    """The world in which `live` runs as it should."""
+    if live is None:
+        return Observed(SHOP, **more)
+    running = frozenset(
+        name for item in (live, *warm) for service in item.services for name in service.containers
+    )
+    values: dict[str, Any] = {
+        "containers": running,
+        "running": running,
+        "networks": frozenset({live.stack_network.name, live.network.name}),
+        "volumes": frozenset(live.volumes),
+        "images": frozenset(item.image.runs_as for item in live.services if item.image),
+        "claims": frozenset(HostClaim("https", host, SHOP.project) for host in live.hosts),
+        "attached": frozenset(item.key for item in (live, *warm)),
+    }
+    return replace(Observed(SHOP, live=live, warm=warm), **{**values, **more})

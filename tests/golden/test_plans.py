@@ -1,0 +1,53 @@
+"""Whole plans as text; `UPDATE_GOLDEN=1 pytest tests/golden/test_plans.py` writes them anew."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.builders import observed, release
+
+from berthmaster.domain.plan import Plan
+from berthmaster.domain.spec import JobSpec
+from berthmaster.planner.deploy import plan_deploy
+from berthmaster.planner.destroy import plan_destroy
+from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.planner.retiring import plan_retire
+from berthmaster.planner.rollback import plan_switch_back
+from berthmaster.planner.text import render_plan
+from berthmaster.planner.validate import check_plan
+
+FOLDER = Path(__file__).parent / "plans"
+INCOMPATIBLE = (JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True),)
+
+PLANS: dict[str, Callable[[], Plan]] = {
+    "first_deploy": lambda: plan_deploy(release(1), observed(), slots=(1,)),
+    "update": lambda: plan_deploy(release(7), observed(release(6)), slots=(2,)),
+    "update_with_warm": lambda: plan_deploy(
+        release(7), observed(release(6), warm=(release(5),)), slots=(2,)
+    ),
+    "incompatible_migration": lambda: plan_deploy(
+        release(7, jobs=INCOMPATIBLE), observed(release(6)), slots=(2,)
+    ),
+    "switch_back": lambda: plan_switch_back(
+        release(6), observed(release(7), warm=(release(6),)), slots=(1,)
+    ),
+    "cold_rollback": lambda: plan_deploy(
+        release(5), observed(release(7)), slots=(3,), verb="rollback"
+    ),
+    "retire": lambda: plan_retire(
+        release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
+    ),
+    "maintenance": lambda: plan_maintenance(observed(release(7)), is_on=True),
+    "destroy": lambda: plan_destroy(observed(release(7)), numbers=(7,), removes_volumes=True),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PLANS))
+def test_a_plan_prints_like_a_release_note(name: str) -> None:
+    plan = PLANS[name]()
+    check_plan(plan)
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(render_plan(plan))
+    assert render_plan(plan) == path.read_text()
