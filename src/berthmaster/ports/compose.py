@@ -1,4 +1,4 @@
-"""The `docker compose` binary: the authority on what a Compose file means, and what starts services."""
+"""The `docker compose` binary: the authority on Compose files, and what starts services."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class ComposeInputs:
 class Compose(Protocol):
     """Runs Compose with a scrubbed environment, explicit project, folder and files, and no input.
 
-    In every model here `$` is a plain character: `config` undoes Compose's doubling, `up` does it again.
+    In every model here `$` is a plain character: `config` undoes Compose's doubling.
     """
 
     async def version(self) -> str:
@@ -28,7 +28,7 @@ class Compose(Protocol):
         ...
 
     async def config(self, project: str, inputs: ComposeInputs) -> Mapping[str, Any]:
-        """The fully rendered model; raises `InvalidSpec` with file and line where Compose names them.
+        """The fully rendered model; raises `InvalidSpec`, with file and line where they are known.
 
         An unresolved variable is an error, never an empty string.
         """
@@ -48,10 +48,10 @@ class Compose(Protocol):
     ) -> None:
         """Create and start these services of the model, pulling and building nothing.
 
-        Only adds: a container that exists is started, never recreated, even when its model changed; remove
-        it before. Networks, volumes and images must be there. A job that ended is started again.
-        The model is complete (environment values too) and may hold secrets: it is handed over in a file
-        of mode 0600 that does not outlive the call. Raises `ComposeFailed`.
+        Only adds: a container that exists is started, never recreated, even when its model changed;
+        remove it before. Networks, volumes and images must be there. A job that ended is started
+        again. The model is complete (environment values too) and may hold secrets: it is handed
+        over in a file of mode 0600 that does not outlive the call. Raises `ComposeFailed`.
         """
         ...
 

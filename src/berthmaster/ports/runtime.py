@@ -20,8 +20,8 @@ PullProgress = Callable[[str, int, int], None]  # image, bytes done, bytes in al
 class Runtime(Protocol):
     """Observe containers, images, networks and volumes, and change only what carries our labels.
 
-    Every call raises `RuntimeUnavailable` when the engine does not answer. Creating what is there and
-    removing what is not are no errors.
+    Every call raises `RuntimeUnavailable` when the engine does not answer. Creating what is there
+    and removing what is not are no errors.
     """
 
     async def version(self) -> EngineVersion: ...
@@ -29,10 +29,11 @@ class Runtime(Protocol):
     async def containers(
         self, labels: Mapping[str, str], *, detailed: bool = False
     ) -> tuple[Container, ...]:
-        """All containers, running or not, that carry these labels (an empty value: any value), by name.
+        """All containers, running or not, with these labels (an empty value: any value), by name.
 
-        One cheap call: state, health, exit code, labels and addresses are true, but `restart_count` is 0
-        and times, OOM flag, health output and error are empty unless `detailed`, which inspects each.
+        One cheap call: state, health, exit code, labels and addresses are true, but `restart_count`
+        is 0 and times, OOM flag, health output and error are empty unless `detailed`, which
+        inspects each.
         """
         ...
 
@@ -75,14 +76,17 @@ class Runtime(Protocol):
     ) -> ExecResult:
         """Run a command inside a container, with the file `source` as its standard input.
 
-        Standard output goes to the file `into` (0600) when it is given, else to `output`; standard error is
-        in `errors`. Of both only the end is kept. Raises `OutsideError` when it does not end in time.
+        Standard output goes to the file `into` (0600) when it is given, else to `output`; standard
+        error is in `errors`. Of both only the end is kept. Raises `OutsideError` when it does not
+        end in time.
         """
         ...
 
     async def listening(self, name: str) -> tuple[str, ...]:
-        """`address:port` of every TCP listener in the container's network namespace, as far as it can
-        be read (from /proc/<pid>/net/tcp of the host); empty when it cannot."""
+        """`address:port` of every TCP listener in the container's network namespace.
+
+        Read from the host's /proc/<pid>/net/tcp; empty when that cannot be done.
+        """
         ...
 
     async def image(self, reference: str) -> Image | None: ...

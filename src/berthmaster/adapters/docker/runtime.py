@@ -16,7 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from berthmaster.adapters.docker import errors, execution, log, observed, pulling
+from berthmaster.adapters.docker import errors, execution, listening, log, observed, pulling
 from berthmaster.domain.container import (
     Container,
     EngineVersion,
@@ -155,6 +155,12 @@ class AiodockerRuntime:
                 message = f"{name}: {command[0]} did not end within {timeout_seconds:g} s"
                 raise OutsideError(message, subject=name) from exc
 
+    async def listening(self, name: str) -> tuple[str, ...]:
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+            data = await self._container(name).show()
+            return listening.read_listeners(int(data["State"].get("Pid") or 0))
+        return ()
+
     # images
 
     async def image(self, reference: str) -> Image | None:
@@ -170,7 +176,9 @@ class AiodockerRuntime:
         with errors.translated(reference, is_image=True):
             sums = pulling.Progress(reference, progress)
             options: dict[str, Any] = {"auth": self._credentials(reference)}
-            async for row in self._docker.images.pull(reference, stream=True, **options):
+            # NOTE: with a login aiodocker wants the registry's name in front.
+            name = reference if "/" in reference else f"docker.io/library/{reference}"
+            async for row in self._docker.images.pull(name, stream=True, **options):
                 sums.take(row)
 
     async def images(self) -> tuple[Image, ...]:

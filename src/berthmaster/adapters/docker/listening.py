@@ -1,0 +1,40 @@
+"""Which addresses the processes of a container listen on, read from the host's /proc.
+
+Nothing has to be installed in the container, and it says what a refused probe cannot: that a server
+is there, on the wrong port or on 127.0.0.1 only.
+"""
+
+import socket
+from pathlib import Path
+from typing import Final
+
+_LISTEN: Final = "0A"  # state in /proc/net/tcp (include/net/tcp_states.h)
+_ENGINE_DNS: Final = "127.0.0.11"  # the engine's own resolver in every container
+
+
+def read_listeners(pid: int, proc: Path = Path("/proc")) -> tuple[str, ...]:
+    """`address:port` of each TCP listener in the process's network namespace, sorted."""
+    if pid <= 0:
+        return ()
+    rows = [
+        row.split() for name in ("tcp", "tcp6") for row in _rows(proc / str(pid) / "net" / name)
+    ]
+    found = {_parse(row[1]) for row in rows if len(row) > 3 and row[3] == _LISTEN}
+    return tuple(sorted(item for item in found if not item.startswith(_ENGINE_DNS)))
+
+
+def _rows(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()[1:]
+    except OSError:
+        return []
+
+
+def _parse(text: str) -> str:
+    """`0100007F:1F90` is 127.0.0.1:8000: words in the machine's byte order, here little-endian."""
+    address, _, port = text.partition(":")
+    words = (bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8))
+    packed = b"".join(words)
+    if len(packed) == 4:
+        return f"{socket.inet_ntop(socket.AF_INET, packed)}:{int(port, 16)}"
+    return f"[{socket.inet_ntop(socket.AF_INET6, packed)}]:{int(port, 16)}"

@@ -1,0 +1,124 @@
+"""Asks one question over one connection of its own, as a load balancer would.
+
+No redirect is followed (a redirect to HTTPS is a finding, not a success), no connection is reused
+(a probe after a switch must not talk to the old release) and no more than 64 KiB are read.
+"""
+
+import ssl
+import time
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from berthmaster.domain.probing import Probe, ProbeResult
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MARK_HEADER: Final = "X-Berth-Probe"  # asks the router to name the release that answers
+RELEASE_HEADER: Final = "X-Berth-Release"
+READ_BYTES: Final = 64 * 1024
+EXCERPT_CHARACTERS: Final = 200
+_FIRST_BAD_STATUS: Final = 400
+_REDIRECTS: Final = range(300, 400)
+
+
+class AiohttpProber:
+    """`ports.prober.Prober` over aiohttp, with a fresh connection for each probe."""
+
+    async def probe(self, probe: Probe) -> ProbeResult:
+        import aiohttp
+
+        from berthmaster.adapters.http import errors
+
+        started = time.monotonic()
+        try:
+            return await _ask(probe, started)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            return ProbeResult(
+                status=None,
+                is_good=False,
+                seconds=time.monotonic() - started,
+                error=errors.describe(exc, probe),
+                refused=errors.is_refused(exc),
+            )
+
+
+async def _ask(probe: Probe, started: float) -> ProbeResult:
+    import aiohttp
+    from yarl import URL
+
+    scheme = "https" if probe.is_tls else "http"
+    address = f"[{probe.address}]" if ":" in probe.address else probe.address
+    url = URL(f"{scheme}://{address}:{probe.port}{probe.path}", encoded=True)
+    async with (
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True, limit=1),
+            timeout=aiohttp.ClientTimeout(total=probe.timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+        ) as session,
+        session.get(
+            url,
+            headers=_headers(probe),
+            allow_redirects=False,
+            ssl=_tls(probe) if probe.is_tls else True,
+            server_hostname=_plain_host(probe.host) if probe.is_tls else None,
+        ) as answer,
+    ):
+        body = await _read(answer)
+        return _judge(probe, answer, body, time.monotonic() - started)
+
+
+def _headers(probe: Probe) -> dict[str, str]:
+    headers = {"Host": probe.host, "User-Agent": "berthmaster-probe", "Accept": "*/*"}
+    if probe.marks_release:
+        headers[MARK_HEADER] = "1"
+    if probe.forwarded_proto:
+        headers["X-Forwarded-Proto"] = probe.forwarded_proto
+    return headers
+
+
+def _tls(probe: Probe) -> ssl.SSLContext:
+    """Certificates count except on loopback: the edge may use a local CA or wait for ACME."""
+    context = ssl.create_default_context()
+    if ip_address(probe.address).is_loopback:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _plain_host(host: str) -> str:
+    return host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+
+
+async def _read(answer: "aiohttp.ClientResponse") -> bytes:
+    body = bytearray()
+    while len(body) < READ_BYTES and (chunk := await answer.content.read(READ_BYTES - len(body))):
+        body += chunk
+    return bytes(body)
+
+
+def _judge(
+    probe: Probe, answer: "aiohttp.ClientResponse", body: bytes, seconds: float
+) -> ProbeResult:
+    text = body.decode(errors="replace")
+    error = _complaint(probe, answer.status, text)
+    return ProbeResult(
+        status=answer.status,
+        is_good=not error,
+        seconds=seconds,
+        error=error,
+        location=answer.headers.get("Location") if answer.status in _REDIRECTS else None,
+        release=answer.headers.get(RELEASE_HEADER),
+        excerpt=text[:EXCERPT_CHARACTERS].strip() if error else "",
+    )
+
+
+def _complaint(probe: Probe, status: int, text: str) -> str:
+    if probe.wants is not None and status != probe.wants:
+        return f"wanted {probe.wants}"
+    if probe.wants is None and status >= _FIRST_BAD_STATUS:
+        return "wanted a status below 400"
+    if probe.contains is not None and probe.contains not in text:
+        return f"the answer does not contain {probe.contains!r}"
+    return ""
