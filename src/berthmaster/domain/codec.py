@@ -1,7 +1,7 @@
 """Frozen dataclasses to plain JSON values and back, for the store and `--json`.
 
-A member of a union is tagged with its class name, so that a stored plan reads back as the same actions.
-Only what the domain uses is understood; anything else is a `Bug`.
+A member of a union is tagged with its class name, so that a stored plan reads back as the same
+actions. Only what the domain uses is understood; anything else is a `Bug`.
 """
 
 import base64

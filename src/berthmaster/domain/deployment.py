@@ -1,7 +1,7 @@
 """Deployments, their states, the journal's rows, leases.
 
-The table of transitions is the one place that says what may follow what; the store's guarded update and
-the diagram in the docs come from it.
+The table of transitions is the one place that says what may follow what; the store's guarded
+update and the diagram in the docs come from it.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,8 @@
       Interrupted          Ctrl-C or SIGTERM; the work was unwound                  exit 130
       Bug                  an invariant is broken                                   exit 70
 
-Adapters turn foreign exceptions into `OutsideError`; a retry is decided by its field, never by matching text.
+Adapters turn foreign exceptions into `OutsideError`; a retry is decided by its field, never by
+matching text.
 """
 
 from typing import ClassVar

@@ -1,7 +1,7 @@
 """Strict types for every name that a person or a file may give.
 
-Parsed once at the boundary and passed on typed: anchored patterns, length limits, no leading dash, no
-newline, no control character, ASCII only (a homoglyph is not the letter it looks like).
+Parsed once at the boundary and passed on typed: anchored patterns, length limits, no leading dash,
+no newline, no control character, ASCII only (a homoglyph is not the letter it looks like).
 """
 
 import re
@@ -37,7 +37,9 @@ _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
 def check_name(kind: str, value: str) -> str:
-    """Return `value` when it is a valid name of this kind, else raise `InvalidName` with what is wanted."""
+    """Return `value` when it is a valid name of this kind, else raise `InvalidName` with what is
+    wanted.
+    """
     if not _PATTERNS[kind].match(value):
         raise InvalidName(f"{value!r} is not a valid {kind}: {_WANTED[kind]}")
     if kind == "tenant" and _RELEASE_LIKE.match(value):

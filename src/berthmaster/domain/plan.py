@@ -1,8 +1,8 @@
 """A plan is data: frozen actions in order, each with its cause and its undo.
 
-Names and addresses are decided while planning, so an action never looks anything up to know what it is
-about, and its undo needs no memory. Doing an action twice equals doing it once, and an undo does no harm
-when nothing happened (a failed call is often one that worked and was not heard).
+Names and addresses are decided while planning, so an action never looks anything up to know what
+it is about, and its undo needs no memory. Doing an action twice equals doing it once, and an undo
+does no harm when nothing happened (a failed call is often one that worked and was not heard).
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,9 @@ class StartState:
 
 @dataclass(frozen=True, slots=True)
 class StartServices:
-    """Start app services of a release in its own project; `services` are keys of the rendered model."""
+    """Start app services of a release in its own project; `services` are keys of the rendered
+    model.
+    """
 
     stack: StackId
     release: int
@@ -105,7 +107,9 @@ class RemoveContainers:
 
 @dataclass(frozen=True, slots=True)
 class AwaitReady:
-    """The gate (D6): digest, restart count, healthcheck, then a probe at the container's own address."""
+    """The gate (D6): digest, restart count, healthcheck, then a probe at the container's own
+    address.
+    """
 
     stack: StackId
     release: int

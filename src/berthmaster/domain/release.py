@@ -76,7 +76,9 @@ class ReleaseNetwork:
 
 
 def network_in(name: str, subnet: str) -> ReleaseNetwork:
-    """Lay out a subnet: first address the gateway's, lower half fixed, upper half Docker's to give out."""
+    """Lay out a subnet: first address the gateway's, lower half fixed, upper half Docker's to give
+    out.
+    """
     whole = ipaddress.IPv4Network(subnet)
     _, upper = whole.subnets(prefixlen_diff=1)
     return ReleaseNetwork(name, subnet, str(whole.network_address + 1), str(upper))

@@ -1,4 +1,6 @@
-"""What a person is told when a release was refused: facts first, then the likely cause and the remedy."""
+"""What a person is told when a release was refused: facts first, then the likely cause and the
+remedy.
+"""
 
 from dataclasses import dataclass
 

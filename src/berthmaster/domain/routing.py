@@ -1,6 +1,7 @@
 """The gateway's table: entrypoints, hosts, live releases, prefixes, pool of backends.
 
-Derived from the store; the router's files and its memory are copies. A switch is one change of `live`.
+Derived from the store; the router's files and its memory are copies. A switch is one change of
+`live`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""What `berth.yaml` asks for, after validation: one app, its environments, services, jobs and sites.
+"""What `berth.yaml` asks for, once validated: one app, its environments, services, jobs, sites.
 
-The file format and its messages live in `adapters/berthfile`; these values are what everybody else reads.
-Durations are seconds.
+The file format and its messages live in `adapters/berthfile`; these values are what everybody else
+reads. Durations are seconds.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """Pure changes of the route table: what the router and its in-memory twin both accept and refuse.
 
-Kept apart from `routing` (the values) so that no adapter invents its own rules. Nothing here does I/O.
+Kept apart from `routing` (the values) so that no adapter invents its own rules. Nothing here does
+I/O.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,8 +20,8 @@ def attach(
 ) -> RouteTable:
     """Add or replace a release's slots and prefixes.
 
-    Raises `GatewayRefused` for a prefix of another stack, one without an upstream in the table, and a
-    slot that another release holds.
+    Raises `GatewayRefused` for a prefix of another stack, one without an upstream in the table,
+    and a slot that another release holds.
     """
     fresh = tuple(_checked(stack, prefix) for prefix in prefixes)
     releases = {prefix.release for prefix in fresh}

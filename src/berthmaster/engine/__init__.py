@@ -1,1 +1,3 @@
-"""Executor, journal, lease and gate: effects in order, through ports; decides nothing about policy."""
+"""Executor, journal, lease and gate: effects in order, through ports; decides nothing about
+policy.
+"""

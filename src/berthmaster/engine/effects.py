@@ -1,7 +1,8 @@
 """The one door for effects: one match over all actions, each a call on a port.
 
-Decides nothing: names, addresses and limits come with the action, everything else from the release's
-immutable record. Every call is idempotent, so a step whose end was not recorded is simply done again.
+Decides nothing: names, addresses and limits come with the action, everything else from the
+release's immutable record. Every call is idempotent, so a step whose end was not recorded is
+simply done again.
 """
 
 import asyncio

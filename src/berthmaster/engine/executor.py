@@ -1,10 +1,12 @@
-"""Walks a plan under a lease: journal, effect, journal; unwinds what failed, resumes what was killed.
+"""Walks a plan under a lease: journal, effect, journal; unwinds a failed one, resumes a killed one.
 
 Before the point of no return a failure (or Ctrl-C) reverses the done steps; after it steps are only
-retried. What was begun and not recorded is done again forwards, or undone backwards: both are harmless.
+retried. What was begun and not recorded is done again forwards, or undone backwards: both are
+harmless.
 """
 
 import asyncio
+from itertools import groupby
 from typing import Final
 
 from berthmaster.domain.deployment import (
@@ -83,7 +85,9 @@ class Executor:
         await self._finish(deployment, after, done)
 
     async def unwind(self, deployment: Deployment, error: str = "") -> None:
-        """Reverse every step that was begun, newest first; ends `unwound`, or `stuck` when an undo fails."""
+        """Reverse every step that was begun, newest first; ends `unwound`, or `stuck` when an undo
+        fails.
+        """
         state = self._state(deployment)
         if state is not _S.UNWINDING:
             self._change(deployment, state, _S.UNWINDING, error)
@@ -99,9 +103,10 @@ class Executor:
         self, deployment: Deployment, steps: tuple[Step, ...], done: set[int]
     ) -> None:
         try:
-            for step in steps:
-                if step.number not in done:
-                    await self._do(deployment, step, step.action)
+            for phase in phases(steps):
+                await self._do_together(
+                    deployment, [step for step in phase if step.number not in done]
+                )
         except LeaseLost:
             raise
         except BerthmasterError as error:
@@ -125,11 +130,20 @@ class Executor:
                 text = f"step {step.number} ({step.subject}: {step.what}) failed: {error.message}"
                 self._change(deployment, _S.RETIRING, _S.STUCK, text)
                 raise OutsideError(
-                    f"{deployment.stack}: {text}. The new release serves; tidying up is not finished.",
+                    f"{deployment.stack}: {text}. The new release serves; tidying up is not done.",
                     subject=step.subject,
                     next_command=f"berth continue {deployment.label}",
                 ) from error
         self._change(deployment, _S.RETIRING, _S.SUCCEEDED)
+
+    async def _do_together(self, deployment: Deployment, steps: list[Step]) -> None:
+        """Do the steps of a phase at once and wait for all, so that an undo finds nothing in
+        motion.
+        """
+        work = (self._do(deployment, step, step.action) for step in steps)
+        for result in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     async def _retry(self, deployment: Deployment, step: Step) -> None:
         for attempt in range(1, TRIES + 1):
@@ -230,6 +244,11 @@ class Executor:
 
     def _succeeded_steps(self, deployment: Deployment) -> set[int]:
         return succeeded_steps(self._outside.store.journal(deployment.id))
+
+
+def phases(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
+    """Group neighbours that need the same earlier steps: they may run side by side."""
+    return [tuple(group) for _, group in groupby(steps, key=lambda step: step.needs)]
 
 
 def succeeded_steps(rows: tuple[JournalRow, ...]) -> set[int]:

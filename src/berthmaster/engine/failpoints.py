@@ -1,7 +1,8 @@
 """Named places where a test can stop the engine: before, after-unrecorded and after each effect.
 
 `BERTHMASTER_FAILPOINT=StartServices:after_unrecorded` kills the process there (as `kill -9` would);
-`7:before` names a step by its number, `undo:` in front means the undo, `!` at the end raises instead.
+`7:before` names a step by its number, `undo:` in front means the undo, `!` at the end raises
+instead.
 """
 
 import os

@@ -1,9 +1,9 @@
 """The gate (D6): says yes only to what was asked for, runs, stays up, is healthy and answers.
 
-Reads through ports and changes nothing. A container is good when its image is the pinned one, it runs,
-it was not restarted, its healthcheck (if any) passes, its readiness probe (if routed) is answered well at
-its own address with the public Host header, and it has stayed up for `SETTLE_SECONDS` when nothing else
-vouches for it.
+Reads through ports and changes nothing. A container is good when its image is the pinned one, it
+runs, it was not restarted, its healthcheck (if any) passes, its readiness probe (if routed) is
+answered well at its own address with the public Host header, and it has stayed up for
+`SETTLE_SECONDS` when nothing else vouches for it.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Gate:
         self._image_ids: dict[str, str] = {}  # by digest: cannot change
 
     async def await_ready(self, names: tuple[str, ...], timeout_seconds: float) -> str:
-        """Wait until every container of these services is good; raises `ReleaseRefused` with evidence.
+        """Wait until every container of these services is good; raises `ReleaseRefused` if not.
 
         Returns what was found, in a few words, for the journal.
         """

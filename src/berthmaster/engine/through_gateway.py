@@ -65,7 +65,7 @@ async def watch(outside: Outside, release: Release, seconds: float) -> str:
         bad = bad + 1 if answer is not None and not answer.is_good else 0
         if bad >= BAD_LOOKS:
             raise DeploymentFailed(
-                f"{release.stack}: {release.label} {_seen(answer)} {bad} times in a row while watched"
+                f"{release.stack}: {release.label} {_seen(answer)} {bad} times in a row, watched"
             )
         await outside.clock.sleep(WATCH_SECONDS)
     await gate.find_death()

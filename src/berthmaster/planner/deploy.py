@@ -1,7 +1,8 @@
 """The story of a deployment, in the order of D7.
 
-`plan_deploy` makes a stack run a release that does not run yet (a new one, or an old one whose containers
-are gone); `planner/rollback.py` turns back to one that still runs. Pure: what exists is told by `Observed`.
+`plan_deploy` makes a stack run a release that does not run yet (a new one, or an old one whose
+containers are gone); `planner/rollback.py` turns back to one that still runs. Pure: what exists is
+told by `Observed`.
 """
 
 from graphlib import CycleError, TopologicalSorter
@@ -50,7 +51,8 @@ def plan_deploy(
 ) -> Plan:
     """Plan to bring `release` up beside the live one, switch to it, watch it and retire the old.
 
-    `slots` are the places in the router's pool reserved for the release, one for each distinct upstream set.
+    `slots` are the places in the router's pool reserved for the release, one for each distinct
+    upstream set.
     """
     steps = StepList()
     _bring_inputs(steps, release, observed)
@@ -328,7 +330,9 @@ def _await(
 
 
 def waves(services: tuple[ReleaseService, ...]) -> list[tuple[ReleaseService, ...]]:
-    """Group services so that each starts after those it depends on; raises `InvalidSpec` for a circle."""
+    """Group services so that each starts after those it depends on; raises `InvalidSpec` for a
+    circle.
+    """
     by_name = {service.name: service for service in services}
     sorter = TopologicalSorter(
         {
@@ -377,8 +381,9 @@ def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
             continue
         stop = max(max(item.drain_seconds, item.stop_seconds) for item in old)
         new = [item.ready_seconds for item in release.with_role(role)]
-        why = f"{_names(old)}: stops within {stop:.0f} s, the new one is ready within {max(new, default=0):.0f} s"
-        gaps.append(Gap(f"{what} ({_names(old)})", stop + max(new, default=0.0), why))
+        start = max(new, default=0.0)
+        why = f"the old one stops within {stop:.0f} s, the new one is ready within {start:.0f} s"
+        gaps.append(Gap(f"{what} ({_names(old)})", stop + start, why))
     if any(not job.is_compatible for job in release.jobs):
         longest = sum(job.timeout_seconds for job in release.jobs if not job.is_compatible)
         gaps.append(Gap("maintenance page", longest, "the migration is declared compatible: no"))

@@ -1,4 +1,6 @@
-"""Names the likely cause of a refused release from the evidence; pure, ordered from certain to vague."""
+"""Names the likely cause of a refused release from the evidence; pure, ordered from certain to
+vague.
+"""
 
 import re
 from collections.abc import Callable
@@ -117,7 +119,7 @@ def _redirect(facts: Evidence) -> Diagnosis | None:
     return Diagnosis(
         "redirect",
         f"It answers with a redirect to {facts.location} although X-Forwarded-Proto says https.",
-        "Let the app trust X-Forwarded-Proto (Django: SECURE_PROXY_SSL_HEADER), or correct `ready`.",
+        "Let the app trust X-Forwarded-Proto (Django: SECURE_PROXY_SSL_HEADER).",
     )
 
 
@@ -127,7 +129,7 @@ def _host_check(facts: Evidence) -> Diagnosis | None:
     return Diagnosis(
         "refuses_host",
         f"It answers {facts.status}: it probably refuses the public Host header.",
-        "Add the environment's hosts to its allowed hosts (Django: ALLOWED_HOSTS, with a leading dot).",
+        "Add the environment's hosts to those it allows (Django: ALLOWED_HOSTS, a leading dot).",
     )
 
 

@@ -72,7 +72,9 @@ def _end_old_work(steps: StepList, old: Release, release: Release, observed: Obs
 
 
 def retire(steps: StepList, release: Release, cause: str) -> None:
-    """Add the steps that stop a warm release for good; its record stays, so it can be started again."""
+    """Add the steps that stop a warm release for good; its record stays, so it can be started
+    again.
+    """
     names = tuple(
         name
         for item in release.services

@@ -1,7 +1,7 @@
 """Collects the steps of a plan in order, numbered, each needing what came before its phase.
 
-Steps of one phase need only the phase before, so that independent work (pulls, networks, volumes) is
-seen to be independent; `barrier` closes a phase.
+Steps of one phase need only the phase before, so that independent work (pulls, networks, volumes)
+is seen to be independent; `barrier` closes a phase.
 """
 
 from berthmaster.domain.plan import Action, Step
@@ -22,7 +22,9 @@ class StepList:
         text: tuple[str, str, str],
         undo: tuple[Action, str] | None = None,
     ) -> None:
-        """Add a step; `text` is (subject, what, cause), `undo` the action that reverses it and its words."""
+        """Add a step; `text` is (subject, what, cause), `undo` the action that reverses it and its
+        words.
+        """
         subject, what, cause = text
         forward = self._is_forward_only
         self._steps.append(

@@ -23,7 +23,9 @@ DESTRUCTIVE: tuple[type[Action], ...] = (
 
 
 def check_plan(plan: Plan) -> None:
-    """Raise `Bug` unless steps are numbered, need only earlier ones, and destroy only past the point."""
+    """Raise `Bug` unless steps are numbered, need only earlier ones, and destroy only past the
+    point.
+    """
     is_past = False
     for position, step in enumerate(plan.steps, start=1):
         if step.number != position:

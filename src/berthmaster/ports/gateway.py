@@ -12,8 +12,8 @@ class GatewayProcesses(Protocol):
     async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
         """Write the static configuration, validate it, start what does not run; True when changed.
 
-        Running processes with the same configuration are left alone. Raises `GatewayRefused` and leaves
-        the last good configuration in place when the new one does not validate.
+        Running processes with the same configuration are left alone. Raises `GatewayRefused` and
+        leaves the last good configuration in place when the new one does not validate.
         """
         ...
 

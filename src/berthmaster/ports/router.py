@@ -9,9 +9,10 @@ from berthmaster.domain.routing import Backend, GatewayStatus, HostClaim, Prefix
 class Router(Protocol):
     """Change the table in the router's memory and in the files it starts from, both or neither.
 
-    Every change is idempotent, atomic for requests, loses none of them and needs no reload. `fence` is the
-    lease's number: a change that carries a smaller one than the last for that stack raises `LeaseLost`.
-    Raises `GatewayRefused` when the router does not accept it and `NoAddressLeft` when the pool is full.
+    Every change is idempotent, atomic for requests, loses none of them and needs no reload.
+    `fence` is the lease's number: a change that carries a smaller one than the last for that stack
+    raises `LeaseLost`. Raises `GatewayRefused` when the router does not accept it and
+    `NoAddressLeft` when the pool is full.
     """
 
     async def table(self) -> RouteTable:

@@ -19,14 +19,19 @@ class Specs(Protocol):
         ...
 
     def fingerprint(self, spec: AppSpec, environment: str, options: Mapping[str, str]) -> str:
-        """Hash of every input file (Compose files and what they include, env files, secrets, relative
-        binds, sites, `berth.yaml`), the options and the tool's version; reads no registry and renders nothing."""
+        """Hash of every input file, the options and the tool's version.
+
+        Input files are Compose files and what they include, env files, secrets, relative binds,
+        sites and `berth.yaml`. Reads no registry and renders nothing.
+        """
         ...
 
     def env_values(self, folder: Path, files: tuple[str, ...]) -> Mapping[str, str]: ...
 
     def versioned_services(self, spec: AppSpec, environment: str) -> frozenset[str]:
-        """Services whose image tag comes from the release variable, as the Compose files are written."""
+        """Services whose image tag comes from the release variable, as the Compose files are
+        written.
+        """
         ...
 
     def secret_files(self, spec: AppSpec, environment: str) -> Mapping[str, str]:

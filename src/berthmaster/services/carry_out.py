@@ -27,7 +27,9 @@ class Outcome:
 
 
 async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Progress) -> Outcome:
-    """Record and execute a plan under the stack's lease; raises what refused it, in full sentences."""
+    """Record and execute a plan under the stack's lease; raises what refused it, in full
+    sentences.
+    """
     check_plan(plan)
     if plan.is_empty:
         return Outcome(plan.stack, plan, None, message="nothing to do")
@@ -60,7 +62,7 @@ def refuse_unfinished(outside: Outside, stack: StackId) -> None:
         if deployment.stack == stack:
             raise NotAllowed(
                 f"{stack}: {deployment.label} ({deployment.verb}) is {deployment.state}",
-                next_command=f"berth continue {deployment.label}, or berth unwind {deployment.label}",
+                next_command=f"berth continue {deployment.label}  (or unwind)",
             )
 
 

@@ -16,7 +16,8 @@ async def observe_stack(
 ) -> Observed:
     """Observe a stack; `release` is the one about to be deployed, whose images are looked up.
 
-    Without a gateway the table counts as empty, so that a plan can be shown; the checks refuse to deploy.
+    Without a gateway the table counts as empty, so that a plan can be shown; the checks refuse to
+    deploy.
     """
     labels = {LABEL_STACK: str(stack)}
     containers, networks, volumes, table, images = await asyncio.gather(

@@ -1,7 +1,7 @@
 """Resolves every image of a stack to what it is, once: the digest in its registry, or the local id.
 
-The registry's answer wins over a local copy of the same tag, which may be old. An image that no registry
-knows (built here) runs by its local id, which is a content address too; a note says so.
+The registry's answer wins over a local copy of the same tag, which may be old. An image that no
+registry knows (built here) runs by its local id, which is a content address too; a note says so.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ async def pin_images(
 ) -> PinnedImages:
     """Pin the image of every service that may run; raises `ImageNotFound` when nobody has one.
 
-    An image is brought here at once when a service mounts secrets and only the image knows its user.
+    An image is brought here at once when a service mounts secrets and only the image knows its
+    user.
     """
     running = [item.service for item in decisions if item.role is not Role.REPLACED]
     references = {name: model["services"][name].get("image", "") for name in running}

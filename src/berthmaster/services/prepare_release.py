@@ -79,7 +79,9 @@ def environment_of(spec: AppSpec, stack: StackId) -> EnvironmentSpec:
 
 
 async def render_model(outside: Outside, request: ReleaseRequest) -> Rendering:
-    """Let Compose render the files, then decide roles and check the policy; raises nothing for violations."""
+    """Let Compose render the files, then decide roles and check the policy; raises nothing for
+    violations.
+    """
     spec = outside.specs.read(request.folder)
     environment = environment_of(spec, request.stack)
     outside.specs.check_compose_files(request.folder, environment.compose)
@@ -126,7 +128,9 @@ def refuse_violations(violations: tuple[Violation, ...]) -> None:
 
 
 async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: int) -> Prepared:
-    """Build the record of release `number`; raises `UserError`s for files, `OutsideError` for the rest."""
+    """Build the record of release `number`; raises `UserError`s for files, `OutsideError` for the
+    rest.
+    """
     rendering = await render_model(outside, request)
     refuse_violations(rendering.violations)
     pinned = await pin_images(outside, rendering.model, rendering.decisions)

@@ -1,4 +1,6 @@
-"""What was killed is finished or reversed: `berth continue`, `berth unwind`, and every next command."""
+"""What was killed is finished or reversed: `berth continue`, `berth unwind`, and every next
+command.
+"""
 
 import contextlib
 

@@ -26,7 +26,9 @@ async def roll_back(
 
 
 async def plan_rollback(outside: Outside, stack: StackId, *, to: int | None = None) -> Plan:
-    """The plan for it; raises `NotFound` without a target, `NotAllowed` past an incompatible migration."""
+    """The plan for it; raises `NotFound` without a target, `NotAllowed` past an incompatible
+    migration.
+    """
     release = _target(outside, stack, to)
     _refuse_incompatible(outside, stack, release)
     observed = await observe_stack(outside, stack, release=release)

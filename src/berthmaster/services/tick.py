@@ -1,6 +1,7 @@
 """`berth tick`: housekeeping that may be run at any time and twice; also the start of every change.
 
-Recovers what was killed, retires warm releases whose time is over, forgets releases beyond retention.
+Recovers what was killed, retires warm releases whose time is over, forgets releases beyond
+retention.
 """
 
 import contextlib

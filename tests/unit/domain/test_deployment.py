@@ -1,4 +1,6 @@
-"""The table of transitions has no dead end but the terminal states, and codec reads back what it wrote."""
+"""The table of transitions has no dead end but the terminal states, and codec reads back what it
+wrote.
+"""
 
 import pytest
 from tests.builders import observed, release
