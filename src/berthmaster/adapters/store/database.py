@@ -148,7 +148,8 @@ def _connect(target: str) -> sqlite3.Connection:
 
 def _prepare_file(path: Path) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([one for one in path.parents if not one.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileExistsError):
             _create_private(path)
     except OSError as error:

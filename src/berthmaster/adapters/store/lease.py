@@ -28,7 +28,7 @@ class Leases(Part):
     """The part of the store about leases."""
 
     def acquire_lease(self, name: str, *, holder: str, seconds: float) -> Lease:
-        """Take the lease with a new fence; `holder` says who, which process and command, for people.
+        """Take the lease with a new fence; `holder` says who, in which process, doing what.
 
         Raises `LeaseHeld` unless it is free, ran out, or its holder is a dead process of this
         machine.

@@ -1,0 +1,394 @@
+"""Settings of the server: `BERTHMASTER_*` variables, then `/etc/berthmaster/settings.toml`.
+
+What belongs to an app is in its `berth.yaml`; here is only what the machine decides. Every key is
+checked, an unknown one is refused with its line and the nearest known one. Standard library only:
+each command reads this first. The reference page is made from `reference()`, so each field carries
+its own sentence.
+"""
+
+import ipaddress
+import os
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from berthmaster.domain.errors import InvalidName, InvalidSpec
+from berthmaster.domain.names import check_name
+from berthmaster.domain.routing import Entrypoint, Tls
+
+PATH: Final = Path("/etc/berthmaster/settings.toml")
+PATH_VARIABLE: Final = "BERTHMASTER_SETTINGS"  # another file than `PATH`
+PREFIX: Final = "BERTHMASTER_"
+
+
+def _about(sentence: str) -> dict[str, str]:
+    return {"about": sentence}
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """The router's fixed pool (D3); another size is a planned reload of the gateway."""
+
+    backends: int = field(
+        default=1000, metadata=_about("Slots of the router: routed services of all kept releases.")
+    )
+    servers: int = field(default=4, metadata=_about("Replicas that one slot can hold."))
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """What router and edge run from, and where certificates come from."""
+
+    router_image: str = field(
+        default="berthmaster/haproxy:2.6", metadata=_about("Image of the router (HAProxy).")
+    )
+    edge_image: str = field(
+        default="berthmaster/caddy:2.6", metadata=_about("Image of the edge (Caddy).")
+    )
+    container_prefix: str = field(
+        default="berthmaster", metadata=_about("Start of the names of the two containers.")
+    )
+    hsts_seconds: int = field(
+        default=31_536_000,
+        metadata=_about("`Strict-Transport-Security` where the app says nothing; 0 sends none."),
+    )
+    acme_directory: str | None = field(
+        default=None,
+        metadata=_about("URL of the ACME server; without it and with an e-mail, Let's Encrypt."),
+    )
+    acme_ca_root: Path | None = field(
+        default=None, metadata=_about("PEM file that the ACME server is trusted by.")
+    )
+    acme_email: str | None = field(
+        default=None, metadata=_about("Where the ACME server writes to.")
+    )
+
+    @property
+    def has_acme(self) -> bool:
+        """Whether certificates come from an ACME server rather than from the edge's own CA."""
+        return bool(self.acme_directory or self.acme_email)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the machine decides."""
+
+    state_folder: Path = field(
+        default=Path("/var/lib/berthmaster"),
+        metadata=_about("Store, key, releases, dumps and logs; on a local disk."),
+    )
+    address_block: str = field(
+        default="10.201.0.0/16", metadata=_about("Private IPv4 block that networks are cut from.")
+    )
+    subnet_prefix: int = field(
+        default=27, metadata=_about("Size of each network: /27 has 32 addresses.")
+    )
+    docker_host: str = field(
+        default="unix:///var/run/docker.sock",
+        metadata=_about("The engine's socket on this machine."),
+    )
+    lease_seconds: int = field(
+        default=60, metadata=_about("How long a silent holder keeps its lease.")
+    )
+    disk_floor_percent: int = field(
+        default=10, metadata=_about("No deploy starts with less free disk.")
+    )
+    pool: PoolSettings = field(default_factory=PoolSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    entrypoints: tuple[Entrypoint, ...] = field(
+        default=(),
+        metadata=_about("Ports that the gateway listens on; none named: http, https and stage."),
+    )
+
+    @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return self.state_folder / "store.db"
+
+    @property
+    def key_path(self) -> Path:
+        """The key that recorded secrets are sealed with."""
+        return self.state_folder / "secret.key"
+
+
+def read_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read file and variables and check them; without a file at the usual place, the defaults.
+
+    Raises `InvalidSpec` with file and line, or with the variable's name.
+    """
+    variables = os.environ if environ is None else environ
+    given = path or (Path(variables[PATH_VARIABLE]) if variables.get(PATH_VARIABLE) else None)
+    source = _Source(given or PATH, is_required=given is not None)
+    values = source.read()
+    _take_variables(values, source, variables)
+    settings: Settings = _build(Settings, values, source, "")
+    _check(settings, source)
+    return _with_entrypoints(settings)
+
+
+def reference() -> tuple[tuple[str, str, str], ...]:
+    """Key, default and sentence of every setting, for the reference page."""
+    return tuple(
+        (key, "" if item.default is MISSING else str(item.default), item.metadata["about"])
+        for key, item in _leaves()
+    )
+
+
+class _Source:
+    """The settings file, and where in it a key stands."""
+
+    def __init__(self, path: Path, *, is_required: bool) -> None:
+        self.path = path
+        self._is_required = is_required
+        self._lines: list[str] = []
+        self.variables: dict[str, str] = {}  # key -> variable that gave it
+
+    def read(self) -> dict[str, Any]:
+        """The file as TOML; raises `InvalidSpec` where it is none."""
+        try:
+            text = self.path.read_text()
+        except FileNotFoundError as error:
+            if self._is_required:
+                raise InvalidSpec(f"there is no settings file {self.path}") from error
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidSpec(f"the settings file {self.path} cannot be read: {error}") from error
+        import tomllib  # only where there is a file
+
+        self._lines = text.splitlines()
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r"line (\d+)", str(error))
+            where = f"{self.path}:{found[1]}" if found else str(self.path)
+            raise InvalidSpec(str(error), location=where) from error
+
+    def error(self, key: str, message: str) -> InvalidSpec:
+        """Say what is wrong with a key, and where it was written."""
+        if key in self.variables:
+            return InvalidSpec(message, location=self.variables[key])
+        line = self._line(key)
+        return InvalidSpec(message, location=f"{self.path}:{line}" if line else str(self.path))
+
+    def _line(self, key: str) -> int | None:
+        # tomllib gives no positions: follow the table headers, and count those of an array.
+        *_, name = key.split(".")
+        wanted, table, seen = key.rpartition(".")[0], "", dict[str, int]()
+        for number, line in enumerate(self._lines, start=1):
+            if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
+                table = header[2]
+                if header[1] == "[[":
+                    seen[table] = seen.get(table, -1) + 1
+                    table = f"{table}.{seen[table]}"
+                if table == key or header[2] == key:
+                    return number
+            elif table == wanted and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
+                return number
+        return self._line(wanted) if wanted else None
+
+
+def _build(wanted: Any, values: Any, source: _Source, prefix: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise source.error(prefix.rstrip("."), f"`{prefix.rstrip('.')}` must be a table")
+    known = {item.name: hint for item, hint in _hinted(wanted)}
+    for name in values:
+        if name not in known:
+            raise source.error(prefix + name, _unknown(prefix + name, name, known))
+    missing = [
+        item.name for item in fields(wanted) if _is_required(item) and item.name not in values
+    ]
+    if missing:
+        raise source.error(prefix.rstrip("."), f"`{prefix}{missing[0]}` is missing")
+    return wanted(
+        **{
+            name: _value(known[name], value, source, prefix + name)
+            for name, value in values.items()
+        }
+    )
+
+
+def _value(hint: Any, value: Any, source: _Source, key: str) -> Any:
+    if isinstance(hint, types.UnionType):
+        hint = next(item for item in typing.get_args(hint) if item is not types.NoneType)
+    if typing.get_origin(hint) is tuple:
+        return _values(typing.get_args(hint)[0], value, source, key)
+    if is_dataclass(hint):
+        return _build(hint, value, source, f"{key}.")
+    if hint is int:
+        return _number(value, source, key)
+    if not isinstance(value, str) or not value:
+        raise source.error(key, f"`{key}` must be a text, not {value!r}")
+    return _text(hint, value, source, key)
+
+
+def _text(hint: Any, value: str, source: _Source, key: str) -> Any:
+    if not issubclass(hint, StrEnum):
+        return hint(value)
+    if value not in list(hint):
+        raise source.error(key, f"`{key}` must be one of {', '.join(hint)}, not {value!r}")
+    return hint(value)
+
+
+def _values(hint: Any, value: Any, source: _Source, key: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise source.error(key, f"`{key}` must be a list, not {value!r}")
+    return tuple(
+        _value(hint, item, source, f"{key}.{index}" if is_dataclass(hint) else key)
+        for index, item in enumerate(value)
+    )
+
+
+def _number(value: Any, source: _Source, key: str) -> int:
+    is_digits = isinstance(value, str) and key in source.variables and value.isdecimal()
+    if (isinstance(value, int) and not isinstance(value, bool)) or is_digits:
+        return int(value)
+    raise source.error(key, f"`{key}` must be a whole number, not {value!r}")
+
+
+def _take_variables(values: dict[str, Any], source: _Source, environ: Mapping[str, str]) -> None:
+    keys = {PREFIX + key.upper().replace(".", "_"): key for key, _ in _leaves()}
+    del keys[f"{PREFIX}ENTRYPOINTS"]  # a list of tables does not fit a variable
+    for variable, value in environ.items():
+        if variable in keys:
+            table, _, name = keys[variable].rpartition(".")
+            source.variables[keys[variable]] = variable
+            (values.setdefault(table, {}) if table else values)[name] = value
+        elif variable.startswith(PREFIX) and variable != PATH_VARIABLE:
+            # Other variables of this prefix exist (failpoints, tests): only a near miss is an
+            # error.
+            if near := get_close_matches(variable, keys, n=1, cutoff=0.9):
+                raise InvalidSpec(f"no such setting; did you mean {near[0]}?", location=variable)
+
+
+def _refuse_near_miss(variable: str, known: list[str]) -> None:
+    # Other variables of this prefix exist (failpoints, tests): not every unknown one is an error.
+    if near := get_close_matches(variable, known, n=1, cutoff=0.9):
+        raise InvalidSpec(f"no such setting; did you mean {near[0]}?", location=variable)
+
+
+def _check(settings: Settings, source: _Source) -> None:
+    for key, low, high in _RANGES:
+        value = _lookup(settings, key)
+        if not low <= value <= high:
+            raise source.error(key, f"`{key}` must be from {low} to {high}, not {value}")
+    _check_block(settings, source)
+    if not settings.state_folder.is_absolute():
+        raise source.error("state_folder", "`state_folder` must be an absolute path")
+    if not settings.docker_host.startswith("unix:///"):
+        raise source.error(
+            "docker_host", "`docker_host` must be unix:///..., the engine of this machine"
+        )
+    directory = settings.gateway.acme_directory
+    if directory and not directory.startswith("https://"):
+        raise source.error("gateway.acme_directory", "`gateway.acme_directory` must be https://...")
+    _check_names(settings, source)
+    _check_entrypoints(settings.entrypoints, source)
+
+
+def _check_block(settings: Settings, source: _Source) -> None:
+    try:
+        block = ipaddress.IPv4Network(settings.address_block)
+    except ValueError as error:
+        raise source.error("address_block", f"`address_block` is no IPv4 block: {error}") from error
+    if not block.is_private:
+        raise source.error("address_block", f"`address_block` must be private, {block} is not")
+    if settings.subnet_prefix < block.prefixlen:
+        raise source.error("subnet_prefix", f"a /{settings.subnet_prefix} does not fit in {block}")
+
+
+def _check_names(settings: Settings, source: _Source) -> None:
+    try:
+        check_name("service", settings.gateway.container_prefix)
+    except InvalidName as error:
+        raise source.error("gateway.container_prefix", error.message) from error
+
+
+def _check_entrypoints(entrypoints: tuple[Entrypoint, ...], source: _Source) -> None:
+    seen: dict[str | int, str] = {}
+    tls = {item.name for item in entrypoints if item.tls is not Tls.OFF}
+    for index, item in enumerate(entrypoints):
+        key = f"entrypoints.{index}"
+        if problem := _entrypoint_problem(item, tls):
+            raise source.error(f"{key}.{problem[0]}", problem[1])
+        for mark, what in ((item.name, "name"), (item.port, "port")):
+            if mark in seen:
+                raise source.error(
+                    f"{key}.{what}", f"{what} {mark} is that of {seen[mark]} already"
+                )
+            seen[mark] = item.name
+
+
+def _entrypoint_problem(item: Entrypoint, tls: set[str]) -> tuple[str, str] | None:
+    try:
+        check_name("entrypoint", item.name)
+    except InvalidName as error:
+        return "name", error.message
+    if not 1 <= item.port <= 65535:
+        return "port", f"port {item.port} does not exist"
+    if item.redirect_to is not None and item.redirect_to not in tls:
+        return "redirect_to", f"{item.redirect_to!r} is no entrypoint with tls"
+    for proxy in item.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            return "trusted_proxies", str(error)
+    return None
+
+
+def _with_entrypoints(settings: Settings) -> Settings:
+    if settings.entrypoints:
+        return settings
+    tls = Tls.ACME if settings.gateway.has_acme else Tls.LOCAL
+    return replace(
+        settings,
+        entrypoints=(
+            Entrypoint("http", 80, redirect_to="https"),
+            Entrypoint("https", 443, tls),
+            Entrypoint("stage", 8081),
+        ),
+    )
+
+
+_RANGES: Final = (
+    ("subnet_prefix", 8, 28),  # a /28 still has a gateway, a few fixed addresses and Docker's half
+    ("lease_seconds", 10, 3600),
+    ("disk_floor_percent", 0, 90),
+    ("pool.backends", 1, 10_000),
+    ("pool.servers", 1, 64),
+    ("gateway.hsts_seconds", 0, 63_072_000),  # two years, what the preload list asks for at most
+)
+
+
+def _unknown(key: str, name: str, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"there is no setting `{key}`" + (f"; did you mean `{near[0]}`?" if near else "")
+
+
+def _is_required(item: Field[Any]) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
+
+
+def _hinted(wanted: Any) -> list[tuple[Field[Any], Any]]:
+    hints = typing.get_type_hints(wanted)
+    return [(item, hints[item.name]) for item in fields(wanted)]
+
+
+def _leaves() -> list[tuple[str, Field[Any]]]:
+    found: list[tuple[str, Field[Any]]] = []
+    for item, hint in _hinted(Settings):
+        inner = _hinted(hint) if is_dataclass(hint) else ()
+        found += [(f"{item.name}.{leaf.name}", leaf) for leaf, _ in inner] or [(item.name, item)]
+    return found
+
+
+def _lookup(settings: Settings, key: str) -> int:
+    value: Any = settings
+    for name in key.split("."):
+        value = getattr(value, name)
+    return int(value)
