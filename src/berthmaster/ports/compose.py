@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+READ_ONLY: Final = frozenset(
+    # NOTE: `config` is left out: it prints every secret of a project.
+    {"ps", "top", "logs", "images", "port", "events", "stats", "ls", "version"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,10 @@ from typing import Any, Final
 from berthmaster.adapters.compose import errors, handover, locating, process, variables
 from berthmaster.domain.container import is_ours
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
-from berthmaster.ports.compose import ComposeInputs
+from berthmaster.ports.compose import READ_ONLY, ComposeInputs
 from berthmaster.ports.runtime import Runtime
 
 MINIMUM: Final = (2, 24)
-READ_ONLY: Final = frozenset(
-    # NOTE: `config` is left out: it prints every secret of a project.
-    {"ps", "top", "logs", "images", "port", "events", "stats", "ls", "version"}
-)
 PROJECT_LABEL: Final = "com.docker.compose.project"
 _LEFTOVER: Final = re.compile(r"[0-9a-f]{12}_")  # what a killed recreation leaves behind
 _NOTHING: Final = "/dev/null"

@@ -9,7 +9,7 @@ import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from berthmaster.domain.probing import Probe, ProbeResult
+from berthmaster.domain.probing import Probe, ProbeResult, judge
 
 if TYPE_CHECKING:
     import aiohttp
@@ -18,7 +18,6 @@ MARK_HEADER: Final = "X-Berth-Probe"  # asks the router to name the release that
 RELEASE_HEADER: Final = "X-Berth-Release"
 READ_BYTES: Final = 64 * 1024
 EXCERPT_CHARACTERS: Final = 200
-_FIRST_BAD_STATUS: Final = 400
 _REDIRECTS: Final = range(300, 400)
 
 
@@ -102,23 +101,14 @@ def _judge(
     probe: Probe, answer: "aiohttp.ClientResponse", body: bytes, seconds: float
 ) -> ProbeResult:
     text = body.decode(errors="replace")
-    error = _complaint(probe, answer.status, text)
+    location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
+    error = judge(probe, answer.status, location, text)
     return ProbeResult(
         status=answer.status,
         is_good=not error,
         seconds=seconds,
         error=error,
-        location=answer.headers.get("Location") if answer.status in _REDIRECTS else None,
+        location=location,
         release=answer.headers.get(RELEASE_HEADER),
         excerpt=text[:EXCERPT_CHARACTERS].strip() if error else "",
     )
-
-
-def _complaint(probe: Probe, status: int, text: str) -> str:
-    if probe.wants is not None and status != probe.wants:
-        return f"wanted {probe.wants}"
-    if probe.wants is None and status >= _FIRST_BAD_STATUS:
-        return "wanted a status below 400"
-    if probe.contains is not None and probe.contains not in text:
-        return f"the answer does not contain {probe.contains!r}"
-    return ""

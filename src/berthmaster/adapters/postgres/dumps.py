@@ -1,9 +1,9 @@
 """Dumps every database of a PostgreSQL container with its own tools, over its own socket.
 
 A restore point is a folder: `globals.sql` (roles), one `<database>.dump` in custom format each and
-a `manifest.json` with sizes and hashes. It gets its name only when `pg_restore` in the container has
-read every dump to its end and all is on disk; a folder that ends in `.part` never counts. No password
-is needed on the socket and none is put anywhere.
+a `manifest.json` with sizes and hashes. It gets its name only when `pg_restore` in the container
+has read every dump to its end and all is on disk; a folder that ends in `.part` never counts. No
+password is needed on the socket and none is put anywhere.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class PostgresDumps:
 
     def can_dump(self, image: str, environment: Mapping[str, str]) -> bool:
         name = image.partition("@")[0].lower()
-        # NOTE: applications carry POSTGRES_* too, to reach their database; only servers have PGDATA.
+        # NOTE: applications carry POSTGRES_* too, to reach their database; servers have PGDATA.
         return any(word in name for word in _IMAGES) or "PGDATA" in environment
 
     async def take(self, container: str, folder: Path, name: str) -> RestorePoint:
@@ -139,7 +139,7 @@ class _Server:
 
 
 def _connection(database: str) -> str:
-    """A name with `=` in it would be read as settings; as a quoted setting any name is only a name."""
+    """A name with `=` in it would be read as settings; quoted as one, any name is only a name."""
     escaped = database.replace("\\", "\\\\").replace("'", "\\'")
     return f"--dbname=dbname='{escaped}'"
 
