@@ -99,7 +99,7 @@ def check_pool(backends: Iterable[Backend], *, slot_count: int, server_count: in
             )
         if len(backend.servers) > server_count:
             raise _refused(
-                f"{len(backend.servers)} replicas do not fit the {server_count} servers of a backend:"
+                f"{len(backend.servers)} replicas do not fit a backend of {server_count} servers:"
                 " raise the setting gateway.servers_per_backend"
             )
 
@@ -108,7 +108,7 @@ def check_fence(stack: str, last: int, fence: int) -> None:
     """Raise `LeaseLost` when a change carries a smaller number than the last for this stack."""
     if fence < last:
         raise LeaseLost(
-            f"{stack}: the gateway already took a change with lease number {last}; {fence} is stale",
+            f"{stack}: the gateway took a change with lease number {last}; {fence} is stale",
             holder=f"lease number {last}",
             age_seconds=0.0,
             step=None,

@@ -1,0 +1,82 @@
+"""`iptables` as the firewall port: one chain of our own, hooked in first, replaced atomically.
+
+Rules are in the kernel only: they are ensured again at every check before a deployment and by the
+timer unit, which also puts them back after a reboot. IPv4 only: our networks have no other
+addresses.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Sequence
+
+from berthmaster.adapters.firewall import rules
+from berthmaster.adapters.firewall.errors import FirewallFailed
+
+_Rules = dict[str, list[str]]  # by chain, as `iptables -S` prints them
+
+
+class Iptables:
+    """`netns` names a network namespace to act in (for tests); by default it is the host's."""
+
+    def __init__(self, netns: str | None = None) -> None:
+        self._prefix = ("ip", "netns", "exec", netns) if netns else ()
+
+    async def ensure(self, block: str, ports: Sequence[int]) -> bool:
+        """Make the chain and its hooks what they should be; True when something was different."""
+        block = str(ipaddress.IPv4Network(block))
+        found = await self._observe()
+        if not _differences(found, block, ports):
+            return False
+        forward = _forward_chain(found)
+        hooked = [rule for name in ("INPUT", *rules.FORWARD_CHAINS) for rule in found.get(name, [])]
+        stale = [rule for rule in hooked if rules.is_ours(rule)]
+        text = rules.render_restore(block, ports, stale, forward)
+        await self._run(["iptables-restore", "-w", "--noflush"], text)
+        return True
+
+    async def differences(self, block: str, ports: Sequence[int]) -> tuple[str, ...]:
+        """What is missing, too much, or not in its place; in iptables' words."""
+        return _differences(await self._observe(), str(ipaddress.IPv4Network(block)), ports)
+
+    async def _observe(self) -> _Rules:
+        found: _Rules = {}
+        for line in (await self._run(["iptables", "-w", "-S"])).splitlines():
+            kind, _, rest = line.partition(" ")
+            chain = found.setdefault(rest.split(" ", 1)[0], [])
+            if kind == "-A":
+                chain.append(line)
+        return found
+
+    async def _run(self, command: Sequence[str], text: str = "") -> str:
+        arguments = (*self._prefix, *command)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise FirewallFailed(command[0], str(error)) from error
+        output, complaint = await process.communicate(text.encode())
+        if process.returncode != 0:
+            raise FirewallFailed(command[0], complaint.decode().strip())
+        return output.decode()
+
+
+def _differences(found: _Rules, block: str, ports: Sequence[int]) -> tuple[str, ...]:
+    wanted, chain = rules.render_chain(ports), found.get(rules.CHAIN, [])
+    said = [f"missing: {rule}" for rule in wanted if rule not in chain]
+    said += [f"foreign: {rule}" for rule in chain if rule not in wanted]
+    if not said and chain != wanted:
+        said.append(f"the rules of {rules.CHAIN} are out of order")
+    for hook in (rules.input_hook(block), rules.forward_hook(block, _forward_chain(found))):
+        place = found.get(hook.split(" ")[1], [])
+        if place[:1] != [hook]:
+            said.append(f"not first: {hook}")
+        said += [f"stale: {rule}" for rule in place if rules.is_ours(rule) and rule != hook]
+    return tuple(said)
+
+
+def _forward_chain(found: _Rules) -> str:
+    return next(name for name in rules.FORWARD_CHAINS if name in found)

@@ -1,0 +1,60 @@
+"""The rules of our chain as text, in the spelling in which `iptables -S` prints them.
+
+Containers reach the host through the bridge's gateway address (D14). From our block only answers
+and the entrypoints get past; RETURN, not ACCEPT, so that the host's own rules still have their say.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+CHAIN: Final = "BERTHMASTER"
+FORWARD_CHAINS: Final = ("DOCKER-USER", "FORWARD")  # the first that exists takes the rule
+_MARK: Final = "-m comment --comment berthmaster"
+_LINK_LOCAL: Final = "169.254.0.0/16"  # the metadata and credentials services of clouds
+
+
+def render_chain(ports: Sequence[int]) -> list[str]:
+    """The chain's rules, in order; QUIC comes to the same ports over UDP."""
+    allowed = [
+        f"-A {CHAIN} -p {protocol} -m {protocol} --dport {port} {_MARK} -j RETURN"
+        for port in sorted(set(ports))
+        for protocol in ("tcp", "udp")
+    ]
+    answers = f"-A {CHAIN} -m conntrack --ctstate RELATED,ESTABLISHED {_MARK} -j RETURN"
+    return [answers, *allowed, f"-A {CHAIN} {_MARK} -j DROP"]
+
+
+def input_hook(block: str) -> str:
+    """The rule that sends our block through the chain, before every other."""
+    return f"-A INPUT -s {block} {_MARK} -j {CHAIN}"
+
+
+def forward_hook(block: str, chain: str) -> str:
+    """The rule that keeps our block from the cloud's link-local services."""
+    return f"-A {chain} -s {block} -d {_LINK_LOCAL} {_MARK} -j DROP"
+
+
+def is_ours(rule: str) -> bool:
+    """Whether we wrote a rule."""
+    return "--comment berthmaster" in rule or rule.endswith(f"-j {CHAIN}")
+
+
+def render_restore(block: str, ports: Sequence[int], stale: Sequence[str], forward: str) -> str:
+    """Input for `iptables-restore --noflush`: one transaction to what should be."""
+    hooks = [input_hook(block), forward_hook(block, forward)]
+    return "\n".join(
+        [
+            "*filter",
+            f":{CHAIN} - [0:0]",
+            *render_chain(ports),
+            *[f"-D{rule[2:]}" for rule in stale],
+            *[_first(hook) for hook in hooks],
+            "COMMIT",
+            "",
+        ]
+    )
+
+
+def _first(hook: str) -> str:
+    _, chain, rest = hook.split(" ", 2)
+    return f"-I {chain} 1 {rest}"

@@ -1,0 +1,188 @@
+"""Router and edge as containers that the Docker Engine restarts.
+
+A changed configuration is written, checked in a throwaway container and taken over by a reload;
+only a changed image or mount makes a container anew. The table is the router's business.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import aiodocker
+import aiohttp
+
+from berthmaster.adapters.caddy import config as caddy
+from berthmaster.adapters.gateway import process
+from berthmaster.adapters.gateway.applied import ConfigFile
+from berthmaster.adapters.gateway.containers import Containers
+from berthmaster.adapters.gateway.errors import ConfigurationRefused, ProcessDidNotStart
+from berthmaster.adapters.gateway.process import GatewayOptions, Process
+from berthmaster.adapters.haproxy import config as haproxy
+from berthmaster.adapters.haproxy.errors import RouterUnavailable
+from berthmaster.adapters.haproxy.layout import Layout
+from berthmaster.adapters.haproxy.pages import render_pages
+from berthmaster.adapters.haproxy.record import RecordFiles, write_atomically
+from berthmaster.adapters.haproxy.runtime import Runtime
+from berthmaster.adapters.haproxy.status import edge_answers
+from berthmaster.domain.routing import Entrypoint
+
+_START_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.05
+
+Reload = Callable[[Containers], Awaitable[None]]
+
+
+class DockerGateway:
+    """`GatewayProcesses` over the Docker Engine.
+
+    `folder` is the gateway's; sites are beside it in `sites/`. `docker` makes a client for each
+    call. Raises `RuntimeUnavailable` when the engine does not answer, `ImageNotFound` without the
+    images.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        options: GatewayOptions | None = None,
+        docker: Callable[[], aiodocker.Docker] = aiodocker.Docker,
+    ) -> None:
+        self._layout = Layout(folder)
+        self._options = options or GatewayOptions()
+        self._docker = docker
+        self._router = process.router_process(self._layout, self._options)
+        self._edge = process.edge_process(self._layout, self._options)
+        self._runtime = Runtime(self._layout)
+
+    async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
+        """Bring both to these entrypoints; True when something was started or reloaded."""
+        router, edge = self._configs(entrypoints)
+        self._prepare_folders()
+        await self._restore_files()
+        async with self._docker() as client:
+            containers = Containers(client)
+            is_router_new = await self._bring_up(
+                containers, self._router, router, self._reload_router
+            )
+            is_edge_new = await self._bring_up(containers, self._edge, edge, self._reload_edge)
+        return is_router_new or is_edge_new
+
+    async def down(self) -> None:
+        """Stop and remove both; requests in flight get 30 s. Files and certificates stay."""
+        async with self._docker() as client:
+            containers = Containers(client)
+            await containers.remove(self._edge.name, process.STOP_SECONDS)
+            await containers.remove(self._router.name, process.STOP_SECONDS)
+
+    def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
+        layout, options = self._layout, self._options
+        paths = process.edge_paths(layout)
+        router = haproxy.render_config(layout, entrypoints, options.router)
+        edge = caddy.render_config(paths, entrypoints, options.edge)
+        return (
+            ConfigFile(layout.config, router, depends_on=repr(options.pool)),
+            ConfigFile(layout.edge_config, edge),
+        )
+
+    def _prepare_folders(self) -> None:
+        layout = self._layout
+        for folder in (layout.haproxy / "maps", layout.haproxy / "pages", layout.caddy / "data"):
+            folder.mkdir(parents=True, exist_ok=True)
+        layout.sites.mkdir(parents=True, exist_ok=True)
+        layout.run.mkdir(exist_ok=True)
+        for private in (layout.run, layout.caddy):
+            os.chmod(private, 0o700)
+        for name, page in render_pages().items():
+            write_atomically(layout.page(name), page)
+
+    async def _restore_files(self) -> None:
+        """Make maps and pool what the record says: a truncated one is never started from."""
+        files = RecordFiles(self._layout, self._options.pool)
+        async with files.locked():
+            files.save(files.load())
+
+    async def _bring_up(
+        self, containers: Containers, wanted: Process, config: ConfigFile, reload: Reload
+    ) -> bool:
+        is_running = await containers.is_running(wanted)
+        if is_running and config.is_applied:
+            return False
+        old = config.write()
+        try:
+            await self._check(containers, wanted)
+            if is_running:
+                await reload(containers)
+            else:
+                await containers.replace(wanted, process.STOP_SECONDS)
+                await self._await_answer(containers, wanted)
+        except BaseException:
+            config.put_back(old)
+            raise
+        config.mark_applied()
+        return True
+
+    async def _check(self, containers: Containers, wanted: Process) -> None:
+        code, output = await containers.run_once(wanted, wanted.check)
+        if code != 0:
+            raise ConfigurationRefused(wanted.kind, output)
+
+    async def _reload_router(self, containers: Containers) -> None:
+        """The old worker hands its sockets over and ends when its requests do."""
+        before = await self._worker()
+        await containers.signal(self._router.name, "SIGUSR2")
+        if not await _until(lambda: self._is_other_worker(before)):
+            raise ProcessDidNotStart("router", await containers.logs(self._router.name))
+
+    async def _reload_edge(self, containers: Containers) -> None:
+        status, text = await _post_config(
+            self._layout.edge_admin_socket, self._layout.edge_config.read_text()
+        )
+        if status != 200:
+            raise ConfigurationRefused("edge", text or await containers.logs(self._edge.name))
+
+    async def _await_answer(self, containers: Containers, wanted: Process) -> None:
+        if await _until(self._answers(wanted)):
+            return
+        logs = await containers.logs(wanted.name)
+        await containers.remove(wanted.name, 0)  # the engine would restart it for ever
+        raise ProcessDidNotStart(wanted.kind, logs)
+
+    def _answers(self, wanted: Process) -> Callable[[], Awaitable[bool]]:
+        if wanted is self._router:
+            return lambda: self._is_other_worker(None)
+        return lambda: edge_answers(self._layout)
+
+    async def _is_other_worker(self, before: str | None) -> bool:
+        now = await self._worker()
+        return now is not None and now != before
+
+    async def _worker(self) -> str | None:
+        """The process that takes requests; each reload makes another."""
+        try:
+            return (await self._runtime.info()).get("Pid")
+        except RouterUnavailable:
+            return None
+
+
+async def _post_config(socket: Path, content: str) -> tuple[int, str]:
+    """Load a configuration; Caddy keeps the old one when it does not like it."""
+    headers = {"Content-Type": "application/json"}
+    try:
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
+            url = "http://localhost/load"
+            async with session.post(url, data=content.encode(), headers=headers) as answer:
+                return answer.status, (await answer.text())[:2000]
+    except (aiohttp.ClientError, OSError) as error:
+        raise ProcessDidNotStart("edge", str(error)) from error
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether it came true within the time that a start may take."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _START_SECONDS
+    while loop.time() < deadline:
+        if await condition():
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
+    return False

@@ -1,0 +1,121 @@
+"""What router and edge are as containers: image, arguments, mounts, limits; values only."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from berthmaster.adapters.caddy.config import EdgeOptions, EdgePaths
+from berthmaster.adapters.haproxy.config import RouterOptions
+from berthmaster.adapters.haproxy.layout import Layout, PoolSize
+from berthmaster.domain.container import LABEL
+
+LABEL_GATEWAY: Final = f"{LABEL}.gateway"  # router or edge
+LABEL_CONFIG: Final = f"{LABEL}.gateway.config"  # hash of image and container settings
+STOP_SECONDS: Final = 30  # running requests may end
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """Everything that an operator may set of the gateway."""
+
+    router_image: str = "berthmaster/haproxy:2.6"
+    edge_image: str = "berthmaster/caddy:2.6"
+    name_prefix: str = "berthmaster-"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pool: PoolSize = field(default_factory=PoolSize)
+    router: RouterOptions = field(default_factory=RouterOptions)
+    edge: EdgeOptions = field(default_factory=EdgeOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One of the two: what runs, and how its configuration is checked without running it."""
+
+    kind: str  # router, edge
+    name: str
+    image: str
+    command: tuple[str, ...]
+    check: tuple[str, ...]
+    folders: tuple[tuple[Path, bool], ...]  # host path, the same inside; whether it may write
+    stop_signal: str
+    environment: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settings_hash(self) -> str:
+        """Changes when the container must be made anew."""
+        data = [self.image, self.command, [(str(path), write) for path, write in self.folders]]
+        return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
+
+    def container(self, command: tuple[str, ...], *, is_service: bool) -> dict[str, Any]:
+        """The engine's description: host network, read-only, one capability, restarted for ever."""
+        return {
+            "Image": self.image,
+            "Cmd": list(command),
+            "Env": list(self.environment),
+            "Labels": {
+                **self.labels,
+                **({LABEL_GATEWAY: self.kind} if is_service else {}),
+                LABEL_CONFIG: self.settings_hash,
+            },
+            "StopSignal": self.stop_signal,
+            "StopTimeout": STOP_SECONDS,
+            "HostConfig": {
+                "NetworkMode": "host",
+                "RestartPolicy": {"Name": "always" if is_service else "no"},
+                "Binds": [
+                    f"{path}:{path}:{'rw' if write else 'ro'}" for path, write in self.folders
+                ],
+                "ReadonlyRootfs": True,
+                "Tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 - inside the container
+                "CapDrop": ["ALL"],
+                "CapAdd": ["NET_BIND_SERVICE"],
+                "SecurityOpt": ["no-new-privileges"],
+                "OomScoreAdj": -500,
+                "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+            },
+        }
+
+
+def router_process(layout: Layout, options: GatewayOptions) -> Process:
+    """HAProxy: a master that reloads on SIGUSR2 and ends gracefully on SIGUSR1."""
+    files = ("-f", str(layout.config), "-f", str(layout.pool))
+    return Process(
+        kind="router",
+        name=f"{options.name_prefix}router",
+        image=options.router_image,
+        command=("haproxy", "-W", "-db", *files),
+        check=("haproxy", "-c", "-q", *files),
+        folders=((layout.folder, True),),
+        stop_signal="SIGUSR1",
+        labels=options.labels,
+    )
+
+
+def edge_process(layout: Layout, options: GatewayOptions) -> Process:
+    """Caddy, which keeps nothing but certificates."""
+    config = str(layout.edge_config)
+    root = options.edge.acme_ca_root
+    return Process(
+        kind="edge",
+        name=f"{options.name_prefix}edge",
+        image=options.edge_image,
+        command=("caddy", "run", "--config", config),
+        check=("caddy", "validate", "--config", config),
+        folders=(
+            (layout.folder, True),
+            (layout.sites, False),
+            *(((root, False),) if root else ()),
+        ),
+        stop_signal="SIGTERM",
+        environment=("XDG_DATA_HOME=/tmp/data", "XDG_CONFIG_HOME=/tmp/config", "HOME=/tmp"),
+        labels=options.labels,
+    )
+
+
+def edge_paths(layout: Layout) -> EdgePaths:
+    """Where the edge keeps and finds things."""
+    return EdgePaths(data=layout.caddy / "data", run=layout.run, sites=layout.sites)

@@ -1,0 +1,128 @@
+"""The gateway's files: the record of the table, the maps and the pool that HAProxy starts from.
+
+`table.json` is the adapter's own record, with the last fence of each stack; maps and pool are
+rendered from it and rewritten whenever they differ, so a torn or truncated one heals with the next
+change.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from berthmaster.adapters.haproxy import table as text
+from berthmaster.adapters.haproxy.errors import GatewayBusy, RecordDamaged
+from berthmaster.adapters.haproxy.layout import Layout, PoolSize
+from berthmaster.domain import codec
+from berthmaster.domain.errors import Bug
+from berthmaster.domain.routing import RouteTable
+
+_LOCK_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The table and the last lease number that changed each stack."""
+
+    table: RouteTable = field(default_factory=RouteTable)
+    fences: Mapping[str, int] = field(default_factory=dict)
+
+
+class RecordFiles:
+    """Read and write the record and what is derived from it; callers hold `locked()`."""
+
+    def __init__(self, layout: Layout, size: PoolSize) -> None:
+        self._layout = layout
+        self._size = size
+
+    @contextlib.asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Keep every other process out of the gateway's table; raises `GatewayBusy`."""
+        self._layout.lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._layout.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            await _lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def load(self) -> Record:
+        """Read the record; none at all is an empty one, unless the maps say that there was one."""
+        path = self._layout.record
+        try:
+            data = json.loads(path.read_bytes())
+            return Record(codec.decode(RouteTable, data["table"]), dict(data["fences"]))
+        except FileNotFoundError:
+            if any(_has_text(self._layout.map(name)) for name in text.MAPS):
+                raise RecordDamaged(path, "is gone although there are routes") from None
+            return Record()
+        except (ValueError, KeyError, TypeError, Bug) as error:
+            raise RecordDamaged(path, f"cannot be read ({error})") from error
+
+    def save(self, record: Record) -> None:
+        """Write the record, then every file that differs from what it says."""
+        data = {"table": codec.encode(record.table), "fences": dict(record.fences)}
+        files = {self._layout.record: json.dumps(data, indent=1) + "\n"}
+        entries = text.render_entries(record.table)
+        files |= {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
+        files[self._layout.pool] = text.render_pool(record.table.backends, self._size)
+        for path, content in files.items():
+            write_atomically(path, content)
+
+
+def write_atomically(path: Path, content: str, mode: int = 0o600) -> bool:
+    """Write a file so that readers and crashes find old or new, whole; False when unchanged."""
+    wanted = content.encode()
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == wanted:
+            return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(wanted)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _has_text(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+async def _lock(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LOCK_SECONDS
+    while not _try_lock(descriptor):
+        if loop.time() > deadline:
+            raise GatewayBusy(_LOCK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

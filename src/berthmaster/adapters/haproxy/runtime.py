@@ -1,0 +1,115 @@
+"""HAProxy's runtime socket: read maps and servers, and send what is missing.
+
+Every call opens the socket anew, so a restarted router is found at once. Decides nothing.
+"""
+
+import asyncio
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from berthmaster.adapters.haproxy import table
+from berthmaster.adapters.haproxy.errors import RouterUnavailable
+from berthmaster.adapters.haproxy.layout import Layout
+from berthmaster.domain.routing import Backend
+
+_TIMEOUT_SECONDS: Final = 10.0
+_BATCH: Final = 40  # commands in one line: the socket's buffer has 16 KiB
+
+Pairs = list[tuple[str, str]]
+
+
+class Runtime:
+    """The commands that the router needs of `haproxy.sock`; each raises `RouterUnavailable`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    async def info(self) -> Mapping[str, str]:
+        """`show info`, with `Version`, `Pid` and `Uptime_sec`."""
+        lines = (line.partition(": ") for line in (await self._ask("show info")).splitlines())
+        return {name: value for name, _, value in lines if name}
+
+    async def maps(self) -> dict[str, Pairs]:
+        """Every map's entries; a key may appear twice when somebody else added it."""
+        return {
+            name: table.parse_map(await self._ask(f"show map {self._map(name)}"))
+            for name in table.MAPS
+        }
+
+    async def servers(self) -> tuple[Backend, ...]:
+        """What the slots hold; 6 ms for 4,000 servers."""
+        return table.parse_servers(await self._ask("show servers state"))
+
+    async def session_count(self, slots: Iterable[int]) -> int:
+        """Streams that run through these slots now; idle connections to servers are none."""
+        commands = [f"show stat {table.backend_name(slot)} 2 -1" for slot in sorted(set(slots))]
+        rows = csv.reader((await self.send(commands)).splitlines())
+        return sum(int(row[4]) for row in rows if len(row) > 4 and row[1] == "BACKEND")
+
+    async def send(self, commands: Sequence[str]) -> str:
+        """Send commands in order, a batch at a time; returns what was said about them."""
+        rest, said = iter(commands), []
+        while batch := list(islice(rest, _BATCH)):
+            said.append(await self._ask(";".join(batch)))
+        return "\n".join(said)
+
+    def map_commands(
+        self, name: str, have: Pairs, want: Mapping[str, str]
+    ) -> tuple[list[str], list[str]]:
+        """What adds or changes entries of a map, and what removes them."""
+        path, old = self._map(name), dict(have)
+        doubled = {key for key, count in Counter(key for key, _ in have).items() if count > 1}
+        gone = [f"del map {path} {key}" for key in old if key not in want]
+        put = [f"del map {path} {key}" for key in sorted(doubled & want.keys())]
+        for key, value in want.items():
+            if key not in old or key in doubled:
+                put.append(f"add map {path} {key} {value}")
+            elif old[key] != value:
+                put.append(f"set map {path} {key} {value}")
+        return put, gone
+
+    def _map(self, name: str) -> Path:
+        return self._layout.map(name)
+
+    async def _ask(self, line: str) -> str:
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(str(self._layout.admin_socket))
+                try:
+                    writer.write(f"{line}\n".encode())
+                    await writer.drain()
+                    return (await reader.read()).decode()
+                finally:
+                    writer.close()
+        except TimeoutError as error:
+            raise RouterUnavailable(f"no answer in {_TIMEOUT_SECONDS:.0f} s") from error
+        except OSError as error:
+            raise RouterUnavailable(str(error)) from error
+
+
+def server_commands(
+    slot: int, have: tuple[str, ...], want: tuple[str, ...], count: int
+) -> list[str]:
+    """Fill or empty a slot; an emptied server points nowhere and takes no new request."""
+    if have == want:
+        return []
+    commands = []
+    for number in range(1, count + 1):
+        name = f"{table.backend_name(slot)}/s{number}"
+        if number <= len(want):
+            address, _, port = want[number - 1].rpartition(":")
+            commands += [
+                f"set server {name} addr {address} port {port}",
+                f"set server {name} state ready",
+            ]
+        else:
+            address, empty_port = table.NOWHERE
+            commands += [
+                f"set server {name} state maint",
+                f"set server {name} addr {address} port {empty_port}",
+            ]
+    return commands

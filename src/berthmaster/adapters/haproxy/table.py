@@ -1,0 +1,135 @@
+"""The route table as map entries and as the pool's configuration, and back; text only, no I/O.
+
+The router's files and its memory use the same keys and values, so that they can be compared:
+
+    hosts        https|shop.example.com   shop-prod
+    live         shop-prod                shop-prod/r7
+    prefixes     shop-prod/r7/api/        b0012::      or `site:web:`; the third field counts the
+                                                       segments to strip
+    maintenance  shop-prod                1
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from berthmaster.adapters.haproxy.layout import PoolSize
+from berthmaster.domain.errors import GatewayRefused
+from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
+from berthmaster.domain.table import tidied
+
+MAPS: Final = ("prefixes", "hosts", "maintenance", "live")  # the order in which additions are safe
+SITE_BACKEND: Final = "site"
+NOWHERE: Final = ("127.0.0.1", 1)  # of an empty slot, which is in maintenance too
+_FORCED_MAINTENANCE: Final = 1  # bit of srv_admin_state; others tell how it was at start
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~:/|*-]+\Z")
+
+Entries = dict[str, str]
+
+
+def backend_name(slot: int) -> str:
+    """`b0012`."""
+    return f"b{slot:04d}"
+
+
+def render_entries(table: RouteTable) -> dict[str, Entries]:
+    """Every map's keys and values; raises `GatewayRefused` for text that a map cannot hold."""
+    entries = {
+        "hosts": {f"{claim.entrypoint}|{claim.host}": claim.stack for claim in table.hosts},
+        "live": dict(table.live),
+        "prefixes": {_prefix_key(prefix): _prefix_value(prefix) for prefix in table.prefixes},
+        "maintenance": dict.fromkeys(sorted(table.maintenance), "1"),
+    }
+    for text in (text for one in entries.values() for pair in one.items() for text in pair):
+        if not _PLAIN.match(text):
+            raise GatewayRefused(f"{text!r} cannot be written to the router", subject="router")
+    return entries
+
+
+def render_map(entries: Mapping[str, str]) -> str:
+    """A map file."""
+    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+
+
+def parse_map(text: str) -> list[tuple[str, str]]:
+    """Keys and values of `show map`, whose lines start with an address, or of a map file."""
+    lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return [(words[-2], words[-1]) for words in lines if len(words) >= 2]
+
+
+def render_pool(backends: Iterable[Backend], size: PoolSize) -> str:
+    """The pool's configuration, with the addresses that it starts with."""
+    filled = {backend.slot: backend.servers for backend in backends}
+    lines = [
+        "# The router's pool, written by Berthmaster beside each change; read only at start.",
+        "",
+    ]
+    for slot in range(1, size.backends + 1):
+        lines.append(f"backend {backend_name(slot)} from pool")
+        lines += _render_servers(filled.get(slot, ()), size.servers_per_backend)
+    return "\n".join(lines) + "\n"
+
+
+def parse_servers(text: str) -> tuple[Backend, ...]:
+    """The filled slots of `show servers state`; a server in maintenance holds nothing."""
+    slots: dict[int, list[str]] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 19 or not re.match(r"b\d+\Z", words[1]):
+            continue
+        if not int(words[6]) & _FORCED_MAINTENANCE:
+            slots.setdefault(int(words[1][1:]), []).append(f"{words[4]}:{words[18]}")
+    return tuple(Backend(slot, tuple(servers)) for slot, servers in sorted(slots.items()))
+
+
+def parse_table(maps: Mapping[str, Mapping[str, str]], backends: Iterable[Backend]) -> RouteTable:
+    """The table in the router's memory; raises `GatewayRefused` for entries that are not ours."""
+    try:
+        return tidied(
+            RouteTable(
+                hosts=tuple(_parse_claim(key, value) for key, value in maps["hosts"].items()),
+                live=dict(maps["live"]),
+                prefixes=tuple(
+                    _parse_prefix(key, value) for key, value in maps["prefixes"].items()
+                ),
+                backends=tuple(backends),
+                maintenance=frozenset(maps["maintenance"]),
+            )
+        )
+    except (ValueError, IndexError) as error:
+        raise GatewayRefused(
+            f"the router holds an entry that is not ours: {error}", subject="router"
+        ) from error
+
+
+def _prefix_key(prefix: Prefix) -> str:
+    return f"{prefix.release}{prefix.path.rstrip('/')}/"
+
+
+def _prefix_value(prefix: Prefix) -> str:
+    strip = str(prefix.path.count("/")) if prefix.strip else ""
+    if prefix.backend is not None:
+        return f"{backend_name(prefix.backend)}::{strip}"
+    return f"{SITE_BACKEND}:{prefix.site}:{strip}"
+
+
+def _render_servers(servers: tuple[str, ...], count: int) -> list[str]:
+    address, port = NOWHERE
+    if not servers:
+        return [f"    server-template s 1-{count} {address}:{port} disabled"]
+    padded = (*servers, *[f"{address}:{port} disabled"] * (count - len(servers)))
+    return [f"    server s{number} {server}" for number, server in enumerate(padded, 1)]
+
+
+def _parse_claim(key: str, stack: str) -> HostClaim:
+    entrypoint, _, host = key.partition("|")
+    return HostClaim(entrypoint, host, stack)
+
+
+def _parse_prefix(key: str, value: str) -> Prefix:
+    stack, number, path = key.split("/", 2)
+    backend, site, strip = value.split(":")
+    slot = None if backend == SITE_BACKEND else int(backend[1:])
+    return Prefix(
+        f"{stack}/{number}", f"/{path}".rstrip("/") or "/", slot, site or None, bool(strip)
+    )
