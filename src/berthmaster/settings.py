@@ -260,10 +260,7 @@ def _take_variables(values: dict[str, Any], source: _Source, environ: Mapping[st
             source.variables[keys[variable]] = variable
             (values.setdefault(table, {}) if table else values)[name] = value
         elif variable.startswith(PREFIX) and variable != PATH_VARIABLE:
-            # Other variables of this prefix exist (failpoints, tests): only a near miss is an
-            # error.
-            if near := get_close_matches(variable, keys, n=1, cutoff=0.9):
-                raise InvalidSpec(f"no such setting; did you mean {near[0]}?", location=variable)
+            _refuse_near_miss(variable, list(keys))
 
 
 def _refuse_near_miss(variable: str, known: list[str]) -> None:
