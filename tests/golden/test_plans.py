@@ -8,7 +8,7 @@ import pytest
 from tests.builders import observed, release
 
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.spec import JobSpec
+from berthmaster.domain.spec import JobMoment, JobSpec, SmokeSpec
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
@@ -19,6 +19,7 @@ from berthmaster.planner.validate import check_plan
 
 FOLDER = Path(__file__).parent / "plans"
 INCOMPATIBLE = (JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True),)
+WARM_CACHE = JobSpec("warm-cache", "web", ("warm",), when=JobMoment.AFTER_SWITCH)
 
 PLANS: dict[str, Callable[[], Plan]] = {
     "first_deploy": lambda: plan_deploy(release(1), observed(), slots=(1,)),
@@ -28,6 +29,11 @@ PLANS: dict[str, Callable[[], Plan]] = {
     ),
     "incompatible_migration": lambda: plan_deploy(
         release(7, jobs=INCOMPATIBLE), observed(release(6)), slots=(2,)
+    ),
+    "smoke_and_after_switch_job": lambda: plan_deploy(
+        release(7, smoke=(SmokeSpec("/login"),), jobs=(WARM_CACHE,)),
+        observed(release(6)),
+        slots=(2,),
     ),
     "switch_back": lambda: plan_switch_back(
         release(6), observed(release(7), warm=(release(6),)), slots=(1,)

@@ -51,7 +51,7 @@ class Effects:
         self._releases: dict[tuple[StackId, int], Release] = {}
 
     async def perform(self, action: act.Action, work: Work) -> str:  # noqa: C901, PLR0912, PLR0915
-        """Do it; returns what was found, for the journal. One match over all actions, on purpose."""
+        """Do it; returns what was found, for the journal. One match over all actions."""
         runtime, store, router = self._outside.runtime, self._outside.store, self._outside.router
         fence = self._lease.fence
         match action:

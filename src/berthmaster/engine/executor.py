@@ -40,6 +40,7 @@ from berthmaster.domain.report import ReleaseRefused
 from berthmaster.engine.effects import Effects, JobFailed, Work
 from berthmaster.engine.failpoints import Failpoint
 from berthmaster.engine.lease import HeldLease
+from berthmaster.engine.observation import Observation, observe
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 
@@ -64,13 +65,16 @@ class Executor:
         self._progress = progress
         self._failpoint = failpoint
         self._effects = Effects(outside, lease, progress)
+        self._in_doubt: set[int] = set()  # begun by a killed run, end not recorded
 
     async def run(self, deployment: Deployment) -> None:
         """Carry a new or a killed deployment forward to its end.
 
         Raises what refused the release after unwinding it, or `OutsideError` when it is stuck.
         """
-        done = self._succeeded_steps(deployment)
+        rows = self._outside.store.journal(deployment.id)
+        done = succeeded_steps(rows)
+        self._in_doubt = {row.step for row in rows} - done
         state = deployment.state
         if state is _S.PLANNED:
             state = self._change(deployment, state, _S.APPLYING)
@@ -205,6 +209,10 @@ class Executor:
     async def _effect(
         self, deployment: Deployment, step: Step, action: Action, *, is_undo: bool
     ) -> str:
+        if not is_undo and step.number in self._in_doubt:
+            self._in_doubt.discard(step.number)
+            if await observe(self._outside, action) is Observation.DONE:
+                return "observed: it had been done before the run was killed"
         self._hit(step, action, "before", is_undo=is_undo)
         limit = limit_seconds(action)
         try:
@@ -241,9 +249,6 @@ class Executor:
     def _state(self, deployment: Deployment) -> DeploymentState:
         current = self._outside.store.deployment(deployment.id)
         return current.state if current else deployment.state
-
-    def _succeeded_steps(self, deployment: Deployment) -> set[int]:
-        return succeeded_steps(self._outside.store.journal(deployment.id))
 
 
 def phases(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:

@@ -218,7 +218,7 @@ def route_of(release: Release, path: str) -> ReleaseRoute | None:
 
 
 def _grown_certain(verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]) -> Verdict:
-    """Give up early on an answer that cannot change by waiting: a refused Host, a redirect circle."""
+    """Give up early on an answer that waiting cannot change: a refused Host, a redirect circle."""
     answer = verdict.answer
     if verdict.is_good or verdict.failure or answer is None or answer.status is None:
         return verdict

@@ -54,7 +54,7 @@ async def await_gateway(outside: Outside, release: Release, timeout_seconds: flo
 
 
 async def watch(outside: Outside, release: Release, seconds: float) -> str:
-    """Look at the new release for a while; a death, a restart or three bad probes in a row raise."""
+    """Look at the new release for a while; a death, a restart or three bad probes raise."""
     gate = Gate(outside, release)
     start = outside.clock.monotonic()
     bad = looks = 0
