@@ -21,7 +21,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to ask, how often and for how long; bounded by `seconds` and, when given, by `requests`."""
+    """What to ask, how often and for how long; `seconds` and `requests` bound it."""
 
     address: str
     port: int
