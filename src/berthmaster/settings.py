@@ -54,6 +54,10 @@ class GatewaySettings:
     container_prefix: str = field(
         default="berthmaster", metadata=_about("Start of the names of the two containers.")
     )
+    ask_port: int = field(
+        default=9180,
+        metadata=_about("Loopback port where the edge asks the router about certificates."),
+    )
     hsts_seconds: int = field(
         default=31_536_000,
         metadata=_about("`Strict-Transport-Security` where the app says nothing; 0 sends none."),
@@ -358,6 +362,7 @@ _RANGES: Final = (
     ("disk_floor_percent", 0, 90),
     ("pool.backends", 1, 10_000),
     ("pool.servers", 1, 64),
+    ("gateway.ask_port", 1, 65_535),
     ("gateway.hsts_seconds", 0, 63_072_000),  # two years, what the preload list asks for at most
 )
 

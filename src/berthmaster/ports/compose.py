@@ -70,3 +70,12 @@ class Compose(Protocol):
     async def build(self, project: str, inputs: ComposeInputs, services: Sequence[str]) -> None:
         """Build with all output on our standard error; raises `ComposeFailed`."""
         ...
+
+    async def run(
+        self, project: str, model: Mapping[str, Any], service: str, command: Sequence[str]
+    ) -> int:
+        """Run a one-off container of a service with our own standard streams and remove it.
+
+        Starts nothing else; returns its exit code. The model is handed over as in `up`.
+        """
+        ...

@@ -94,6 +94,21 @@ class ComposeCli:
         if code != 0:
             raise errors.failed(project, "build", code, "its output is above")
 
+    async def run(
+        self, project: str, model: Mapping[str, Any], service: str, command: Sequence[str]
+    ) -> int:
+        _check_services(project, model, [service])
+        with handover.handed_over({**model, "name": project}) as path:
+            where = ("--project-name", project, "--project-directory", str(path.parent.parent))
+            what = ("--file", str(path), "--env-file", _NOTHING, "--progress", "quiet")
+            flags = ("--rm", "--no-deps")
+            is_piped = not (sys.stdin.isatty() and sys.stdout.isatty())
+            streams = ("--no-TTY",) if is_piped else ()
+            arguments = _docker_compose(
+                *where, *what, "run", *flags, *streams, "--", service, *command
+            )
+            return await process.run_attached(arguments, {})
+
     async def _render(self, project: str, inputs: ComposeInputs, *options: str) -> process.Ended:
         ended = await process.run(
             _task((*_with_inputs(project, inputs), "config", *options), inputs)

@@ -1,0 +1,299 @@
+"""Builds the outside world from the settings and runs a command in it.
+
+The only place that knows which adapter stands behind which port. Each is made at its first use, so
+that heavy libraries (aiohttp, aiodocker, cryptography, pydantic) are imported by the command that
+needs them: `berth status` pays for none.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from berthmaster.domain.container import Container
+from berthmaster.domain.errors import Interrupted, OutsideError
+from berthmaster.ports.clock import Clock
+from berthmaster.ports.compose import Compose
+from berthmaster.ports.databases import Databases
+from berthmaster.ports.files import ReleaseFiles
+from berthmaster.ports.firewall import Firewall
+from berthmaster.ports.gateway import GatewayProcesses
+from berthmaster.ports.host import Host
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.prober import Prober
+from berthmaster.ports.registry import Registry
+from berthmaster.ports.router import Router
+from berthmaster.ports.runtime import Runtime
+from berthmaster.ports.specs import Specs
+from berthmaster.ports.store import Store
+from berthmaster.ports.vault import Vault
+from berthmaster.settings import Settings
+
+T = TypeVar("T")
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def build_outside(settings: Settings) -> Outside:
+    """All adapters over these settings; opens, reads and imports nothing yet."""
+    os.environ["DOCKER_HOST"] = settings.docker_host  # for the `docker` binary, one engine for all
+    runtime = cast(Runtime, _LazyRuntime(settings))
+    clock = lazily(_clock)
+    return Outside(
+        runtime=runtime,
+        compose=lazily(lambda: _compose(runtime)),
+        router=lazily(lambda: _router(settings)),
+        gateway=lazily(lambda: _gateway(settings)),
+        prober=lazily(_prober),
+        registry=lazily(_registry),
+        store=lazily(lambda: _store(settings, clock)),
+        vault=lazily(lambda: _vault(settings)),
+        files=lazily(lambda: _files(settings)),
+        specs=lazily(_specs),
+        databases=lazily(lambda: _databases(runtime)),
+        firewall=lazily(_firewall),
+        clock=clock,
+        host=lazily(_host),
+        entrypoints=settings.entrypoints,
+        address_block=settings.address_block,
+        actor=actor(),
+        origin=origin(os.environ),
+    )
+
+
+def run(outside: Outside, work: Callable[[Outside], Awaitable[T]]) -> T:
+    """Run a command to its end; SIGINT, SIGTERM and SIGHUP cancel it once, so that it can unwind.
+
+    A second signal changes nothing: unwinding goes on. Raises `Interrupted` when it was cancelled.
+    """
+    return asyncio.run(_run(outside, work))
+
+
+async def _run(outside: Outside, work: Callable[[Outside], Awaitable[T]]) -> T:
+    task = asyncio.ensure_future(_awaited(work, outside))
+    try:
+        with _signals_cancel(task):
+            return await task
+    except asyncio.CancelledError:
+        raise Interrupted("interrupted") from None
+    finally:
+        await _close(outside)
+
+
+async def _awaited(work: Callable[[Outside], Awaitable[T]], outside: Outside) -> T:
+    return await work(outside)
+
+
+@contextlib.contextmanager
+def _signals_cancel(task: "asyncio.Future[Any]") -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def stop() -> None:
+        if seen:
+            sys.stderr.write("berth: still reversing; kill -9 is safe too\n")
+        else:
+            task.cancel()
+        seen.append(1)
+
+    try:
+        for number in SIGNALS:
+            loop.add_signal_handler(number, stop)
+    except (RuntimeError, ValueError):  # not in the main thread: tests
+        pass
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            with contextlib.suppress(RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+
+
+async def _close(outside: Outside) -> None:
+    for port in (outside.runtime, outside.store):
+        if isinstance(port, Lazy) and not port.lazy_is_made:
+            continue
+        with contextlib.suppress(OutsideError):
+            closing = port.close()
+            if closing is not None:
+                await closing
+
+
+def actor() -> str:
+    """Who runs this, for records: the person behind sudo when there is one."""
+    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def origin(environ: Mapping[str, str]) -> str:
+    """From where: `ssh ADDRESS` or `cli`."""
+    connection = environ.get("SSH_CONNECTION", "").split()
+    return f"ssh {connection[0]}" if connection else "cli"
+
+
+class Lazy:
+    """Stands for an adapter until its first use, when it is made once and then asked directly."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._lazy_make = make
+        self._lazy_made: Any = None
+
+    @property
+    def lazy_is_made(self) -> bool:
+        """Whether it was used: what was never made needs no closing."""
+        return self._lazy_made is not None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if self._lazy_made is None:
+            self._lazy_made = self._lazy_make()
+        return getattr(self._lazy_made, name)
+
+
+def lazily(make: Callable[[], T]) -> T:
+    """`make()` at the first use; typed as the port, because that is all that anybody sees of it."""
+    return cast(T, Lazy(make))
+
+
+class _LazyRuntime(Lazy):
+    """The engine; plain listings go without aiodocker as long as nothing else needed it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(lambda: _runtime(settings))
+        self._url = settings.docker_host
+
+    async def containers(
+        self, labels: Mapping[str, str], *, detailed: bool = False
+    ) -> tuple[Container, ...]:
+        if detailed or self.lazy_is_made:
+            found: tuple[Container, ...] = await self.__getattr__("containers")(
+                labels, detailed=detailed
+            )
+            return found
+        from berthmaster.adapters.docker import quick
+
+        return await quick.list_containers(self._url, labels)
+
+
+def _clock() -> Clock:
+    from berthmaster.adapters.clock import SystemClock
+
+    return SystemClock()
+
+
+def _runtime(settings: Settings) -> Runtime:
+    from berthmaster.adapters.docker import AiodockerRuntime
+    from berthmaster.adapters.registry import DockerCredentials
+
+    return AiodockerRuntime(settings.docker_host, DockerCredentials())
+
+
+def _compose(runtime: Runtime) -> Compose:
+    from berthmaster.adapters.compose import ComposeCli
+
+    return ComposeCli(runtime)
+
+
+def _router(settings: Settings) -> Router:
+    from berthmaster.adapters.haproxy import HaproxyRouter, PoolSize
+
+    pool = PoolSize(settings.pool.backends, settings.pool.servers)
+    return HaproxyRouter(_gateway_folder(settings), settings.entrypoints, pool)
+
+
+def _gateway(settings: Settings) -> GatewayProcesses:
+    import aiodocker
+
+    from berthmaster.adapters.caddy import EdgeOptions
+    from berthmaster.adapters.gateway import DockerGateway, GatewayOptions
+    from berthmaster.adapters.haproxy import PoolSize
+    from berthmaster.adapters.haproxy.config import RouterOptions
+
+    wanted = settings.gateway
+    hsts = f"max-age={wanted.hsts_seconds}" if wanted.hsts_seconds else None
+    options = GatewayOptions(
+        router_image=wanted.router_image,
+        edge_image=wanted.edge_image,
+        name_prefix=f"{wanted.container_prefix}-",
+        pool=PoolSize(settings.pool.backends, settings.pool.servers),
+        router=RouterOptions(ask_port=wanted.ask_port, hsts=hsts),
+        edge=EdgeOptions(
+            ask_port=wanted.ask_port,
+            acme_directory=wanted.acme_directory,
+            acme_ca_root=wanted.acme_ca_root,
+            acme_email=wanted.acme_email,
+        ),
+    )
+    return DockerGateway(
+        _gateway_folder(settings), options, lambda: aiodocker.Docker(url=settings.docker_host)
+    )
+
+
+def _gateway_folder(settings: Settings) -> Path:
+    return settings.state_folder / "gateway"
+
+
+def _prober() -> Prober:
+    from berthmaster.adapters.http import AiohttpProber
+
+    return AiohttpProber()
+
+
+def _registry() -> Registry:
+    from berthmaster.adapters.registry import HttpRegistry
+
+    return HttpRegistry()
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    from berthmaster.adapters.store import SqliteStore
+
+    settings.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SqliteStore(
+        settings.store_path,
+        block=settings.address_block,
+        clock=clock,
+        subnet_prefix=settings.subnet_prefix,
+        pool_slots=settings.pool.backends,
+    )
+
+
+def _vault(settings: Settings) -> Vault:
+    from berthmaster.adapters.vault import KeyFileVault
+
+    return KeyFileVault(settings.key_path)
+
+
+def _files(settings: Settings) -> ReleaseFiles:
+    from berthmaster.adapters.files import StateFiles
+
+    return StateFiles(settings.state_folder)
+
+
+def _specs() -> Specs:
+    from berthmaster.adapters.berthfile import BerthfileSpecs
+
+    return BerthfileSpecs()
+
+
+def _databases(runtime: Runtime) -> Databases:
+    from berthmaster.adapters.postgres import PostgresDumps
+
+    return PostgresDumps(runtime)
+
+
+def _firewall() -> Firewall:
+    from berthmaster.adapters.firewall import Iptables
+
+    return Iptables()
+
+
+def _host() -> Host:
+    from berthmaster.adapters.host import LinuxHost
+
+    return LinuxHost()

@@ -1,0 +1,190 @@
+"""`berth health`: compares a stack with the record of its live release and names cause and remedy.
+
+Looks and asks only; what it finds is mended by the command it names, never by itself.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+
+from berthmaster.domain.container import LABEL_STACK, Container, Health
+from berthmaster.domain.errors import NotFound, OutsideError
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release, ReleaseService
+from berthmaster.domain.spec import Role
+from berthmaster.engine.gate import readiness_probe
+from berthmaster.engine.through_gateway import gateway_probe
+from berthmaster.ports.outside import Outside
+
+
+class Verdict(StrEnum):
+    """How a stack, or one part of it, is."""
+
+    OK = "ok"
+    DEGRADED = "degraded"  # answers, but something must be mended
+    DOWN = "down"  # does not do what it is for
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str  # `web (shop-prod-r7-web)`, `https://shop.example.com/`
+    verdict: Verdict
+    evidence: str
+    mend: str | None = None  # the command to type
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """The verdict over a stack; `cause` and `mend` come from the worst finding."""
+
+    stack: StackId
+    release: int
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    cause: str | None = None
+    mend: str | None = None
+
+
+async def read_health(outside: Outside, stack: StackId) -> HealthReport:
+    """Look at every service and route of the live release; raises `NotFound` when none is live."""
+    record = outside.store.stack(stack)
+    release = outside.store.release(stack, record.live) if record and record.live else None
+    if record is None or release is None:
+        raise NotFound(f"{stack} runs no release", next_command=f"berth deploy {stack}")
+    containers, routes, probes = await asyncio.gather(
+        _containers(outside, release),
+        _routes(outside, release),
+        _probes(outside, release),
+    )
+    extra = _maintenance(stack) if record.is_in_maintenance else ()
+    findings = (*containers, *probes, *routes, *extra)
+    worst = _worst(findings)
+    return HealthReport(
+        stack,
+        release.number,
+        worst.verdict if worst else Verdict.OK,
+        findings,
+        f"{worst.subject}: {worst.evidence}" if worst else None,
+        worst.mend if worst else None,
+    )
+
+
+async def _containers(outside: Outside, release: Release) -> list[Finding]:
+    labels = {LABEL_STACK: str(release.stack)}
+    found = {item.name: item for item in await outside.runtime.containers(labels, detailed=True)}
+    findings = []
+    for service in release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE, Role.STATE):
+        wanted = await _wanted_image(outside, service)
+        for name in service.containers:
+            findings.append(_judge(release, service, found.get(name), name, wanted))
+    return findings
+
+
+async def _wanted_image(outside: Outside, service: ReleaseService) -> str | None:
+    if service.image is None:
+        return None
+    image = await outside.runtime.image(service.image.runs_as)
+    return image.id if image else None
+
+
+def _judge(
+    release: Release,
+    service: ReleaseService,
+    container: Container | None,
+    name: str,
+    wanted: str | None,
+) -> Finding:
+    stack, subject = release.stack, f"{service.name} ({name})"
+    redeploy, logs = f"berth deploy {stack} --force", f"berth logs {stack} {service.name}"
+    is_alone = len(service.containers) == 1
+    dead = Verdict.DOWN if is_alone and service.role is not Role.CONSUMER else Verdict.DEGRADED
+    if container is None:
+        return Finding(subject, dead, "the container is gone", redeploy)
+    if not container.is_running:
+        return Finding(subject, dead, _how_it_ended(container), logs)
+    if container.health is Health.UNHEALTHY:
+        said = container.health_output.strip().splitlines()
+        words = f": {said[-1]}" if said else ""
+        return Finding(subject, dead, f"its healthcheck fails{words}", logs)
+    if wanted is not None and container.image_id != wanted and service.role is not Role.STATE:
+        evidence = "runs another image than the release records"
+        return Finding(subject, Verdict.DEGRADED, evidence, redeploy)
+    if container.restart_count:
+        evidence = f"runs, but was restarted {container.restart_count} times"
+        return Finding(subject, Verdict.DEGRADED, evidence, logs)
+    health = "" if container.health is Health.NONE else f", {container.health}"
+    return Finding(subject, Verdict.OK, f"running{health}")
+
+
+def _how_it_ended(container: Container) -> str:
+    if container.is_oom_killed:
+        return "was killed: out of memory"
+    code = "" if container.exit_code is None else f" with exit code {container.exit_code}"
+    error = f": {container.error}" if container.error else ""
+    return f"is {container.state}{code}{error}"
+
+
+async def _probes(outside: Outside, release: Release) -> list[Finding]:
+    """Ask each upstream at its own address; one of several being bad only degrades."""
+    asked = [(route, item) for route in release.routes for item in route.upstreams]
+    answers = await asyncio.gather(
+        *(outside.prober.probe(readiness_probe(release, route, item)) for route, item in asked)
+    )
+    findings = []
+    for (route, item), answer in zip(asked, answers, strict=True):
+        subject = f"{route.service} at {item.address}:{item.port}{route.ready or route.path}"
+        verdict = Verdict.DOWN if len(route.upstreams) == 1 else Verdict.DEGRADED
+        mend = f"berth logs {release.stack} {route.service} --errors"
+        findings.append(
+            Finding(subject, Verdict.OK, answer.describe())
+            if answer.is_good
+            else Finding(subject, verdict, answer.describe(), mend)
+        )
+    return findings
+
+
+async def _routes(outside: Outside, release: Release) -> list[Finding]:
+    """Ask through the gateway on every exact host; the answer must come from the live release."""
+    if not release.routes or not release.hosts:
+        return []
+    known = {item.name for item in outside.entrypoints}
+    if release.entrypoint not in known:
+        evidence = f"this server has no entrypoint {release.entrypoint!r}"
+        return [Finding("gateway", Verdict.DOWN, evidence, f"berth check {release.stack}")]
+    try:
+        status = await outside.router.status()
+        is_up = status.is_router_up
+    except OutsideError:
+        is_up = False
+    if not is_up:
+        return [Finding("gateway", Verdict.DOWN, "the router does not run", "berth gateway up")]
+    hosts = [host for host in release.hosts if not host.startswith("*.")]
+    return list(await asyncio.gather(*(_route(outside, release, host) for host in hosts)))
+
+
+async def _route(outside: Outside, release: Release, host: str) -> Finding:
+    probe = gateway_probe(outside, release, host)
+    subject = f"{release.entrypoint}: {host}{probe.path}"
+    answer = await outside.prober.probe(probe)
+    if not answer.is_good:
+        return Finding(subject, Verdict.DOWN, answer.describe(), "berth gateway status")
+    if answer.release != release.key:
+        evidence = f"answered by {answer.release or 'an unknown release'}, not by {release.key}"
+        return Finding(subject, Verdict.DOWN, evidence, "berth gateway up")
+    return Finding(subject, Verdict.OK, f"{answer.describe()} from {release.label}")
+
+
+def _maintenance(stack: StackId) -> tuple[Finding, ...]:
+    evidence = "the maintenance page is on: visitors get 503"
+    return (Finding("maintenance", Verdict.DEGRADED, evidence, f"berth maintenance off {stack}"),)
+
+
+def _worst(findings: tuple[Finding, ...]) -> Finding | None:
+    """Containers come first, so a dead container is named before the probes that it fails."""
+    for verdict in (Verdict.DOWN, Verdict.DEGRADED):
+        for finding in findings:
+            if finding.verdict is verdict:
+                return finding
+    return None

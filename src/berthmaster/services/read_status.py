@@ -1,0 +1,130 @@
+"""`berth status`: every stack on one line, from one store query each and one call to the engine.
+
+Reads no release record, probes nothing and never fails because the engine is down: it says so.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from berthmaster.domain.container import (
+    LABEL_JOB,
+    LABEL_RELEASE,
+    LABEL_STACK,
+    Container,
+    Health,
+)
+from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.names import StackId
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.store import ReleaseSummary, StackRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StackLine:
+    """One stack as `status` shows it."""
+
+    stack: StackId
+    state: str  # up, degraded, down, maintenance, empty, unknown
+    release: int | None
+    tag: str | None
+    revision: str | None
+    since: datetime | None
+    running: int
+    containers: int
+    unhealthy: int
+    warm: tuple[int, ...]  # releases that a rollback could switch to
+    unfinished: str | None  # `d41 (deploy) applying`
+    held_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All stacks, and why containers could not be counted."""
+
+    lines: tuple[StackLine, ...]
+    engine_error: str | None = None
+
+
+async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
+    """Read every stack, or one; an engine that does not answer leaves the states `unknown`."""
+    records = [item for item in outside.store.stacks() if stack is None or item.id == stack]
+    releases = {item.stack: item for item in outside.store.live_releases()}
+    unfinished = {
+        item.stack: f"{item.label} ({item.verb}) {item.state}"
+        for item in outside.store.unfinished()
+    }
+    try:
+        found = await outside.runtime.containers({LABEL_STACK: ""})
+        error = None
+    except OutsideError as problem:
+        found, error = (), problem.message
+    by_stack = _by_stack(found)
+    lines = [
+        _line(
+            record,
+            releases.get(record.id),
+            None if error else by_stack[str(record.id)],
+            unfinished.get(record.id),
+        )
+        for record in sorted(records, key=lambda item: str(item.id))
+    ]
+    return Status(tuple(lines), error)
+
+
+def _by_stack(containers: tuple[Container, ...]) -> dict[str, list[Container]]:
+    grouped: dict[str, list[Container]] = defaultdict(list)
+    for container in containers:
+        if LABEL_JOB not in container.labels:
+            grouped[container.labels[LABEL_STACK]].append(container)
+    return grouped
+
+
+def _line(
+    record: StackRecord,
+    live: ReleaseSummary | None,
+    containers: list[Container] | None,
+    unfinished: str | None,
+) -> StackLine:
+    ours = [item for item in containers or () if _belongs(item, record.live)]
+    counted = Counter("running" if item.is_running else "stopped" for item in ours)
+    unhealthy = sum(item.health is Health.UNHEALTHY for item in ours)
+    warm = {
+        int(item.labels[LABEL_RELEASE])
+        for item in containers or ()
+        if item.is_running and item.labels.get(LABEL_RELEASE, "").isdigit()
+    } - {record.live}
+    return StackLine(
+        stack=record.id,
+        state=_state(record, containers is not None, counted["running"], len(ours), unhealthy),
+        release=record.live,
+        tag=live.tag if live else None,
+        revision=live.revision if live else None,
+        since=live.created_at if live else None,
+        running=counted["running"],
+        containers=len(ours),
+        unhealthy=unhealthy,
+        warm=tuple(sorted(item for item in warm if item is not None)),
+        unfinished=unfinished,
+        held_because=record.held_because,
+    )
+
+
+def _belongs(container: Container, live: int | None) -> bool:
+    """State containers carry no release; of the others only the live release's count."""
+    release = container.labels.get(LABEL_RELEASE)
+    return not release or release == str(live)
+
+
+def _state(
+    record: StackRecord, is_known: bool, running: int, containers: int, unhealthy: int
+) -> str:
+    if record.live is None:
+        return "empty"
+    if not is_known:
+        return "unknown"
+    if running == 0:
+        return "down"
+    if record.is_in_maintenance:
+        return "maintenance"
+    return "degraded" if running < containers or unhealthy else "up"

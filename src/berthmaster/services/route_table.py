@@ -1,0 +1,91 @@
+"""Derives the gateway's table from the store: what the router should hold, and a way to rebuild it.
+
+The router's memory and files are copies; this is the original. Warm releases stay attached, so that
+a rollback is one switch.
+"""
+
+from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
+from berthmaster.domain.table import tidied
+from berthmaster.ports.outside import Outside
+
+
+def derive_table(outside: Outside) -> RouteTable:
+    """The table that the store's live and warm releases ask for."""
+    hosts: list[HostClaim] = []
+    live: dict[str, str] = {}
+    prefixes: list[Prefix] = []
+    backends: list[Backend] = []
+    for summary in outside.store.releases_in(ReleaseState.LIVE, ReleaseState.WARM):
+        release = outside.store.release(summary.stack, summary.number)
+        if release is None or not release.routes:
+            continue
+        added = _attached(outside, release)
+        prefixes += added.prefixes
+        backends += added.backends
+        if summary.state is ReleaseState.LIVE:
+            live[release.stack.project] = release.key
+            hosts += claims_of(release)
+    maintenance = frozenset(
+        item.id.project for item in outside.store.stacks() if item.is_in_maintenance
+    )
+    return tidied(RouteTable(tuple(hosts), live, tuple(prefixes), tuple(backends), maintenance))
+
+
+def claims_of(release: Release) -> tuple[HostClaim, ...]:
+    """The hosts a live release answers, on its entrypoint."""
+    project = release.stack.project
+    return tuple(HostClaim(release.entrypoint, host, project) for host in release.hosts)
+
+
+def compare_tables(wanted: RouteTable, found: RouteTable) -> tuple[str, ...]:
+    """What differs, in words; empty when the router holds what the store says."""
+    return (
+        *_differences("host", _hosts(wanted), _hosts(found)),
+        *_differences("live release of", dict(wanted.live), dict(found.live)),
+        *_differences("route", _routes(wanted), _routes(found)),
+        *_differences("slot", _slots(wanted), _slots(found)),
+        *_differences("maintenance of", _pages(wanted), _pages(found)),
+    )
+
+
+def _attached(outside: Outside, release: Release) -> RouteTable:
+    count = sum(1 for route in release.routes if route.upstreams)
+    slots = iter(outside.store.reserve_slots(release.key, count))
+    prefixes, backends = [], []
+    for route in release.routes:
+        slot = next(slots) if route.upstreams else None
+        if slot is not None:
+            servers = tuple(f"{item.address}:{item.port}" for item in route.upstreams)
+            backends.append(Backend(slot, servers))
+        prefixes.append(Prefix(release.key, route.path, slot, route.site, route.strip))
+    return RouteTable(prefixes=tuple(prefixes), backends=tuple(backends))
+
+
+def _differences(what: str, wanted: dict[str, str], found: dict[str, str]) -> list[str]:
+    lines = []
+    for key in sorted(wanted.keys() | found.keys()):
+        if wanted.get(key) != found.get(key):
+            should, does = wanted.get(key, "nothing"), found.get(key, "nothing")
+            lines.append(f"{what} {key}: the store says {should}, the router has {does}")
+    return lines
+
+
+def _hosts(table: RouteTable) -> dict[str, str]:
+    return {f"{item.host} on {item.entrypoint}": item.stack for item in table.hosts}
+
+
+def _routes(table: RouteTable) -> dict[str, str]:
+    found = {}
+    for item in tidied(table).prefixes:
+        target = f"site {item.site}" if item.site else f"slot {item.backend}"
+        found[f"{item.release} {item.path}"] = target + (" stripped" if item.strip else "")
+    return found
+
+
+def _slots(table: RouteTable) -> dict[str, str]:
+    return {str(item.slot): ", ".join(item.servers) for item in table.backends}
+
+
+def _pages(table: RouteTable) -> dict[str, str]:
+    return dict.fromkeys(table.maintenance, "on")
