@@ -1,0 +1,94 @@
+"""The prober port over the in-memory world: containers answer at their addresses, loopback routes."""
+
+from ipaddress import ip_address
+
+from berthmaster.domain.probing import Probe, ProbeResult, judge
+from berthmaster.domain.routing import HostClaim, Prefix, RouteTable
+from berthmaster.ports.router import Router
+from berthmaster.testing.world import FakeContainer, FakeEngine
+
+
+class FakeProber:
+    """`ports.prober.Prober` that needs no network; through loopback it asks what the table says."""
+
+    def __init__(self, world: FakeEngine, router: Router | None = None) -> None:
+        self.world = world
+        self._router = router
+        self.asked: list[Probe] = []
+
+    async def probe(self, probe: Probe) -> ProbeResult:
+        self.asked.append(probe)
+        try:
+            with self.world.calling("prober.probe", f"{probe.address}:{probe.port}{probe.path}"):
+                if ip_address(probe.address).is_loopback and self._router is not None:
+                    return _through_router(self.world, probe, await self._router.table())
+                return _ask(probe, self.world.at_address(probe.address), probe.port)
+        except Exception as exc:
+            return ProbeResult(None, is_good=False, seconds=0.0, error=str(exc))
+
+
+def _through_router(world: FakeEngine, probe: Probe, table: RouteTable) -> ProbeResult:
+    claim = _claim_of(table, probe.host)
+    if claim is None:
+        return _answer(probe, 421, "no such host")
+    if claim.stack in table.maintenance:
+        return _answer(probe, 503, "maintenance")
+    release = table.live.get(claim.stack)
+    prefix = _prefix_of(table, release, probe.path)
+    if prefix is None:
+        return _answer(probe, 404, "no such path", release)
+    if prefix.site is not None:
+        return _answer(probe, 200, "site", release)
+    servers = [item.servers for item in table.backends if item.slot == prefix.backend]
+    for server in servers[0] if servers else ():
+        address, _, port = server.rpartition(":")
+        if container := world.at_address(address):
+            result = _ask(probe, container, int(port), release)
+            if result.status is not None:
+                return result
+    return _answer(probe, 503, "no server answers", release)
+
+
+def _claim_of(table: RouteTable, host: str) -> HostClaim | None:
+    """Exact first, then by the suffix after the first dot, as the router does."""
+    suffix = f"*.{host.partition('.')[2]}"
+    for wanted in (host, suffix):
+        for claim in table.hosts:
+            if claim.host == wanted:
+                return claim
+    return None
+
+
+def _prefix_of(table: RouteTable, release: str | None, path: str) -> Prefix | None:
+    fitting = [
+        prefix
+        for prefix in table.prefixes
+        if prefix.release == release
+        and f"{path.rstrip('/')}/".startswith(f"{prefix.path.rstrip('/')}/")
+    ]
+    return max(fitting, key=lambda prefix: len(prefix.path), default=None)
+
+
+def _ask(
+    probe: Probe, container: FakeContainer | None, port: int, release: str | None = None
+) -> ProbeResult:
+    script = container.behaviour if container else None
+    if script is None or script.port not in (None, port):
+        error = f"{probe.address}:{probe.port} refused the connection: nothing listens there"
+        return ProbeResult(None, is_good=False, seconds=0.0, error=error, refused=True)
+    return _answer(probe, script.status, script.body, release, location=script.location)
+
+
+def _answer(
+    probe: Probe, status: int, body: str, release: str | None = None, *, location: str | None = None
+) -> ProbeResult:
+    error = judge(probe, status, location, body)
+    return ProbeResult(
+        status=status,
+        is_good=not error,
+        seconds=0.0,
+        error=error,
+        location=location,
+        release=release if probe.marks_release else None,
+        excerpt=body if error else "",
+    )
