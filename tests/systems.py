@@ -1,4 +1,4 @@
-"""The four source systems' Compose files, shaped after them with their traps, and as Compose reads them.
+"""The four source systems' Compose files with their traps, and as Compose reads them.
 
 `python -m tests.systems` writes the stored models again; a test proves that they are what
 `docker compose config` prints.

@@ -1,88 +1,279 @@
 """The Compose models of one release and of its stack's state services.
 
-Pure and deterministic: equal inputs give equal models, in sorted order. Nothing secret stays in a model:
-environment values are split out and come back, by `with_environment`, just before Compose runs.
+Pure and deterministic: equal inputs give equal models, in sorted order. Nothing secret stays in a
+model: environment values are split out and come back, by `with_environment`, just before Compose
+runs.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ImagePin, ReleaseNetwork, ReleaseRoute, ReleaseService
-from berthmaster.domain.spec import AppSpec, JobSpec
-from berthmaster.planner.roles import RoleDecision
+from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.release import ReleaseRoute, ReleaseService, Upstream
+from berthmaster.domain.spec import JobSpec, Role, RouteSpec
+from berthmaster.planner import composemodel as compose
+from berthmaster.planner import networking
+from berthmaster.planner.mounting import Mounts, mounts_of
+from berthmaster.planner.rendering import (
+    FileRequest,
+    Rendered,
+    RenderInputs,
+    job_container,
+    job_key,
+    keeps_ports,
+    running,
+    service_container,
+    service_key,
+    volume_name,
+)
+from berthmaster.planner.sealing import split_environment, with_environment
+from berthmaster.planner.servicemodel import (
+    START_INTERVAL_ENGINE,
+    describe_dropped,
+    job_service,
+    plain_service,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class FileRequest:
-    """A file or folder that the release must carry; from `source`, or from `content` when that is set."""
-
-    source: str  # absolute path; empty when the content is given
-    target: str  # relative to the release's folder (the model names it there)
-    mode: int = 0o444
-    uid: int = 0
-    is_secret: bool = False
-    content: str | None = field(default=None, repr=False)  # inline `content:` or `environment:`
-
-
-@dataclass(frozen=True, slots=True)
-class RenderInputs:
-    """Everything a rendering depends on."""
-
-    stack: StackId
-    number: int
-    spec: AppSpec
-    model: Mapping[str, Any] = field(repr=False)  # as `docker compose config --format json` printed it
-    decisions: tuple[RoleDecision, ...]
-    network: ReleaseNetwork
-    stack_network: ReleaseNetwork
-    folder: str  # absolute folder of the release's files
-    engine_major: int
-    pins: Mapping[str, ImagePin] = field(default_factory=dict)  # by service; missing: image as written
-    users: Mapping[str, str] = field(default_factory=dict)  # service -> `Image.user` of its image
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # `Specs.env_values`
-    secret_files: Mapping[str, str] = field(default_factory=dict)  # secret -> file of the env's folder
-    state_folder: str | None = None  # for files of state services; None: `folder`
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What a release runs; `environment` is secret and goes to the vault."""
-
-    model: Mapping[str, Any]
-    state_model: Mapping[str, Any]
-    environment: Mapping[str, Mapping[str, str]] = field(repr=False)  # by key of either model
-    services: tuple[ReleaseService, ...] = ()
-    routes: tuple[ReleaseRoute, ...] = ()
-    jobs: tuple[JobSpec, ...] = ()  # declared ones and Compose services with the role of a job
-    volumes: tuple[str, ...] = ()  # to create; external ones are not among them
-    dropped: tuple[str, ...] = ()
-    two_writers: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    files: tuple[FileRequest, ...] = ()
-
-
-def job_key(name: str, number: int) -> str:
-    """The key of a job's service in the release's model."""
-    return f"job-{name}-r{number}"
-
-
-def job_container(stack: StackId, name: str, number: int) -> str:
-    """The name of a job's container."""
-    return f"{stack.release_project(number)}-job-{name}"
+__all__ = [
+    "FileRequest",
+    "RenderInputs",
+    "Rendered",
+    "job_container",
+    "job_key",
+    "render_release",
+    "with_environment",
+]
 
 
 def render_release(inputs: RenderInputs) -> Rendered:
-    """Render a release; raises `InvalidSpec` for what cannot run side by side and `NoAddressLeft`."""
-    raise NotImplementedError
+    """Render a release; raises `InvalidSpec` for what cannot run twice, and `NoAddressLeft`."""
+    work = _Work(inputs, networking.fixed_addresses(inputs), _jobs(inputs))
+    for name in running(inputs):
+        if inputs.role(name) is Role.STATE:
+            work.add_state(name)
+        elif inputs.role(name).is_app_service:
+            work.add_replicas(name)
+    for job in work.jobs:
+        work.add_job(job)
+    return Rendered(
+        model=work.model(is_state=False),
+        state_model=work.model(is_state=True),
+        environment={key: values for key, values in sorted(work.environment.items()) if values},
+        services=tuple(_service(inputs, work.jobs, item.service) for item in inputs.decisions),
+        routes=_routes(inputs, work.addresses),
+        jobs=work.jobs,
+        volumes=_volumes(inputs, work),
+        dropped=tuple(describe_dropped(inputs)),
+        two_writers=_two_writers(inputs, work),
+        notes=_notes(inputs, work),
+        files=work.all_files(),
+    )
 
 
-def with_environment(
-    model: Mapping[str, Any], environment: Mapping[str, Mapping[str, str]]
-) -> Mapping[str, Any]:
-    """A copy of a rendered model with its environment values put back; it is secret from here on.
+@dataclass(slots=True)
+class _Work:
+    """The two models while they grow."""
 
-    Raises `Bug` when a value is missing: a container must never start with half its settings.
-    """
-    raise NotImplementedError
+    inputs: RenderInputs
+    addresses: dict[tuple[str, int], str]
+    jobs: tuple[JobSpec, ...]
+    environment: dict[str, dict[str, str]] = field(default_factory=dict)
+    mounts: dict[str, Mounts] = field(default_factory=dict)  # by service
+    state: dict[str, Any] = field(default_factory=dict)
+    release: dict[str, Any] = field(default_factory=dict)
+
+    def add_state(self, name: str) -> None:
+        service = self._start(name, name)
+        service["container_name"] = service_container(self.inputs, name, 1)
+        networking.join_state(self.inputs, name, service)
+        waits = compose.depends_on(self.inputs.service(name))
+        states = {key for key in running(self.inputs) if self.inputs.role(key) is Role.STATE}
+        after = {key: {"condition": waits[key]} for key in sorted(waits) if key in states}
+        if after:
+            service["depends_on"] = after
+        self.state[name] = service
+
+    def add_replicas(self, name: str) -> None:
+        for replica in range(1, self.inputs.replicas(name) + 1):
+            key = service_key(name, self.inputs.number, replica)
+            service = self._start(name, key)
+            service["container_name"] = service_container(self.inputs, name, replica)
+            address = self.addresses.get((name, replica))
+            networking.join_release(self.inputs, name, replica, service, address)
+            self.release[key] = service
+
+    def add_job(self, job: JobSpec) -> None:
+        key = job_key(job.name, self.inputs.number)
+        service = job_service(self.inputs, job, self._start(job.service, key, job))
+        service["container_name"] = job_container(self.inputs.stack, job.name, self.inputs.number)
+        networking.join_as_job(self.inputs, job.service, service)
+        self.release[key] = service
+
+    def _start(self, name: str, key: str, job: JobSpec | None = None) -> dict[str, Any]:
+        """A service with all that its copies share; its secret values go to `environment`."""
+        is_state = self.inputs.role(name) is Role.STATE and job is None
+        if name not in self.mounts:
+            self.mounts[name] = mounts_of(self.inputs, name, is_state)
+        service = plain_service(self.inputs, name)
+        if job is not None and job.command is not None:
+            service["command"] = list(job.command)
+        if self.mounts[name].entries:
+            service["volumes"] = [dict(entry) for entry in self.mounts[name].entries]
+        source = self.inputs.service(name)
+        self.environment[key] = split_environment(service, source, self.inputs.variables)
+        return service
+
+    def model(self, *, is_state: bool) -> dict[str, Any]:
+        """One of the two models, sorted."""
+        inputs, services = self.inputs, self.state if is_state else self.release
+        stack = inputs.stack
+        used = {
+            entry["source"]
+            for service in services.values()
+            for entry in service.get("volumes", ())
+            if entry.get("type") == "volume" and entry.get("source")
+        }
+        return {
+            "name": stack.project if is_state else stack.release_project(inputs.number),
+            "services": {key: services[key] for key in sorted(services)},
+            "networks": networking.networks_of_model(inputs, is_state=is_state),
+            "volumes": {
+                key: {"name": volume_name(inputs, key), "external": True} for key in sorted(used)
+            },
+        }
+
+    def all_files(self) -> tuple[FileRequest, ...]:
+        """Every file once, sites too."""
+        found = {item.target: item for part in self.mounts.values() for item in part.files}
+        for site in self.inputs.spec.sites:
+            target = f"sites/{site.name}"
+            source = f"{self.inputs.spec.folder}/{site.folder}"
+            found[target] = FileRequest(source, target)
+        return tuple(found[target] for target in sorted(found))
+
+
+def _jobs(inputs: RenderInputs) -> tuple[JobSpec, ...]:
+    """Declared jobs, then Compose services that are jobs and that no declared job stands for."""
+    declared = inputs.spec.jobs
+    covered = {job.service for job in declared} | {job.name for job in declared}
+    for job in declared:
+        if inputs.role(job.service) is Role.REPLACED:
+            raise InvalidSpec(f"jobs.{job.name}: {job.service} is replaced and never run")
+    names = [name for name in running(inputs) if inputs.role(name) is Role.JOB]
+    own = [
+        JobSpec(name, name, None, is_migration="migrat" in name)
+        for name in names
+        if name not in covered
+    ]
+    return (*declared, *own)
+
+
+def _service(inputs: RenderInputs, jobs: tuple[JobSpec, ...], name: str) -> ReleaseService:
+    service, spec = inputs.service(name), inputs.spec.service(name)
+    decision = next(item for item in inputs.decisions if item.service == name)
+    keys, containers = _runs_as(inputs, jobs, name)
+    check = service.get("healthcheck") or {}
+    return ReleaseService(
+        name=name,
+        role=decision.role,
+        reason=decision.reason,
+        containers=containers,
+        compose_services=keys,
+        image=inputs.pins.get(name) if decision.role is not Role.REPLACED else None,
+        drain_seconds=spec.drain_seconds,
+        ready_seconds=spec.ready_seconds,
+        stop_seconds=compose.seconds(service.get("stop_grace_period"), 10.0),
+        has_healthcheck=bool(check) and not check.get("disable"),
+        after=_after(inputs, name),
+    )
+
+
+def _runs_as(
+    inputs: RenderInputs, jobs: tuple[JobSpec, ...], name: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Keys in the model and names of the containers."""
+    role, number = inputs.role(name), inputs.number
+    if role is Role.REPLACED:
+        return (), ()
+    if role is Role.STATE:
+        return (name,), (service_container(inputs, name, 1),)
+    if role is Role.JOB:
+        mine = [job.name for job in jobs if job.service == name]
+        keys = tuple(job_key(job, number) for job in mine)
+        return keys, tuple(job_container(inputs.stack, job, number) for job in mine)
+    replicas = range(1, inputs.replicas(name) + 1)
+    keys = tuple(service_key(name, number, replica) for replica in replicas)
+    return keys, tuple(service_container(inputs, name, replica) for replica in replicas)
+
+
+def _after(inputs: RenderInputs, name: str) -> tuple[str, ...]:
+    if not inputs.role(name).is_app_service:
+        return ()
+    waits = compose.depends_on(inputs.service(name))
+    known = set(running(inputs))
+    return tuple(sorted(key for key in waits if key in known and inputs.role(key).is_app_service))
+
+
+def _routes(
+    inputs: RenderInputs, addresses: dict[tuple[str, int], str]
+) -> tuple[ReleaseRoute, ...]:
+    routes = [_route(inputs, route, addresses) for route in inputs.spec.routes]
+    routes += [ReleaseRoute(site.path, None, site=site.name) for site in inputs.spec.sites]
+    return tuple(sorted(routes, key=lambda item: item.path))
+
+
+def _route(
+    inputs: RenderInputs, route: RouteSpec, addresses: dict[tuple[str, int], str]
+) -> ReleaseRoute:
+    name = route.service
+    if inputs.role(name) is not Role.ROUTED or (name, 1) not in addresses:
+        mode = inputs.service(name).get("network_mode")
+        why = f"shares a namespace ({mode})" if mode else f"has the role {inputs.role(name)}"
+        raise InvalidSpec(f"route {route.path}: {name} {why}; only routed services take requests")
+    upstreams = tuple(
+        Upstream(service_container(inputs, name, replica), addresses[name, replica], route.port)
+        for replica in range(1, inputs.replicas(name) + 1)
+    )
+    return ReleaseRoute(
+        path=route.path,
+        service=name,
+        upstreams=upstreams,
+        ready=route.ready,
+        ready_status=route.ready_status,
+        strip=route.strip,
+    )
+
+
+def _volumes(inputs: RenderInputs, work: _Work) -> tuple[str, ...]:
+    declared = inputs.model.get("volumes") or {}
+    used = {key for part in work.mounts.values() for key in part.volumes}
+    own = (key for key in used if not (declared.get(key) or {}).get("external"))
+    return tuple(sorted(volume_name(inputs, key) for key in own))
+
+
+def _two_writers(inputs: RenderInputs, work: _Work) -> tuple[str, ...]:
+    """Only routed services of two releases run at once: consumers and singles take turns."""
+    lines = set()
+    for name, mounts in work.mounts.items():
+        if inputs.role(name) is Role.ROUTED:
+            lines |= {f"{written} ({name})" for written in mounts.written}
+    return tuple(sorted(lines))
+
+
+def _notes(inputs: RenderInputs, work: _Work) -> tuple[str, ...]:
+    notes = [note for part in work.mounts.values() for note in part.notes]
+    for route in inputs.spec.routes:
+        if route.hosts:
+            notes.append(f"route {route.path}: `hosts` is not used yet, it answers every host")
+    for name in running(inputs):
+        written = (inputs.service(name).get("deploy") or {}).get("replicas") or 1
+        wanted = inputs.environment.replicas.get(name, int(written))
+        if wanted > inputs.replicas(name):
+            notes.append(f"{name}: {wanted} replicas wanted, but a {inputs.role(name)} runs once")
+        check = inputs.service(name).get("healthcheck") or {}
+        if "start_interval" in check and inputs.engine_major < START_INTERVAL_ENGINE:
+            notes.append(f"{name}: start_interval needs Engine 25 and is left out")
+        if keeps_ports(inputs, name) and compose.ports_of(inputs.service(name)):
+            shown = ", ".join(port.text for port in compose.ports_of(inputs.service(name)))
+            notes.append(f"{name}: keeps its published ports {shown}")
+    return tuple(sorted(set(notes)))
