@@ -122,11 +122,8 @@ SSRF_ALLOWED_TARGETS = environment.words("SSRF_ALLOWED_TARGETS")
 
 # --- http
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
-SECURE_REDIRECT_EXEMPT = [
-    r"^health/",
-    r"^version$",
-    r"^api/internal/",
-]  # asked inside, over plain http
+# what is asked inside the server, over plain http
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^version$", r"^api/internal/", r"^debug/"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
