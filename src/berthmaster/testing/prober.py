@@ -1,4 +1,4 @@
-"""The prober port over the in-memory world: containers answer at their addresses, loopback routes."""
+"""The prober port over the in-memory world: containers answer, and on loopback the router."""
 
 from ipaddress import ip_address
 

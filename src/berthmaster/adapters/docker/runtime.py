@@ -40,6 +40,7 @@ SOCKET: Final = "unix:///var/run/docker.sock"
 PARALLEL_INSPECTS: Final = 8
 _CALL_SECONDS: Final = 60.0  # for calls that answer at once on a healthy engine
 _REMOVAL_SECONDS: Final = 30.0
+_APPEARANCE_TRIES: Final = 10
 
 
 class AiodockerRuntime:
@@ -216,10 +217,12 @@ class AiodockerRuntime:
             "IPAM": {"Driver": "default", "Config": [ipam]},
             "Labels": dict(labels),
         }
-        with errors.translated(network.name), _Tolerated(HTTPStatus.CONFLICT):
-            await self._docker.networks.create(config)
-        if not await self._has_network(network):
-            raise OutsideError(f"network {network.name} was not made", subject=network.name)
+        try:
+            with errors.translated(network.name):
+                await self._docker.networks.create(config)
+        except OutsideError:
+            if not await self._appears(network):
+                raise
 
     async def remove_network(self, name: str) -> None:
         found = await self._network(name)
@@ -297,6 +300,14 @@ class AiodockerRuntime:
             rows = await self._docker.networks.list(filters={"name": [name]})
         # NOTE: the engine's filter matches parts of names.
         return next((observed.listed_network(row, 0) for row in rows if row["Name"] == name), None)
+
+    async def _appears(self, network: ReleaseNetwork) -> bool:
+        """Whether an earlier call makes it: its addresses are taken before its name shows."""
+        for _ in range(_APPEARANCE_TRIES):
+            if await self._has_network(network):
+                return True
+            await asyncio.sleep(0.1)
+        return False
 
     async def _has_network(self, wanted: ReleaseNetwork) -> bool:
         found = await self._network(wanted.name)

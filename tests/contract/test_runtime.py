@@ -1,0 +1,278 @@
+"""The runtime port: one suite for the in-memory twin and the real engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.contract.docker_world import PYTHON, Names, real_runtime
+
+from berthmaster.domain.errors import ImageNotFound, NotAllowed, OutsideError
+from berthmaster.domain.release import ReleaseNetwork
+from berthmaster.ports.runtime import Runtime
+from berthmaster.testing.behaviour import Behaviour
+from berthmaster.testing.runtime import FakeRuntime
+
+Make = Callable[..., Awaitable[str]]
+
+
+@dataclass(slots=True)
+class Subject:
+    """A runtime, names to use, and a way to make a container that was not started."""
+
+    runtime: Runtime
+    names: Names
+    make: Make
+
+
+@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.docker)])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    names = Names()
+    if request.param == "twin":
+        yield _twin(names)
+        return
+    async with real_runtime(names) as runtime:
+
+        async def make(
+            name: str, *, ends: int | None = None, is_ours: bool = True, **more: Any
+        ) -> str:
+            code = "import time; print('one'); print('two', flush=True); "
+            code += "time.sleep(60)" if ends is None else f"raise SystemExit({ends})"
+            full = f"{names.prefix}-{name}"
+            config = {"Image": PYTHON, "Cmd": ["python3", "-c", code], **more}
+            config["Labels"] = names.labels if is_ours else {"other.test": names.prefix}
+            config["HostConfig"] = {"Init": True}
+            await runtime._docker.containers.create(config, name=full)
+            return full
+
+        yield Subject(runtime, names, make)
+        for left in await runtime.containers({"other.test": names.prefix}):
+            await runtime._container(left.name).delete(force=True, v=True)
+
+
+def _twin(names: Names) -> Subject:
+    runtime = FakeRuntime()
+    image = runtime.world.add_image(PYTHON)
+
+    async def make(name: str, *, ends: int | None = None, is_ours: bool = True, **more: Any) -> str:
+        full = f"{names.prefix}-{name}"
+        runtime.world.script(full, Behaviour(exit_code=ends, log=("one", "two")))
+        labels = names.labels if is_ours else {"other.test": names.prefix}
+        environment = dict(item.split("=", 1) for item in more.get("Env", ()))
+        runtime.world.add_container(full, image, labels=labels, environment=environment)
+        return full
+
+    return Subject(runtime, names, make)
+
+
+async def test_a_container_is_seen_through_its_life(subject: Subject) -> None:
+    name = await subject.make("life")
+    states = []
+    for change in (None, subject.runtime.start(name), subject.runtime.stop(name, 5)):
+        if change is not None:
+            await change
+        found = await subject.runtime.container(name)
+        assert found is not None
+        states.append(found.state)
+    assert states == ["created", "running", "exited"]
+
+
+async def test_starting_twice_and_stopping_twice_is_no_error(subject: Subject) -> None:
+    name = await subject.make("twice")
+    for call in (subject.runtime.start, subject.runtime.start):
+        await call(name)
+    await subject.runtime.stop(name, 5)
+    await subject.runtime.stop(name, 5)
+    found = await subject.runtime.container(name)
+    assert found is not None
+    assert not found.is_running
+
+
+async def test_containers_are_found_by_label_key_and_by_label_value(subject: Subject) -> None:
+    names = {await subject.make("a"), await subject.make("b")}
+    by_value = await subject.runtime.containers(subject.names.labels)
+    assert {item.name for item in by_value} == names
+    by_key = await subject.runtime.containers({"berthmaster.test": ""})
+    assert names <= {item.name for item in by_key}
+    assert await subject.runtime.containers({"berthmaster.test": "somebody-else"}) == ()
+
+
+async def test_a_detailed_list_knows_when_a_container_started(subject: Subject) -> None:
+    await subject.runtime.start(await subject.make("age"))
+    (plain,) = await subject.runtime.containers(subject.names.labels)
+    (detailed,) = await subject.runtime.containers(subject.names.labels, detailed=True)
+    assert plain.started_at is None
+    assert detailed.started_at is not None
+    assert plain.is_running
+    assert detailed.is_running
+
+
+async def test_the_list_knows_the_exit_code_of_a_container_that_ended(subject: Subject) -> None:
+    name = await subject.make("ended", ends=3)
+    await subject.runtime.start(name)
+    await subject.runtime.await_exit(name, 20)
+    (found,) = await subject.runtime.containers(subject.names.labels)
+    assert (found.state, found.exit_code) == ("exited", 3)
+
+
+async def test_removing_is_idempotent_and_takes_running_containers(subject: Subject) -> None:
+    name = await subject.make("gone")
+    await subject.runtime.start(name)
+    await subject.runtime.remove(name)
+    await subject.runtime.remove(name)
+    assert await subject.runtime.container(name) is None
+
+
+async def test_a_foreign_container_is_not_removed(subject: Subject) -> None:
+    name = await subject.make("foreign", is_ours=False)
+    with pytest.raises(NotAllowed):
+        await subject.runtime.remove(name)
+    assert await subject.runtime.container(name) is not None
+
+
+async def test_what_is_not_there_cannot_start_but_counts_as_stopped(subject: Subject) -> None:
+    missing = f"{subject.names.prefix}-missing"
+    await subject.runtime.stop(missing, 1)
+    assert await subject.runtime.container(missing) is None
+    assert await subject.runtime.listening(missing) == ()
+    for call in (
+        subject.runtime.start(missing),
+        subject.runtime.await_exit(missing, 1),
+        subject.runtime.logs(missing, lines=1),
+        subject.runtime.execute(missing, ["true"]),
+    ):
+        with pytest.raises(OutsideError):
+            await call
+
+
+@pytest.mark.parametrize("code", [0, 7])
+async def test_the_exit_code_of_a_job_is_awaited(subject: Subject, code: int) -> None:
+    name = await subject.make("job", ends=code)
+    await subject.runtime.start(name)
+    assert await subject.runtime.await_exit(name, 20) == code
+    assert await subject.runtime.await_exit(name, 20) == code
+
+
+async def test_a_container_that_still_runs_or_never_ran_has_no_exit_code(
+    subject: Subject,
+) -> None:
+    name = await subject.make("runs")
+    assert await subject.runtime.await_exit(name, 0.2) is None
+    await subject.runtime.start(name)
+    assert await subject.runtime.await_exit(name, 0.2) is None
+
+
+async def test_logs_are_the_last_lines(subject: Subject) -> None:
+    name = await subject.make("logs", ends=0)
+    await subject.runtime.start(name)
+    await subject.runtime.await_exit(name, 20)
+    assert await subject.runtime.logs(name, lines=1) == "two\n"
+    followed = [line async for line in subject.runtime.follow_logs(name, lines=-1)]
+    assert followed == ["one", "two"]
+    once = subject.runtime.follow_logs(name, lines=1, follow=False)
+    assert [line async for line in once] == ["two"]
+
+
+async def test_a_command_gets_input_and_environment_and_gives_output_and_code(
+    subject: Subject, tmp_path: Path
+) -> None:
+    name = await subject.make("exec", Env=["OWN=1"])
+    await subject.runtime.start(name)
+    run = subject.runtime.execute
+    assert (await run(name, ["printenv", "OWN"])).output == "1\n"
+    assert (await run(name, ["printenv", "GIVEN"], environment={"GIVEN": "2"})).output == "2\n"
+    assert (await run(name, ["printenv", "NONE"])).exit_code == 1
+    assert (await run(name, ["no-such-program"])).exit_code == 126
+    content = bytes(range(256)) * 4000
+    source, into = tmp_path / "source", tmp_path / "into"
+    source.write_bytes(content)
+    result = await run(name, ["cat"], source=source, into=into)
+    assert (result.exit_code, result.output) == (0, "")
+    assert into.read_bytes() == content
+    assert into.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_command_needs_a_running_container(subject: Subject) -> None:
+    name = await subject.make("still")
+    with pytest.raises(OutsideError):
+        await subject.runtime.execute(name, ["true"])
+
+
+async def test_an_image_is_known_by_name_and_by_id(subject: Subject) -> None:
+    image = await subject.runtime.image(PYTHON)
+    assert image is not None
+    assert await subject.runtime.image(image.id) == image
+    assert await subject.runtime.image("berthmaster/none:1") is None
+    assert image.id in {item.id for item in await subject.runtime.images()}
+
+
+async def test_an_image_that_nobody_has_cannot_be_pulled(subject: Subject) -> None:
+    with pytest.raises(ImageNotFound):
+        await subject.runtime.pull("127.0.0.1:5000/berthmaster/no-such-image:1")
+
+
+async def test_an_image_that_is_here_by_its_id_needs_no_pull(subject: Subject) -> None:
+    image = await subject.runtime.image(PYTHON)
+    assert image is not None
+    await subject.runtime.pull(image.id)
+
+
+async def test_a_network_is_made_once_and_removed_once(subject: Subject) -> None:
+    network = subject.names.network()
+    for _ in range(2):
+        await subject.runtime.create_network(network, subject.names.labels)
+    (found,) = await subject.runtime.networks(subject.names.labels)
+    assert (found.name, found.subnets) == (network.name, (network.subnet,))
+    for _ in range(2):
+        await subject.runtime.remove_network(network.name)
+    assert await subject.runtime.networks(subject.names.labels) == ()
+
+
+async def test_a_network_with_another_subnet_is_refused(subject: Subject) -> None:
+    network = subject.names.network()
+    await subject.runtime.create_network(network, subject.names.labels)
+    other = ReleaseNetwork(network.name, "10.220.0.0/27", "10.220.0.1", "10.220.0.16/28")
+    with pytest.raises(OutsideError, match="is there with subnet"):
+        await subject.runtime.create_network(other, subject.names.labels)
+
+
+async def test_two_at_once_make_one_network(subject: Subject) -> None:
+    network = subject.names.network()
+    make = subject.runtime.create_network
+    await asyncio.gather(*(make(network, subject.names.labels) for _ in range(4)))
+    assert len(await subject.runtime.networks(subject.names.labels)) == 1
+
+
+async def test_a_volume_is_made_once_and_removed_once(subject: Subject) -> None:
+    name = f"{subject.names.prefix}-data"
+    for _ in range(2):
+        await subject.runtime.create_volume(name, subject.names.labels)
+    (found,) = await subject.runtime.volumes(subject.names.labels)
+    assert found.name == name
+    for _ in range(2):
+        await subject.runtime.remove_volume(name)
+    assert await subject.runtime.volumes(subject.names.labels) == ()
+
+
+async def test_foreign_networks_and_volumes_are_not_removed(subject: Subject) -> None:
+    network, volume = subject.names.network(), f"{subject.names.prefix}-foreign"
+    foreign = {"other.test": subject.names.prefix}
+    await subject.runtime.create_network(network, foreign)
+    await subject.runtime.create_volume(volume, foreign)
+    try:
+        with pytest.raises(NotAllowed):
+            await subject.runtime.remove_network(network.name)
+        with pytest.raises(NotAllowed):
+            await subject.runtime.remove_volume(volume)
+    finally:
+        await _force_remove(subject.runtime, network.name, volume)
+
+
+async def _force_remove(runtime: Runtime, network: str, volume: str) -> None:
+    if isinstance(runtime, FakeRuntime):
+        return
+    docker: Any = runtime._docker  # type: ignore[attr-defined]
+    await (await docker.networks.get(network)).delete()
+    await (await docker.volumes.get(volume)).delete()
