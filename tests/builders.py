@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from berthmaster.domain.container import LABEL_STACK
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import (
     ImagePin,
@@ -57,6 +58,7 @@ def release(number: int = 7, **more: Any) -> Release:
         Upstream(f"shop-prod-r{number}-web-{item}", f"10.201.{number}.{item + 1}", 8000)
         for item in (1, 2)
     )
+    model, state_model = models(services, number, network.name)
     values: dict[str, Any] = {
         "artifact": f"a{number}",
         "fingerprint": f"f{number}",
@@ -69,12 +71,45 @@ def release(number: int = 7, **more: Any) -> Release:
         "network": network,
         "stack_network": network_in("shop-prod-state", "10.201.0.0/27"),
         "volumes": ("shop-prod_data",),
-        "model": {},
-        "state_model": {},
+        "model": model,
+        "state_model": state_model,
         "sealed": b"",
         "jobs": (JobSpec("migrate", "web", ("migrate",), is_migration=True),),
     }
     return Release(SHOP, number, **{**values, **more})
+
+
+def models(
+    services: tuple[ReleaseService, ...], number: int, network: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The Compose models of a release and of its stack, as small as the in-memory engine takes."""
+    networks = {
+        "release": {"name": network, "external": True},
+        "stack": {"name": "shop-prod-state", "external": True},
+    }
+    app: dict[str, Any] = {}
+    state: dict[str, Any] = {}
+    last = 1
+    for item in services:
+        assert item.image
+        for key, name in zip(item.compose_services, item.containers, strict=True):
+            one = _model(name, item.image)
+            if item.role is Role.STATE:
+                state[key] = {**one, "networks": {"stack": {}}}
+                continue
+            fixed = {}
+            if item.role is Role.ROUTED:
+                last += 1
+                fixed = {"ipv4_address": f"10.201.{number}.{last}"}
+            app[key] = {**one, "networks": {"release": fixed, "stack": {}}}
+    job = _model(f"shop-prod-r{number}-job-migrate", image(number=number))
+    app[f"job-migrate-r{number}"] = {**job, "restart": "no", "networks": {"release": {}}}
+    return {"services": app, "networks": networks}, {"services": state, "networks": networks}
+
+
+def _model(name: str, pin: ImagePin) -> dict[str, Any]:
+    labels = {LABEL_STACK: str(SHOP)}
+    return {"image": pin.runs_as, "container_name": name, "labels": labels}
 
 
 def observed(

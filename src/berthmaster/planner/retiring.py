@@ -75,12 +75,10 @@ def retire(steps: StepList, release: Release, cause: str) -> None:
     """Add the steps that stop a warm release for good; its record stays, so it can be started
     again.
     """
-    names = tuple(
-        name
-        for item in release.services
-        if item.role is not Role.STATE and item.role is not Role.REPLACED
-        for name in item.containers
-    ) + tuple(f"{release.project}-job-{job.name}" for job in release.jobs)
+    jobs = [f"{release.project}-job-{job.name}" for job in release.jobs]
+    ended = release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE, Role.JOB)
+    own = [name for item in ended for name in item.containers]
+    names = tuple(dict.fromkeys([*own, *jobs]))
     limit = max((item.stop_seconds for item in release.services), default=10.0)
     label = f"release {release.label}"
     steps.add(

@@ -1,0 +1,209 @@
+"""A server in memory with a shop on it, and everything that may be done to it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from tests.builders import SHOP, release
+
+from berthmaster.domain.container import Health
+from berthmaster.domain.plan import Plan
+from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
+from berthmaster.domain.sealed import SealedValues
+from berthmaster.domain.spec import JobSpec
+from berthmaster.engine.lease import hold
+from berthmaster.planner.deploy import plan_deploy
+from berthmaster.planner.destroy import plan_destroy
+from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.planner.retiring import plan_retire
+from berthmaster.planner.rollback import can_switch_back, plan_switch_back
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Silence
+from berthmaster.services.carry_out import carry_out
+from berthmaster.services.deploy import reserve_slots
+from berthmaster.services.observe import observe_stack
+from berthmaster.testing.behaviour import Behaviour
+from berthmaster.testing.clock import FakeClock
+from berthmaster.testing.compose import FakeCompose
+from berthmaster.testing.databases import FakeDatabases
+from berthmaster.testing.files import FakeFiles
+from berthmaster.testing.prober import FakeProber
+from berthmaster.testing.registry import FakeRegistry
+from berthmaster.testing.router import FakeRouter
+from berthmaster.testing.runtime import FakeRuntime
+from berthmaster.testing.store import memory_store
+from berthmaster.testing.vault import FakeVault
+from berthmaster.testing.world import FakeEngine, Snapshot
+
+ENTRYPOINTS = (Entrypoint("https", 8443, Tls.LOCAL),)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a client, an operator and the next command can see; volumes are never undone."""
+
+    containers: Any
+    networks: Any
+    table: RouteTable
+    live: int | None
+    is_in_maintenance: bool
+
+
+@dataclass(slots=True)
+class World:
+    """The twins behind one `Outside`."""
+
+    engine: FakeEngine
+    outside: Outside
+    router: FakeRouter
+
+    async def view(self) -> View:
+        snapshot: Snapshot = self.engine.snapshot()
+        record = self.outside.store.stack(SHOP)
+        return View(
+            snapshot.containers,
+            snapshot.networks,
+            _sorted(await self.router.table()),
+            record.live if record else None,
+            bool(record and record.is_in_maintenance),
+        )
+
+    def record(self, value: Release) -> Release:
+        """Put a release and its images where a deploy would find them."""
+        sealed = self.outside.vault.seal(SealedValues().to_bytes())
+        value = replace(value, sealed=sealed)
+        for item in value.services:
+            if item.image and item.image.runs_as not in self.engine.remote_images:
+                self.engine.add_image(item.image.runs_as, is_local=False)
+                self.engine.script(item.image.runs_as, Behaviour(health=Health.HEALTHY))
+        self.outside.store.add_stack(SHOP, "/app")
+        if self.outside.store.release(SHOP, value.number) is None:
+            self.outside.store.add_release(value)
+        return value
+
+    async def plan_deploy(self, value: Release, verb: str = "deploy") -> Plan:
+        value = self.record(value)
+        observed = await observe_stack(self.outside, SHOP, release=value)
+        slots = reserve_slots(self.outside, value)
+        if verb == "rollback" and can_switch_back(value, observed):
+            return plan_switch_back(value, observed, slots=slots)
+        return plan_deploy(value, observed, slots=slots, verb=verb)
+
+    async def carry_out(self, plan: Plan) -> None:
+        async with hold(self.outside.store, str(SHOP), what="test") as lease:
+            await carry_out(self.outside, lease, plan, Silence())
+
+    async def deploy(self, value: Release) -> None:
+        await self.carry_out(await self.plan_deploy(value))
+
+
+def empty_world() -> World:
+    clock = FakeClock()
+    engine = FakeEngine(clock=clock)
+    router = FakeRouter(ENTRYPOINTS)
+    outside = Outside(
+        runtime=FakeRuntime(engine),
+        compose=FakeCompose(engine),
+        router=router,
+        gateway=cast(Any, None),
+        prober=FakeProber(engine, router),
+        registry=FakeRegistry(engine),
+        store=memory_store(clock),
+        vault=FakeVault(),
+        files=FakeFiles(),
+        specs=cast(Any, None),
+        databases=FakeDatabases(engine),
+        firewall=cast(Any, None),
+        clock=clock,
+        host=cast(Any, None),
+        entrypoints=ENTRYPOINTS,
+        address_block="10.201.0.0/16",
+        actor="ann@test",
+        origin="test",
+    )
+    return World(engine, outside, router)
+
+
+Scenario = Callable[[World], Awaitable[Plan]]
+
+
+async def first_deploy(world: World) -> Plan:
+    return await world.plan_deploy(release(1))
+
+
+async def update(world: World) -> Plan:
+    await world.deploy(release(1))
+    return await world.plan_deploy(release(2))
+
+
+async def update_with_warm(world: World) -> Plan:
+    await world.deploy(release(1))
+    await world.deploy(release(2))
+    return await world.plan_deploy(release(3))
+
+
+async def incompatible_migration(world: World) -> Plan:
+    await world.deploy(release(1))
+    job = JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True)
+    return await world.plan_deploy(release(2, jobs=(job,)))
+
+
+async def warm_rollback(world: World) -> Plan:
+    await world.deploy(release(1))
+    await world.deploy(release(2))
+    return await world.plan_deploy(release(1), verb="rollback")
+
+
+async def cold_rollback(world: World) -> Plan:
+    for number in (1, 2, 3):
+        await world.deploy(release(number))
+    summaries = world.outside.store.releases(SHOP)
+    assert {item.number: item.state for item in summaries}[1] is ReleaseState.RETIRED
+    return await world.plan_deploy(release(1), verb="rollback")
+
+
+async def maintenance(world: World) -> Plan:
+    await world.deploy(release(1))
+    return plan_maintenance(await observe_stack(world.outside, SHOP), is_on=True)
+
+
+async def retire(world: World) -> Plan:
+    await world.deploy(release(1))
+    await world.deploy(release(2))
+    old = world.outside.store.release(SHOP, 1)
+    assert old
+    return plan_retire(old, await observe_stack(world.outside, SHOP), "its warm time is over")
+
+
+async def destroy(world: World) -> Plan:
+    await world.deploy(release(1))
+    observed = await observe_stack(world.outside, SHOP)
+    return plan_destroy(observed, numbers=(1,), removes_volumes=True)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    item.__name__: item
+    for item in (
+        first_deploy,
+        update,
+        update_with_warm,
+        incompatible_migration,
+        warm_rollback,
+        cold_rollback,
+        maintenance,
+        retire,
+        destroy,
+    )
+}
+
+
+def _sorted(table: RouteTable) -> RouteTable:
+    """Order says nothing in a table."""
+    return replace(
+        table,
+        hosts=tuple(sorted(table.hosts, key=lambda item: item.host)),
+        live=dict(sorted(table.live.items())),
+        prefixes=tuple(sorted(table.prefixes, key=lambda item: (item.release, item.path))),
+        backends=tuple(sorted(table.backends, key=lambda item: item.slot)),
+    )
