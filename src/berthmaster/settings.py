@@ -180,6 +180,10 @@ class _Source:
         line = self._line(key)
         return InvalidSpec(message, location=f"{self.path}:{line}" if line else str(self.path))
 
+    def has(self, key: str) -> bool:
+        """Whether the file or a variable gives this key."""
+        return key in self.variables or self._line(key) is not None
+
     def _line(self, key: str) -> int | None:
         # tomllib gives no positions: follow the table headers, and count those of an array.
         *_, name = key.split(".")
@@ -300,7 +304,8 @@ def _check_block(settings: Settings, source: _Source) -> None:
     if not block.is_private:
         raise source.error("address_block", f"`address_block` must be private, {block} is not")
     if settings.subnet_prefix < block.prefixlen:
-        raise source.error("subnet_prefix", f"a /{settings.subnet_prefix} does not fit in {block}")
+        key = "subnet_prefix" if source.has("subnet_prefix") else "address_block"
+        raise source.error(key, f"a /{settings.subnet_prefix} does not fit in {block}")
 
 
 def _check_names(settings: Settings, source: _Source) -> None:
