@@ -94,13 +94,13 @@ def check_pool(backends: Iterable[Backend], *, slot_count: int, server_count: in
         if not 1 <= backend.slot <= slot_count:
             raise NoAddressLeft(
                 f"slot {backend.slot} is outside the pool of {slot_count} backends:"
-                " raise the setting gateway.backends",
+                " raise the setting pool.backends",
                 subject=SUBJECT,
             )
         if len(backend.servers) > server_count:
             raise _refused(
                 f"{len(backend.servers)} replicas do not fit a backend of {server_count} servers:"
-                " raise the setting gateway.servers_per_backend"
+                " raise the setting pool.servers"
             )
 
 

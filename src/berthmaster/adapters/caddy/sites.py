@@ -8,10 +8,19 @@ cache the page as a script.
 from pathlib import Path
 from typing import Any, Final
 
-# Vite, webpack and their kin: `app-B7a9xK2z.js`, `app.3f2a91bc.css`, and all of `/assets/`.
-HASHED: Final = r"^/assets/|[.-][0-9A-Za-z_-]{8,}\.[a-z0-9]{2,5}(\.map)?$"
+# Names that build tools derive from the content (the same rule as the pool of assets is filled by):
+# eight characters and more in a folder of assets, elsewhere with a digit or a capital among them.
+_IN_ASSETS: Final = r"/(?:assets|static|_next)/(?:.*[/.-])?[\w-]{8,}(?:\.\w+)*\.\w+$"
+_BY_NAME: Final = r"[.-][\w-]{8,}(?:\.\w+)*\.\w+$"
+_WORDS: Final = r"/[^/0-9A-Z]*\.[a-z]+[0-9]*$"
+_PAGES: Final = ["*.html", "*.htm"]
 _SITE: Final = "{http.request.header.X-Site}"
 _STACK: Final = "{http.request.header.X-Site-Stack}"
+_TRIES: Final = [
+    "{http.request.uri.path}",
+    "{http.request.uri.path}/index.html",
+    "/index.html",
+]
 _HIDDEN: Final = [".git", ".env"]
 
 
@@ -32,36 +41,43 @@ def render_server(socket: Path, folder: Path, encode: dict[str, Any]) -> dict[st
             {"handle": [encode]},
             _asset(own),
             _asset(shared),
-            {"match": [_is_hashed()], "handle": [_answer(404)], "terminal": True},
-            _file(own),
+            {"match": _hashed(), "handle": [_answer(404)], "terminal": True},
+            _file(own, ["{http.request.uri.path}"], {"path": ["/assets/*", "*/assets/*"]}),
+            {
+                "match": [{"path": ["/assets/*", "*/assets/*"]}],
+                "handle": [_answer(404)],
+                "terminal": True,
+            },
+            _file(own, _TRIES, {}),
             {"handle": [_answer(404)]},
         ],
     }
 
 
 def _asset(root: str) -> dict[str, Any]:
-    there = {"file": {"root": root, "try_files": ["{http.request.uri.path}"]}}
+    there = {"root": root, "try_files": ["{http.request.uri.path}"]}
     handle = [_cache("public, max-age=31536000, immutable"), _serve(root)]
-    return {"match": [{**_is_hashed(), **there}], "handle": handle, "terminal": True}
+    return {"match": _hashed(file=there), "handle": handle, "terminal": True}
 
 
-def _file(root: str) -> dict[str, Any]:
+def _file(root: str, tries: list[str], only: dict[str, Any]) -> dict[str, Any]:
     """The file, a folder's index, or the app's page: a client-side router knows the rest."""
-    tries = ["{http.request.uri.path}", "{http.request.uri.path}/index.html", "/index.html"]
     handle = [
         {"handler": "rewrite", "uri": "{http.matchers.file.relative}"},
         _cache("no-cache"),
         _serve(root),
     ]
-    return {
-        "match": [{"file": {"root": root, "try_files": tries}}],
-        "handle": handle,
-        "terminal": True,
-    }
+    match = {**only, "file": {"root": root, "try_files": tries}}
+    return {"match": [match], "handle": handle, "terminal": True}
 
 
-def _is_hashed() -> dict[str, Any]:
-    return {"path_regexp": {"pattern": HASHED}}
+def _hashed(**also: Any) -> list[dict[str, Any]]:
+    words = {"path_regexp": {"pattern": _WORDS}}
+    pages = {"path": _PAGES}
+    return [
+        {"path_regexp": {"pattern": _IN_ASSETS}, "not": [pages], **also},
+        {"path_regexp": {"pattern": _BY_NAME}, "not": [pages, words], **also},
+    ]
 
 
 def _cache(value: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ only a changed image or mount makes a container anew. The table is the router's 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +79,7 @@ class DockerGateway:
     def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
         layout, options = self._layout, self._options
         paths = process.edge_paths(layout)
-        router = haproxy.render_config(layout, entrypoints, options.router)
+        router = haproxy.render_config(layout, entrypoints, _for_this_host(options.router))
         edge = caddy.render_config(paths, entrypoints, options.edge)
         return (
             ConfigFile(layout.config, router, depends_on=repr(options.pool)),
@@ -163,6 +164,11 @@ class DockerGateway:
             return (await self._runtime.info()).get("Pid")
         except RouterUnavailable:
             return None
+
+
+def _for_this_host(options: haproxy.RouterOptions) -> haproxy.RouterOptions:
+    """Without IPv6 in the kernel a bind to `[::]` would keep the router from starting."""
+    return replace(options, has_ipv6=options.has_ipv6 and Path("/proc/net/if_inet6").exists())
 
 
 async def _post_config(socket: Path, content: str) -> tuple[int, str]:

@@ -74,7 +74,6 @@ class Process:
                 "CapDrop": ["ALL"],
                 "CapAdd": ["NET_BIND_SERVICE"],
                 "SecurityOpt": ["no-new-privileges"],
-                "OomScoreAdj": -500,
                 "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
             },
         }

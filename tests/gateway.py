@@ -1,0 +1,170 @@
+"""A real gateway for tests, with its own folder, ports and names, and small upstreams."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from berthmaster.adapters.caddy.config import EdgeOptions
+from berthmaster.adapters.gateway import DockerGateway, GatewayOptions
+from berthmaster.adapters.haproxy import HaproxyRouter, PoolSize
+from berthmaster.adapters.haproxy.config import RouterOptions
+from berthmaster.domain.routing import Backend, Entrypoint, HostClaim, Prefix, Tls
+
+STACK = "shop-prod"
+HOST = "shop.test"
+POOL = PoolSize(backends=20, servers_per_backend=2)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("0.0.0.0", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+@dataclass
+class Gateway:
+    """What a test needs of a running gateway."""
+
+    folder: Path
+    processes: DockerGateway
+    router: HaproxyRouter
+    entrypoints: tuple[Entrypoint, ...]
+    prefix: str
+
+    def port(self, name: str) -> int:
+        return next(item.port for item in self.entrypoints if item.name == name)
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "caddy/data/pki/authorities/local/root.crt"
+
+    async def publish(self, number: int, upstream: str, *, fence: int = 1) -> str:
+        """Attach a release that one upstream answers, in the slot of its number."""
+        release = f"{STACK}/r{number}"
+        backend = Backend(number, (upstream,))
+        await self.router.attach(STACK, [backend], [Prefix(release, "/", number)], fence=fence)
+        return release
+
+    async def claim(self, *hosts: str) -> None:
+        claims = [
+            HostClaim(item.name, host, STACK)
+            for item in self.entrypoints
+            if not item.redirect_to
+            for host in hosts
+        ]
+        await self.router.claim_hosts(claims, fence=1)
+
+
+@asynccontextmanager
+async def gateway() -> AsyncIterator[Gateway]:
+    """Start a gateway with entrypoints of each kind; remove every trace after."""
+    root = Path(tempfile.mkdtemp(prefix="berth-"))
+    plain, trusting, redirect, secure, ask = free_ports(5)
+    entrypoints = (
+        Entrypoint("plain", plain),
+        Entrypoint("tunnel", trusting, trusted_proxies=("127.0.0.0/8",)),
+        Entrypoint("http", redirect, redirect_to="https"),
+        Entrypoint("https", secure, tls=Tls.LOCAL),
+    )
+    prefix = f"berthtest-{uuid.uuid4().hex[:8]}-"
+    options = GatewayOptions(
+        name_prefix=prefix,
+        labels={"berthmaster.test": "gateway"},
+        pool=POOL,
+        router=RouterOptions(ask_port=ask),
+        edge=EdgeOptions(ask_port=ask),
+    )
+    folder = root / "gateway"
+    made = Gateway(
+        folder,
+        DockerGateway(folder, options),
+        HaproxyRouter(folder, entrypoints, POOL),
+        entrypoints,
+        prefix,
+    )
+    try:
+        await made.processes.up(entrypoints)
+        yield made
+    finally:
+        await made.processes.down()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@dataclass
+class Upstream:
+    """A tiny HTTP/1.1 server that says its name and remembers the last request's head."""
+
+    name: str
+    address: str = ""
+    heads: list[str] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)  # a held request has arrived
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)  # held requests may be answered
+
+
+@asynccontextmanager
+async def upstream(
+    name: str, *, keep_alive_seconds: float | None = None
+) -> AsyncIterator[Upstream]:
+    """Serve on a loopback address; `/held` waits for `go_on`, `/socket` upgrades and echoes.
+
+    `keep_alive_seconds` closes idle connections, as application servers do.
+    """
+    made = Upstream(name)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, EOFError, TimeoutError):
+            while await _answer(made, reader, writer, keep_alive_seconds):
+                pass
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    made.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield made
+    finally:
+        server.close()
+
+
+async def _answer(
+    made: Upstream,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    keep_alive_seconds: float | None,
+) -> bool:
+    async with asyncio.timeout(keep_alive_seconds):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    made.heads[:] = [head]
+    path = head.split(" ", 2)[1]
+    if path == "/socket":
+        await _echo(reader, writer)
+        return False
+    if path == "/held":
+        made.begun.set()
+        await made.go_on.wait()
+    lower = head.lower()
+    if "content-length:" in lower:
+        await reader.readexactly(int(lower.split("content-length:")[1].split("\r\n")[0]))
+    body = f"{made.name} {path}".encode()
+    lines = f"HTTP/1.1 200 OK\r\nX-Version: {made.name}\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(lines.encode() + body)
+    await writer.drain()
+    return True
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n"
+    )
+    while data := await reader.read(1024):
+        writer.write(data)
+        await writer.drain()
