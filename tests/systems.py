@@ -43,6 +43,12 @@ def load_versioned(system: str, environment: str) -> frozenset[str]:
     return specs.versioned_services(specs.read(FOLDER / system), environment)
 
 
+def load_env(system: str, environment: str) -> dict[str, str]:
+    """The literal values of the environment's `.env` files."""
+    names = load_spec(system).environments[environment].env_file
+    return dict(BerthfileSpecs().env_values(FOLDER / system, names))
+
+
 def render_with_compose(system: str, environment: str) -> dict[str, Any]:
     """What Compose prints now."""
     folder = FOLDER / system
