@@ -18,6 +18,8 @@ class FakeCompose:
         self.models: dict[tuple[str, ...], Mapping[str, Any]] = {}  # by the files asked for
         self.known_variables: dict[str, str | None] = {}
         self.passed: list[tuple[str, tuple[str, ...]]] = []
+        self.ran: list[tuple[str, str, tuple[str, ...]]] = []  # project, service, command
+        self.run_exit_code = 0
 
     async def version(self) -> str:
         with self.world.calling("compose.version"):
@@ -43,14 +45,21 @@ class FakeCompose:
         *,
         log: Path | None = None,
     ) -> None:
-        known = model.get("services") or {}
-        if unknown := [name for name in services if name not in known]:
-            raise NotFound(f"{project}: the model has no service {', '.join(unknown)}")
+        known = _check_services(project, model, services)
         with self.world.calling("compose.up", project):
             for key in services:
                 self._check(project, model, known[key])
             for key in services:
                 self._up_one(project, model, key)
+
+    async def run(
+        self, project: str, model: Mapping[str, Any], service: str, command: Sequence[str]
+    ) -> int:
+        _check_services(project, model, [service])
+        with self.world.calling("compose.run", project):
+            self._check(project, model, model["services"][service])
+            self.ran.append((project, service, tuple(command)))
+            return self.run_exit_code
 
     async def passthrough(self, project: str, arguments: Sequence[str]) -> int:
         if not arguments or arguments[0] not in READ_ONLY:
@@ -125,6 +134,15 @@ class FakeCompose:
 
 
 _OWNER = ("com.docker.compose.project", "com.docker.compose.service")
+
+
+def _check_services(
+    project: str, model: Mapping[str, Any], services: Sequence[str]
+) -> Mapping[str, Any]:
+    known: Mapping[str, Any] = model.get("services") or {}
+    if unknown := [name for name in services if name not in known]:
+        raise NotFound(f"{project}: the model has no service {', '.join(unknown)}")
+    return known
 
 
 def _labels(project: str, key: str, service: Mapping[str, Any]) -> dict[str, str]:

@@ -78,6 +78,16 @@ class ComposeCli:
             await self.version()
             raise errors.failed(project, "up", ended.code, ended.errors)
 
+    async def run(
+        self, project: str, model: Mapping[str, Any], service: str, command: Sequence[str]
+    ) -> int:
+        _check_services(project, model, [service])
+        # NOTE: with a pipe at either end a terminal would garble what passes through.
+        terminal = () if sys.stdin.isatty() and sys.stdout.isatty() else ("--no-TTY",)
+        with handover.handed_over({**model, "name": project}) as path:
+            flags = ("run", "--rm", "--no-deps", *terminal, "--", service, *command)
+            return await process.run_attached((*_with_model(project, path, "quiet"), *flags), {})
+
     async def passthrough(self, project: str, arguments: Sequence[str]) -> int:
         if not arguments or arguments[0] not in READ_ONLY:
             allowed = ", ".join(sorted(READ_ONLY))
@@ -93,21 +103,6 @@ class ComposeCli:
         )
         if code != 0:
             raise errors.failed(project, "build", code, "its output is above")
-
-    async def run(
-        self, project: str, model: Mapping[str, Any], service: str, command: Sequence[str]
-    ) -> int:
-        _check_services(project, model, [service])
-        with handover.handed_over({**model, "name": project}) as path:
-            where = ("--project-name", project, "--project-directory", str(path.parent.parent))
-            what = ("--file", str(path), "--env-file", _NOTHING, "--progress", "quiet")
-            flags = ("--rm", "--no-deps")
-            is_piped = not (sys.stdin.isatty() and sys.stdout.isatty())
-            streams = ("--no-TTY",) if is_piped else ()
-            arguments = _docker_compose(
-                *where, *what, "run", *flags, *streams, "--", service, *command
-            )
-            return await process.run_attached(arguments, {})
 
     async def _render(self, project: str, inputs: ComposeInputs, *options: str) -> process.Ended:
         ended = await process.run(
@@ -143,11 +138,15 @@ def _with_inputs(project: str, inputs: ComposeInputs) -> tuple[str, ...]:
     return _docker_compose("--ansi", "never", *arguments)
 
 
-def _up_arguments(project: str, path: Path, services: Sequence[str]) -> tuple[str, ...]:
+def _with_model(project: str, path: Path, progress: str) -> tuple[str, ...]:
     where = ("--project-name", project, "--project-directory", str(path.parent.parent))
-    what = ("--file", str(path), "--env-file", _NOTHING, "--ansi", "never", "--progress", "plain")
+    what = ("--file", str(path), "--env-file", _NOTHING, "--ansi", "never", "--progress", progress)
+    return _docker_compose(*where, *what)
+
+
+def _up_arguments(project: str, path: Path, services: Sequence[str]) -> tuple[str, ...]:
     flags = ("--detach", "--no-deps", "--no-build", "--no-recreate", "--pull", "never")
-    return _docker_compose(*where, *what, "up", *flags, "--", *services)
+    return (*_with_model(project, path, "plain"), "up", *flags, "--", *services)
 
 
 def _task(arguments: Sequence[str], inputs: ComposeInputs) -> process.Task:

@@ -1,0 +1,116 @@
+"""The prober port: one suite for the in-memory twin and real requests over loopback."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from berthmaster.adapters.http import AiohttpProber
+from berthmaster.domain.probing import Probe
+from berthmaster.ports.prober import Prober
+from berthmaster.testing.behaviour import Behaviour
+from berthmaster.testing.prober import FakeProber
+from berthmaster.testing.world import FakeEngine
+
+
+@dataclass(slots=True)
+class Subject:
+    """A prober and a way to say what answers; `probe` asks it."""
+
+    prober: Prober
+    address: str
+    port: int
+    serve: Callable[[Behaviour], Awaitable[None]]
+
+    def probe(self, **more: Any) -> Probe:
+        values = {"path": "/ready", "host": "shop.test", "timeout_seconds": 2.0, **more}
+        return Probe(self.address, values.pop("port", self.port), **values)
+
+
+@pytest.fixture(params=["twin", "real"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "twin":
+        yield _twin()
+        return
+    runners: list[web.AppRunner] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    async def serve(behaviour: Behaviour) -> None:
+        async def answer(asked: web.Request) -> web.Response:
+            headers = {"Location": behaviour.location} if behaviour.location else {}
+            return web.Response(status=behaviour.status, text=behaviour.body, headers=headers)
+
+        app = web.Application()
+        app.router.add_get("/{path:.*}", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        runners.append(runner)
+
+    yield Subject(AiohttpProber(), "127.0.0.1", listener.getsockname()[1], serve)
+    for runner in runners:
+        await runner.cleanup()
+    listener.close()
+
+
+def _twin() -> Subject:
+    world = FakeEngine()
+
+    async def serve(behaviour: Behaviour) -> None:
+        image = world.add_image("shop:1")
+        made = world.add_container("web", image, addresses={"net": "10.201.0.2"})
+        made.behaviour = behaviour
+        made.start(world.clock.now())
+
+    return Subject(FakeProber(world), "10.201.0.2", 8000, serve)
+
+
+@pytest.mark.parametrize(
+    ("status", "wants", "is_good"),
+    [
+        *((200, None, True), (204, None, True), (404, None, False), (500, None, False)),
+        *((200, 200, True), (200, 204, False), (404, 404, True)),
+    ],
+)
+async def test_a_status_is_judged(
+    subject: Subject, status: int, wants: int | None, is_good: bool
+) -> None:
+    await subject.serve(Behaviour(status=status))
+    result = await subject.prober.probe(subject.probe(wants=wants))
+    assert (result.status, result.is_good, bool(result.error)) == (status, is_good, not is_good)
+
+
+@pytest.mark.parametrize(("text", "is_good"), [("well", True), ("ill", False)])
+async def test_the_body_is_looked_at_for_what_it_must_contain(
+    subject: Subject, text: str, is_good: bool
+) -> None:
+    await subject.serve(Behaviour(body="all is well"))
+    result = await subject.prober.probe(subject.probe(contains=text))
+    assert result.is_good == is_good
+    assert result.excerpt == ("" if is_good else "all is well")
+
+
+async def test_a_redirect_is_an_answer_and_says_where_to(subject: Subject) -> None:
+    await subject.serve(Behaviour(status=301, location="https://elsewhere.test/"))
+    result = await subject.prober.probe(subject.probe(wants=200))
+    assert (result.status, result.location) == (301, "https://elsewhere.test/")
+    assert not result.is_good
+
+
+async def test_a_redirect_to_the_same_place_is_never_good(subject: Subject) -> None:
+    location = "https://shop.test/ready"
+    await subject.serve(Behaviour(status=301, location=location))
+    result = await subject.prober.probe(subject.probe(forwarded_proto="https"))
+    assert not result.is_good
+
+
+async def test_nothing_listening_is_told_apart(subject: Subject) -> None:
+    await subject.serve(Behaviour(port=subject.port))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        free = closed.getsockname()[1]
+    result = await subject.prober.probe(subject.probe(port=free))
+    assert (result.status, result.is_good, result.refused) == (None, False, True)
+    assert str(free) in result.describe()
