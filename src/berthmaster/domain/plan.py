@@ -48,10 +48,14 @@ class RemoveVolume:
 
 @dataclass(frozen=True, slots=True)
 class PlaceFiles:
-    """Write a release's files, secret copies and sites to their folders."""
+    """Write a release's files, secret copies and sites to their folders.
+
+    With `is_state` those that state services mount, to the stack's own folder: what is there stays.
+    """
 
     stack: StackId
     release: int
+    is_state: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from berthmaster.domain.names import StackId
 from berthmaster.domain.spec import JobSpec, RetentionSpec, Role, SmokeSpec
+
+STATE_FILES: Final = 0  # the "release number" of the folder that state services mount from
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,9 @@ class FileCopy:
     mode: int = 0o444
     uid: int = 0
     is_secret: bool = False
+    is_state: bool = (
+        False  # mounted by a state service: lies in the stack's own folder
+    )
 
 
 class ReleaseState(StrEnum):

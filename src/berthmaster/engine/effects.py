@@ -7,7 +7,7 @@ simply done again.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, assert_never
 
@@ -19,7 +19,7 @@ from berthmaster.domain.container import (
 )
 from berthmaster.domain.errors import Bug, DeploymentFailed
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import STATE_FILES, Release, ReleaseState
 from berthmaster.domain.routing import Backend, Prefix
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.engine import through_gateway
@@ -66,9 +66,8 @@ class Effects:
                 await runtime.create_volume(name, self._labels(stack, None, work))
             case act.RemoveVolume(name):
                 await runtime.remove_volume(name)
-            case act.PlaceFiles(stack, number):
-                release_record = self._release(stack, number)
-                self._outside.files.place(release_record, self._sealed(release_record).secrets)
+            case act.PlaceFiles(stack, number, is_state):
+                self._place(self._release(stack, number), is_state=is_state)
             case act.RemoveFiles(stack, number):
                 self._outside.files.remove(stack.project, number)
             case act.StartState(stack, number, services):
@@ -139,6 +138,12 @@ class Effects:
             warm_until=warm_until,
             fence=self._lease.fence,
         )
+
+    def _place(self, release: Release, *, is_state: bool) -> None:
+        files = tuple(file for file in release.files if file.is_state is is_state)
+        number = STATE_FILES if is_state else release.number
+        wanted = replace(release, number=number, files=files)
+        self._outside.files.place(wanted, self._sealed(release).secrets)
 
     async def _up(
         self, project: str, release: Release, services: tuple[str, ...], work: Work

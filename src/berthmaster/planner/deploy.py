@@ -36,7 +36,7 @@ from berthmaster.domain.plan import (
     TakeRestorePoint,
     Watch,
 )
-from berthmaster.domain.release import ImagePin, Release, ReleaseService
+from berthmaster.domain.release import STATE_FILES, ImagePin, Release, ReleaseService
 from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
@@ -101,6 +101,12 @@ def _bring_inputs(steps: StepList, release: Release, observed: Observed) -> None
             steps.add(
                 CreateVolume(volume, stack), (f"volume {volume}", "create", "data of the stack")
             )
+    if any(file.is_state for file in release.files):
+        steps.add(
+            PlaceFiles(stack, release.number, is_state=True),
+            ("files of state", "place what is missing", "state services mount them"),
+            None if observed.live else (RemoveFiles(stack, STATE_FILES), "remove them"),
+        )
     steps.add(
         PlaceFiles(stack, release.number),
         (f"files {label}", "place", "secrets, configs and read-only files of this release"),

@@ -11,13 +11,13 @@ from berthmaster.domain.plan import (
     RemoveVolume,
     Switch,
 )
+from berthmaster.domain.release import STATE_FILES
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
 
 def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volumes: bool) -> Plan:
-    """Plan to remove a stack; `numbers` are all its recorded releases. Every step is forward only.
-    """
+    """Plan to remove a stack; `numbers` are all its recorded releases. Every step is forward only."""
     stack = observed.stack
     steps = StepList()
     steps.point_of_no_return()
@@ -51,6 +51,7 @@ def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volume
         steps.add(RemoveVolume(volume), (f"volume {volume}", "remove", "its data was given up"))
     for number in numbers:
         steps.add(RemoveFiles(stack, number), (f"files r{number}", "remove", "the stack ends"))
+    steps.add(RemoveFiles(stack, STATE_FILES), ("files of state", "remove", "the stack ends"))
     steps.barrier()
     steps.add(ForgetStack(stack), (str(stack), "forget", "the audit trail keeps a line"))
     live = observed.live.number if observed.live else None

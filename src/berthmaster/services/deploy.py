@@ -63,7 +63,7 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
 async def deploy(
     outside: Outside, request: ReleaseRequest, progress: Progress, *, is_forced: bool = False
 ) -> Outcome | Unchanged:
-    """Deploy under the stack's lease; raises `ReleaseRefused` and leaves the old release serving."""
+    """Deploy under the stack's lease; a refused release leaves the old one serving."""
     if not is_forced:
         unchanged = find_unchanged(outside, request)
         if unchanged:
@@ -122,7 +122,7 @@ def reserve_slots(outside: Outside, release: Release) -> tuple[int, ...]:
 
 
 def _discard(outside: Outside, release: Release) -> None:
-    """Mark a refused release and give back what it reserved, unless it is live or still unwinding."""
+    """Mark a refused release and give back what it reserved, unless it is live or unfinished."""
     record = outside.store.stack(release.stack)
     if record and record.live == release.number:
         return

@@ -16,6 +16,7 @@ from berthmaster.domain.container import Network
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
 from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.release import (
+    STATE_FILES,
     FileCopy,
     Release,
     ReleaseNetwork,
@@ -201,7 +202,8 @@ def _render_inputs(outside: Outside, draft: _Draft) -> RenderInputs:
         pins=draft.pinned.pins,
         users=draft.pinned.users,
         variables=outside.specs.env_values(request.folder, environment.env_file),
-        secret_files=_secret_files(request.folder, environment),
+        secret_files=outside.specs.secret_files(rendering.spec, environment.name),
+        state_folder=str(outside.files.release_folder(stack.project, STATE_FILES)),
     )
 
 
@@ -256,7 +258,7 @@ def _keep_files(
         else:
             digest = outside.files.keep(Path(item.source))
         is_sealed = item.target in secrets
-        copies.append(FileCopy(item.target, digest, item.mode, item.uid, is_sealed))
+        copies.append(FileCopy(item.target, digest, item.mode, item.uid, is_sealed, item.is_state))
     return tuple(copies), secrets
 
 
@@ -282,17 +284,6 @@ def _artifact(
         "sites": {item.target: item.digest for item in files if item.target.startswith("sites/")},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _secret_files(folder: Path, environment: EnvironmentSpec) -> dict[str, str]:
-    if environment.secrets is None:
-        return {}
-    secrets = folder / environment.secrets
-    if not secrets.is_dir():
-        raise InvalidSpec(
-            f"the secrets folder {environment.secrets} of {environment.name} is missing"
-        )
-    return {item.name: str(item) for item in sorted(secrets.iterdir()) if item.is_file()}
 
 
 def _with_images(model: Mapping[str, Any], images: Mapping[str, str]) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ async def _retire_due(outside: Outside, stack: StackId, progress: Progress) -> l
 
 
 def _forget_old(outside: Outside, stack: StackId) -> list[str]:
-    """Remove records beyond `retention.releases`; live and warm ones do not count and always stay."""
+    """Remove records beyond `retention.releases`; live and warm ones always stay."""
     summaries = outside.store.releases(stack)
     idle = [item for item in summaries if item.state in (ReleaseState.RETIRED, ReleaseState.FAILED)]
     if not idle:
