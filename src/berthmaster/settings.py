@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -279,7 +280,7 @@ def _refuse_near_miss(variable: str, known: list[str]) -> None:
 
 def _check(settings: Settings, source: _Source) -> None:
     for key, low, high in _RANGES:
-        value = _lookup(settings, key)
+        value = attrgetter(key)(settings)
         if not low <= value <= high:
             raise source.error(key, f"`{key}` must be from {low} to {high}, not {value}")
     _check_block(settings, source)
@@ -392,10 +393,3 @@ def _leaves() -> list[tuple[str, Field[Any]]]:
         inner = _hinted(hint) if is_dataclass(hint) else ()
         found += [(f"{item.name}.{leaf.name}", leaf) for leaf, _ in inner] or [(item.name, item)]
     return found
-
-
-def _lookup(settings: Settings, key: str) -> int:
-    value: Any = settings
-    for name in key.split("."):
-        value = getattr(value, name)
-    return int(value)

@@ -90,7 +90,7 @@ class Store(Protocol):
         ...
 
     def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:
-        """Of all stacks in one query: live ones for `status`, warm ones for `tick`; no state: all."""
+        """Of all stacks at once: live ones for `status`, warm ones for `tick`; no state: all."""
         ...
 
     def live_releases(self) -> tuple[ReleaseSummary, ...]:

@@ -57,7 +57,7 @@ class Database:
         """All or nothing, durable when it ends; one inside another is undone alone when it fails.
 
         Takes the write lock at once (`BEGIN IMMEDIATE`): what is read inside stays true until the
-        end.
+        end. Never await inside: every other writer waits.
         """
         name = f"level{self._depth}"
         with translated(self.path):

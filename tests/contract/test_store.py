@@ -1,0 +1,61 @@
+"""What every store keeps to: the file, and the same engine in memory that tests are given.
+
+The rules themselves are proved in `tests/unit/adapters/store`; here, that both ways of opening it
+behave alike.
+"""
+
+from pathlib import Path
+
+import pytest
+from tests import builders
+from tests.unit.adapters.store.support import SHOP, SetClock, plan
+
+from berthmaster.adapters.store import SqliteStore
+from berthmaster.domain.deployment import DeploymentState
+from berthmaster.domain.errors import LeaseHeld, LeaseLost, NoAddressLeft, NotAllowed
+from berthmaster.domain.release import ReleaseState
+from berthmaster.ports.store import Store
+from berthmaster.testing.store import memory_store
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        return memory_store(SetClock(), pool_slots=5)
+    path = tmp_path / "store.db"
+    return SqliteStore(path, block="10.201.0.0/16", clock=SetClock(), pool_slots=5)
+
+
+def test_a_stack_lives_from_its_first_release_until_it_is_forgotten(store: Store) -> None:
+    store.add_stack(SHOP, "/srv/shop")
+    number = store.next_release_number(SHOP)
+    store.add_release(builders.release(number))
+    lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
+    store.mark_live(SHOP, number, old=None, warm_until=None, fence=lease.fence)
+    assert [(one.number, one.state) for one in store.live_releases()] == [(1, ReleaseState.LIVE)]
+    store.forget_stack(SHOP)
+    assert (store.stacks(), store.live_releases()) == ((), ())
+
+
+def test_refusals_have_the_type_that_callers_decide_by(store: Store) -> None:
+    lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
+    with pytest.raises(LeaseHeld):
+        store.acquire_lease(str(SHOP), holder="bob", seconds=60)
+    with pytest.raises(NoAddressLeft):
+        store.reserve_slots("shop-prod/r1", 6)
+    values = {"verb": "deploy", "plan": plan(), "release": None, "actor": "ann"}
+    made = store.open_deployment(SHOP, **values, fence=lease.fence)  # type: ignore[arg-type]
+    with pytest.raises(NotAllowed):
+        store.open_deployment(SHOP, **values, fence=lease.fence)  # type: ignore[arg-type]
+    store.release_lease(lease)
+    with pytest.raises(LeaseLost):
+        store.change_state(
+            made.id, DeploymentState.PLANNED, DeploymentState.APPLYING, fence=lease.fence
+        )
+
+
+def test_a_snapshot_opens_as_a_store(store: Store, tmp_path: Path) -> None:
+    store.add_stack(SHOP, "/srv/shop")
+    store.snapshot(tmp_path / "copy.db")
+    copy = SqliteStore(tmp_path / "copy.db", block="10.201.0.0/16", clock=SetClock())
+    assert (copy.stacks(), copy.check()) == (store.stacks(), ())
