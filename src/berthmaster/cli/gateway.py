@@ -1,0 +1,141 @@
+"""`berth gateway`: up, status, routes, down."""
+
+from typing import Any
+
+import click
+
+from berthmaster.cli.group import LazyGroup
+from berthmaster.cli.housekeeping import changing
+from berthmaster.cli.invocation import BerthCommand, Invocation
+from berthmaster.cli.output import paint, print_json, print_table
+from berthmaster.domain.errors import UserError
+from berthmaster.domain.routing import GatewayStatus, RouteTable
+from berthmaster.services.bring_up_gateway import (
+    bring_up_gateway,
+    read_gateway,
+    take_down_gateway,
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    sections={
+        "Commands": {
+            "up": "berthmaster.cli.gateway:up",
+            "status": "berthmaster.cli.gateway:status",
+            "routes": "berthmaster.cli.gateway:routes",
+            "down": "berthmaster.cli.gateway:down",
+        }
+    },
+)
+def gateway() -> None:
+    """Bring up and look at what takes the server's traffic."""
+
+
+@click.command(cls=BerthCommand)
+@click.pass_obj
+def up(invocation: Invocation) -> None:
+    """Start router and edge and rebuild their table from the store."""
+    done = changing(invocation, bring_up_gateway)
+    if invocation.is_json:
+        print_json({"done": done.told, **_status_json(done.status)})
+        return
+    for line in done.told:
+        click.echo(line, err=True)
+    _print_status(done.status)
+
+
+@click.command(cls=BerthCommand)
+@click.pass_context
+def status(context: click.Context) -> None:
+    """Show whether router and edge run and hold the right table."""
+    invocation = context.find_object(Invocation) or Invocation()
+    found = invocation.run(read_gateway)
+    if invocation.is_json:
+        print_json(_status_json(found))
+    else:
+        _print_status(found)
+    if not found.is_router_up or found.differences:
+        context.exit(3)
+
+
+@click.command(cls=BerthCommand)
+@click.pass_obj
+def routes(invocation: Invocation) -> None:
+    """List every host and path and the release that answers."""
+    table = invocation.run(lambda outside: outside.router.table())
+    rows = _routes(table)
+    if invocation.is_json:
+        names = ("entrypoint", "host", "path", "release", "target", "notes")
+        print_json({"routes": [dict(zip(names, row, strict=True)) for row in rows]})
+    elif rows:
+        print_table(("ENTRYPOINT", "HOST", "PATH", "RELEASE", "TARGET", "NOTES"), rows)
+    else:
+        click.echo("the router routes nothing yet")
+
+
+@click.command(cls=BerthCommand)
+@click.option("--confirm", is_flag=True, help="Yes, stop answering every stack.")
+@click.pass_obj
+def down(invocation: Invocation, confirm: bool) -> None:
+    """Stop router and edge: no stack answers until `gateway up`."""
+    if not confirm:
+        raise UserError(
+            "this stops every stack of this server from answering",
+            next_command="berth gateway down --confirm",
+        )
+    invocation.run(take_down_gateway)
+    if invocation.is_json:
+        print_json({"is_router_up": False, "is_edge_up": False})
+    else:
+        click.echo("the gateway is down; bring it up again: berth gateway up")
+
+
+def _routes(table: RouteTable) -> list[tuple[str, ...]]:
+    servers = {item.slot: ", ".join(item.servers) for item in table.backends}
+    rows: list[tuple[str, ...]] = []
+    for claim in table.hosts:
+        release = table.live.get(claim.stack, "")
+        found = [item for item in table.prefixes if item.release == release]
+        notes = "maintenance" if claim.stack in table.maintenance else ""
+        for item in found:
+            target = f"site {item.site}" if item.site else servers.get(item.backend or 0, "empty")
+            rows.append((claim.entrypoint, claim.host, item.path, release, target, notes))
+        if not found:
+            rows.append((claim.entrypoint, claim.host, "-", release or "nothing", "-", notes))
+    return rows
+
+
+def _print_status(found: GatewayStatus) -> None:
+    rows = [
+        ("router", "up" if found.is_router_up else "down", found.router_version or "-"),
+        ("edge", _edge_state(found), found.edge_version or "-"),
+    ]
+    for item in found.entrypoints:
+        target = f"redirects to {item.redirect_to}" if item.redirect_to else f"tls {item.tls}"
+        rows.append((f"entrypoint {item.name}", f"port {item.port}", target))
+    print_table(("PART", "IS", "DETAIL"), rows, coloured=1)
+    for line in found.differences:
+        click.echo(paint(f"  differs: {line}", "yellow"))
+    if not found.is_router_up or found.differences:
+        click.echo("  next: berth gateway up", err=True)
+
+
+def _edge_state(found: GatewayStatus) -> str:
+    if found.is_edge_up:
+        return "up"
+    is_needed = any(item.tls != "off" for item in found.entrypoints)
+    return "down" if is_needed else "not needed"
+
+
+def _status_json(found: GatewayStatus) -> dict[str, Any]:
+    return {
+        "is_router_up": found.is_router_up,
+        "is_edge_up": found.is_edge_up,
+        "router_version": found.router_version,
+        "edge_version": found.edge_version,
+        "differences": found.differences,
+        "entrypoints": [
+            {"name": item.name, "port": item.port, "tls": item.tls} for item in found.entrypoints
+        ],
+    }

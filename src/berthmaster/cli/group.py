@@ -1,0 +1,55 @@
+"""Groups whose commands are imported when they are typed, and a help page in sections."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+Sections = Mapping[str, Mapping[str, str]]  # title -> command -> "module:attribute"
+
+
+class LazyGroup(click.Group):
+    """A group that knows where its commands are before it imports any."""
+
+    def __init__(self, *args: Any, sections: Sections, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sections = sections
+        self._where = {name: at for group in sections.values() for name, at in group.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the help page."""
+        return list(self._where)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in self._where:
+            return None
+        module, _, attribute = self._where[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table is ours
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none like that."""
+        if args and not args[0].startswith("-") and args[0] not in self._where:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self._where, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else ""
+            ctx.fail(f"there is no command `{args[0]}`{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The sections, the daily commands first."""
+        width = max(len(name) for name in self._where)
+        for title, commands in self.sections.items():
+            rows = []
+            for name in commands:
+                command = self.get_command(ctx, name)
+                text = command.get_short_help_str(formatter.width - width - 6) if command else ""
+                rows.append((name.ljust(width), text))
+            with formatter.section(title):
+                formatter.write_dl(rows)

@@ -1,0 +1,44 @@
+"""What commands that change something do first: recover what was killed, retire what is due."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+
+from berthmaster.cli.invocation import Invocation
+from berthmaster.domain.errors import BerthmasterError, Bug, Interrupted
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Silence
+
+T = TypeVar("T")
+
+
+def changing(invocation: Invocation, work: Callable[[Outside], Awaitable[T]]) -> T:
+    """Housekeeping, then the work; the live view gives the terminal back whatever happens."""
+
+    async def all_of_it(outside: Outside) -> T:
+        await _tidy(outside)
+        return await work(outside)
+
+    with contextlib.closing(invocation.progress):
+        return invocation.run(all_of_it)
+
+
+async def _tidy(outside: Outside) -> None:
+    """A housekeeping that fails is told, and does not stop what was asked for."""
+    from berthmaster.services.tick import tick
+
+    try:
+        for line in await tick(outside, Silence()):
+            click.echo(f"berth: {line}", err=True)
+    except (Interrupted, Bug):
+        raise
+    except BerthmasterError as error:
+        click.echo(f"berth: housekeeping is not done: {error.message}", err=True)
+
+
+def changing_without_recovery(invocation: Invocation, work: Callable[[Outside], Awaitable[T]]) -> T:
+    """The work alone: a person decides about an unfinished deployment, not housekeeping."""
+    with contextlib.closing(invocation.progress):
+        return invocation.run(work)

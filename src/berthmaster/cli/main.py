@@ -1,0 +1,96 @@
+"""The entry point: `berth`. Maps every error to its message and exit code (design, section 5)."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+import berthmaster
+from berthmaster.cli.group import LazyGroup, Sections
+from berthmaster.cli.invocation import Invocation, global_options
+from berthmaster.domain.errors import BerthmasterError
+
+SECTIONS: Final[Sections] = {
+    "Every day": {
+        "init": "berthmaster.cli.app:init",
+        "check": "berthmaster.cli.app:check",
+        "plan": "berthmaster.cli.release:plan",
+        "deploy": "berthmaster.cli.release:deploy",
+        "rollback": "berthmaster.cli.release:rollback",
+        "status": "berthmaster.cli.stack:status",
+        "releases": "berthmaster.cli.release:releases",
+        "show": "berthmaster.cli.show:show",
+        "logs": "berthmaster.cli.container:logs",
+        "exec": "berthmaster.cli.container:exec_",
+        "run": "berthmaster.cli.container:run",
+        "health": "berthmaster.cli.stack:health",
+    },
+    "Releases and deployments": {
+        "build": "berthmaster.cli.app:build",
+        "continue": "berthmaster.cli.deployment:continue_",
+        "unwind": "berthmaster.cli.deployment:unwind",
+    },
+    "Stacks": {
+        "dev": "berthmaster.cli.dev:dev",
+        "maintenance": "berthmaster.cli.stack:maintenance",
+        "destroy": "berthmaster.cli.stack:destroy",
+        "compose": "berthmaster.cli.container:compose",
+    },
+    "Server": {
+        "gateway": "berthmaster.cli.gateway:gateway",
+        "server": "berthmaster.cli.server:server",
+        "tick": "berthmaster.cli.server:tick",
+        "completion": "berthmaster.cli.completion:completion",
+    },
+}
+PIPE_CLOSED: Final = 141  # 128 + SIGPIPE, what a shell reports for `berth logs | head`
+
+
+@global_options
+@click.group(
+    "berth",
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="A stack is [APP@]ENV[/TENANT]; leave it out when there is only one.",
+)
+@click.version_option(berthmaster.__version__, prog_name="berth", message="%(prog)s %(version)s")
+def berth() -> None:
+    """Turn the Docker Compose files you have into production on one server."""
+
+
+def main(arguments: Sequence[str] | None = None, invocation: Invocation | None = None) -> int:
+    """Run one command line; returns the exit code and prints every error itself."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    invocation = invocation or Invocation()
+    try:
+        code = berth.main(given, prog_name="berth", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:  # every way out is one of ours
+        return _failed(error, invocation, given)
+    except KeyboardInterrupt:
+        return _failed(click.Abort(), invocation, given)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: Exception, invocation: Invocation, given: Sequence[str]) -> int:
+    from berthmaster.cli import failure
+
+    own = given[: given.index("--")] if "--" in given else given
+    is_json = invocation.is_json or "--json" in own
+    match error:
+        case BerthmasterError():
+            return failure.tell(error, invocation, is_json=is_json)
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.Abort():
+            return failure.tell_interrupted(is_json=is_json)
+        case click.ClickException():
+            return failure.tell_usage(error, is_json=is_json)
+        case _:
+            return failure.tell_crash(error, invocation, is_json=is_json)

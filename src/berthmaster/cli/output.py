@@ -1,0 +1,87 @@
+"""Results on standard output: tables, JSON, words for times. Knows no use case."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+import click
+
+COLOURS: Final = {
+    "ok": "green",
+    "up": "green",
+    "live": "green",
+    "succeeded": "green",
+    "warm": "cyan",
+    "note": "cyan",
+    "maintenance": "yellow",
+    "degraded": "yellow",
+    "unwound": "yellow",
+    "outside": "yellow",
+    "empty": "bright_black",
+    "unknown": "yellow",
+    "down": "red",
+    "failed": "red",
+    "stuck": "red",
+    "change": "red",
+}
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether to colour: a terminal, and nobody said `NO_COLOR` (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str | None, *, bold: bool = False) -> str:
+    """Colour for standard output, or the text as it is."""
+    if not has_colour(sys.stdout) or (colour is None and not bold):
+        return text
+    return click.style(text, fg=colour, bold=bold)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def print_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, coloured: int | None = None
+) -> None:
+    """Aligned columns; the words of column `coloured` get the colour of what they mean."""
+    widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
+    click.echo(paint(_line(head, widths), "bright_black"))
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        if coloured is not None:
+            cells[coloured] = paint(cells[coloured], COLOURS.get(row[coloured]))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def age(instant: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in one unit: `12 s`, `5 min`, `3 h`, `9 d`."""
+    if instant is None:
+        return "-"
+    seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def clock_time(instant: datetime) -> str:
+    """The local time of day; the date too when it is not today."""
+    local = instant.astimezone()
+    is_today = local.date() == datetime.now(UTC).astimezone().date()
+    return local.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,283 @@
+"""Commands that make releases live: plan, deploy, rollback; and the list of releases."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from berthmaster.cli.housekeeping import changing
+from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
+from berthmaster.cli.output import age, clock_time, print_json, print_table
+from berthmaster.domain import codec
+from berthmaster.domain.errors import InvalidName, NotFound, UserError
+from berthmaster.domain.names import check_name
+from berthmaster.domain.plan import Plan
+from berthmaster.domain.release import ReleaseState
+from berthmaster.ports.outside import Outside
+
+if TYPE_CHECKING:
+    from berthmaster.services.carry_out import Outcome
+    from berthmaster.services.deploy import Unchanged
+    from berthmaster.services.prepare_release import ReleaseRequest
+
+_tag = click.option("--tag", metavar="T", help="Value of the release variable (IMAGE_TAG).")
+_image = click.option(
+    "--image", "images", metavar="SERVICE=REF", multiple=True, help="Another image for a service."
+)
+
+
+@click.command(cls=BerthCommand)
+@stack_argument
+@_tag
+@_image
+@click.pass_obj
+def plan(
+    invocation: Invocation, stack: str | None, tag: str | None, images: tuple[str, ...]
+) -> None:
+    """Show what a deploy would do, and change nothing."""
+    from berthmaster.services.deploy import plan_release
+
+    request = _request(invocation, stack, tag, images, "berth plan")
+    _print_plan(invocation, invocation.run(lambda outside: plan_release(outside, request)))
+
+
+@click.command(cls=BerthCommand)
+@stack_argument
+@_tag
+@_image
+@click.option("--force", is_flag=True, help="Deploy although nothing changed.")
+@click.option("--all", "is_all", is_flag=True, help="Every stack that this server knows.")
+@click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
+@click.option("--yes", is_flag=True, hidden=True, help="Accepted and ignored: nothing is asked.")
+@click.pass_context
+def deploy(
+    context: click.Context,
+    /,
+    stack: str | None,
+    tag: str | None,
+    images: tuple[str, ...],
+    **flags: bool,
+) -> None:
+    """Make a stack run what its files say.
+
+    Nothing is lost: the old release serves until the new one is good.
+    """
+    invocation = context.find_object(Invocation) or Invocation()
+    if flags["is_plan"]:
+        context.invoke(plan, stack=stack, tag=tag, images=images)
+    elif flags["is_all"]:
+        if stack or images:
+            raise UserError("--all takes neither a stack nor --image")
+        context.exit(_deploy_all(invocation, tag, is_forced=flags["force"]))
+    else:
+        request = _request(invocation, stack, tag, images, "berth deploy")
+        _deploy_one(invocation, request, flags["force"])
+
+
+def _deploy_one(invocation: Invocation, request: "ReleaseRequest", is_forced: bool) -> None:
+    from berthmaster.services.carry_out import Outcome
+    from berthmaster.services.deploy import deploy as deploy_release
+
+    async def work(outside: Outside) -> "tuple[Outcome | Unchanged, Mapping[str, Any]]":
+        done = await deploy_release(outside, request, invocation.progress, is_forced=is_forced)
+        facts = outcome_json(outside, done) if isinstance(done, Outcome) else {}
+        return done, facts
+
+    done, facts = changing(invocation, work)
+    if not isinstance(done, Outcome):
+        if invocation.is_json:
+            print_json({"stack": str(request.stack), "release": done.release, "is_changed": False})
+        else:
+            click.echo(f"{request.stack}  {done.message}")
+        return
+    _print_outcome(invocation, done, facts)
+
+
+def _deploy_all(invocation: Invocation, tag: str | None, *, is_forced: bool) -> int:
+    """Every known stack; goes on after a failure, and the worst code wins."""
+    from berthmaster.cli.failure import tell
+    from berthmaster.services.deploy_all import AllDeployed, deploy_all
+
+    async def work(outside: Outside) -> AllDeployed:
+        return await deploy_all(outside, invocation.progress, tag=tag, is_forced=is_forced)
+
+    found = changing(invocation, work)
+    if invocation.is_json:
+        print_json(
+            {
+                "deployed": [str(item.stack) for item in found.deployed],
+                "unchanged": [str(item) for item in found.unchanged],
+                "skipped": [str(item) for item in found.skipped],
+                "failed": {str(stack): error.message for stack, error in found.failed},
+            }
+        )
+    else:
+        for _, error in found.failed:
+            tell(error, invocation, is_json=False)
+        click.echo(
+            f"{len(found.deployed)} deployed, {len(found.unchanged)} unchanged, "
+            f"{len(found.skipped)} skipped, {len(found.failed)} failed"
+        )
+    return max((error.exit_code for _, error in found.failed), default=0)
+
+
+@click.command(cls=BerthCommand)
+@stack_argument
+@click.option("--to", metavar="rN", help="The release to return to; by default the one before.")
+@click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
+@click.pass_obj
+def rollback(invocation: Invocation, stack: str | None, to: str | None, is_plan: bool) -> None:
+    """Return to an older release.
+
+    A switch while it is warm, else a start from its record.
+    """
+    from berthmaster.services.roll_back import plan_rollback, roll_back
+
+    wanted = invocation.known_stack(stack)
+    number = release_number(to) if to else None
+    if is_plan:
+        _print_plan(
+            invocation, invocation.run(lambda outside: plan_rollback(outside, wanted, to=number))
+        )
+        return
+
+    async def work(outside: Outside) -> "tuple[Outcome, Mapping[str, Any]]":
+        outcome = await roll_back(outside, wanted, invocation.progress, to=number)
+        return outcome, outcome_json(outside, outcome)
+
+    outcome, facts = changing(invocation, work)
+    _print_outcome(invocation, outcome, facts)
+
+
+@click.command(cls=BerthCommand)
+@stack_argument
+@click.pass_obj
+def releases(invocation: Invocation, stack: str | None) -> None:
+    """List a stack's releases, newest first."""
+    wanted = invocation.known_stack(stack)
+    store = invocation.outside.store
+    if store.stack(wanted) is None:
+        raise NotFound(f"there is no stack {wanted}", next_command="berth status")
+    found = store.releases(wanted)
+    if invocation.is_json:
+        print_json(
+            {
+                "stack": str(wanted),
+                "releases": [
+                    {
+                        "release": item.number,
+                        "state": item.state,
+                        "tag": item.tag,
+                        "revision": item.revision,
+                        "artifact": item.artifact,
+                        "created_at": item.created_at,
+                        "created_by": item.created_by,
+                        "warm_until": item.warm_until,
+                    }
+                    for item in found
+                ],
+            }
+        )
+        return
+    head = ("RELEASE", "STATE", "TAG", "REVISION", "AGE", "BY", "NOTES")
+    rows = [
+        (
+            f"r{item.number}",
+            item.state.value,
+            item.tag or "-",
+            (item.revision or "-")[:12],
+            age(item.created_at),
+            item.created_by,
+            f"until {clock_time(item.warm_until)}"
+            if item.warm_until and item.state is ReleaseState.WARM
+            else "",
+        )
+        for item in found
+    ]
+    print_table(head, rows, coloured=1)
+
+
+def release_number(text: str) -> int:
+    """Read `r7` or `7`; raises `InvalidName`."""
+    plain = text.removeprefix("r")
+    if not plain.isdecimal() or not plain.isascii():
+        raise InvalidName(f"{text!r} is no release: write r7", next_command="berth releases")
+    return int(plain)
+
+
+def outcome_json(outside: Outside, outcome: "Outcome") -> dict[str, Any]:
+    """What a finished change is, for machines and for the last line."""
+    warm = [
+        {"release": item.number, "warm_until": item.warm_until}
+        for item in outside.store.releases(outcome.stack)
+        if item.state is ReleaseState.WARM
+    ]
+    return {
+        "stack": str(outcome.stack),
+        "verb": outcome.plan.verb,
+        "release": outcome.plan.new,
+        "replaced": outcome.plan.old,
+        "deployment": outcome.deployment,
+        "seconds": round(outcome.seconds, 3),
+        "is_changed": outcome.deployment is not None,
+        "warm": warm,
+    }
+
+
+def _print_outcome(invocation: Invocation, outcome: "Outcome", facts: Mapping[str, Any]) -> None:
+    if invocation.is_json:
+        print_json(facts)
+    elif outcome.deployment is None:
+        click.echo(f"{outcome.stack}  {outcome.message}")
+    else:
+        click.echo(_last_lines(outcome, facts))
+
+
+def _last_lines(outcome: "Outcome", facts: Mapping[str, Any]) -> str:
+    """`shop@prod  r7 is live  (d41, 6.3 s; r6 stays warm until 12:10)` and the way back."""
+    old = outcome.plan.old
+    until = next((item["warm_until"] for item in facts["warm"] if item["release"] == old), None)
+    warm = f"; r{old} stays warm until {clock_time(until)}" if until else ""
+    line = f"{outcome.stack}  r{outcome.plan.new} is live  "
+    line += f"({outcome.deployment}, {outcome.seconds:.1f} s{warm})"
+    if old is None or old == outcome.plan.new:
+        return line
+    return f"{line}\n  turn back: berth rollback {outcome.stack} --to r{old}"
+
+
+def _print_plan(invocation: Invocation, found: Plan) -> None:
+    if invocation.is_json:
+        print_json(codec.encode(found))
+        return
+    from berthmaster.planner.text import render_plan
+
+    click.echo(render_plan(found), nl=False)
+
+
+def _request(
+    invocation: Invocation,
+    stack: str | None,
+    tag: str | None,
+    images: tuple[str, ...],
+    command: str,
+) -> "ReleaseRequest":
+    from berthmaster.services.prepare_release import ReleaseRequest
+
+    wanted = invocation.declared_stack(stack)
+    folder = invocation.folder_of(wanted)
+    return ReleaseRequest(wanted, folder, _checked_tag(tag), parse_images(images), command)
+
+
+def _checked_tag(tag: str | None) -> str | None:
+    return None if tag is None else check_name("tag", tag)
+
+
+def parse_images(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read `SERVICE=REF` pairs; raises `UserError`."""
+    found = {}
+    for pair in pairs:
+        service, equals, reference = pair.partition("=")
+        if not equals or not reference or reference.startswith("-"):
+            raise UserError(f"--image wants SERVICE=REF, not {pair!r}")
+        found[check_name("service", service)] = reference
+    return found
