@@ -4,6 +4,7 @@ Pulling is the engine's work. A request that failed for a passing reason is trie
 """
 
 import asyncio
+import base64
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -124,9 +125,7 @@ async def _fetch_token(
 
 
 def _basic(login: Login) -> str:
-    from aiohttp import BasicAuth
-
-    return BasicAuth(login.user, login.password, encoding="utf-8").encode()
+    return f"Basic {base64.b64encode(f'{login.user}:{login.password}'.encode()).decode()}"
 
 
 def _checked_digest(wanted: Reference, digest: str) -> str:

@@ -1,0 +1,160 @@
+"""The databases port: one suite for the in-memory twin and a real PostgreSQL."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.contract.docker_world import POSTGRES, Names, real_runtime
+
+from berthmaster.adapters.docker import AiodockerRuntime
+from berthmaster.adapters.postgres import PostgresDumps
+from berthmaster.domain.errors import OutsideError
+from berthmaster.ports.databases import Databases
+from berthmaster.ports.runtime import Runtime
+from berthmaster.testing.databases import FakeDatabases
+from berthmaster.testing.runtime import FakeRuntime
+
+PASSWORD = "planted-s3cret"
+
+
+@dataclass(slots=True)
+class Subject:
+    """A databases port and a running server."""
+
+    databases: Databases
+    runtime: Runtime
+    container: str
+
+
+@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.docker)])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "twin":
+        runtime = FakeRuntime()
+        image = runtime.world.add_image(POSTGRES)
+        runtime.world.add_container("db", image, labels={"berthmaster.test": "x"})
+        await runtime.start("db")
+        yield Subject(FakeDatabases(runtime.world), runtime, "db")
+        return
+    names = Names()
+    async with real_runtime(names) as real:
+        container = await _start_postgres(real, names)
+        yield Subject(PostgresDumps(real), real, container)
+
+
+async def _start_postgres(runtime: AiodockerRuntime, names: Names) -> str:
+    name = f"{names.prefix}-db"
+    environment = [f"POSTGRES_PASSWORD={PASSWORD}", "POSTGRES_USER=shop", "POSTGRES_DB=shop"]
+    config = {"Image": POSTGRES, "Env": environment, "Labels": names.labels}
+    container = await runtime._docker.containers.create(config, name=name)
+    await container.start()
+    # NOTE: over TCP, because while it prepares itself the server listens on its socket only.
+    ready = ["timeout", "30", "sh", "-c", "until pg_isready -qh 127.0.0.1; do sleep 0.1; done"]
+    assert (await runtime.execute(name, ready)).exit_code == 0
+    return name
+
+
+@pytest.mark.parametrize(
+    ("image", "is_known"),
+    [(POSTGRES, True), ("postgres@sha256:" + "0" * 64, True), ("registry.test/shop:1", False)],
+)
+async def test_a_database_is_known_by_its_image(
+    subject: Subject, image: str, is_known: bool
+) -> None:
+    assert subject.databases.can_dump(image, {"POSTGRES_HOST": "db"}) is is_known
+
+
+async def test_a_restore_point_has_the_name_asked_for(subject: Subject, tmp_path: Path) -> None:
+    point = await subject.databases.take(subject.container, tmp_path, "d41-before")
+    assert (point.name, point.path) == ("d41-before", tmp_path / "d41-before")
+    assert point.size_bytes > 0
+
+
+async def test_taking_it_twice_keeps_the_first(subject: Subject, tmp_path: Path) -> None:
+    first = await subject.databases.take(subject.container, tmp_path, "d41")
+    await subject.runtime.stop(subject.container, 10)
+    assert await subject.databases.take(subject.container, tmp_path, "d41") == first
+
+
+async def test_a_server_that_does_not_run_cannot_be_dumped(
+    subject: Subject, tmp_path: Path
+) -> None:
+    await subject.runtime.stop(subject.container, 10)
+    with pytest.raises(OutsideError, match="does not run"):
+        await subject.databases.take(subject.container, tmp_path, "d41")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Subject]:
+    names = Names()
+    async with real_runtime(names) as real:
+        container = await _start_postgres(real, names)
+        yield Subject(PostgresDumps(real), real, container)
+
+
+async def _sql(server: Subject, database: str, *statements: str) -> str:
+    commands = [part for statement in statements for part in ("--command", statement)]
+    login = ["psql", "--no-psqlrc", "-qAt", "--username=shop", f"--dbname={database}"]
+    answer = await server.runtime.execute(server.container, [*login, *commands])
+    assert answer.exit_code == 0, answer.errors
+    return answer.output.strip()
+
+
+@pytest.mark.docker
+async def test_every_database_and_every_role_comes_back(server: Subject, tmp_path: Path) -> None:
+    odd = 'we/ird = "x"'
+    await _sql(
+        server,
+        "postgres",
+        "CREATE ROLE app",
+        f'CREATE DATABASE "{odd.replace(chr(34), chr(34) * 2)}"',
+    )
+    await _sql(server, "shop", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS n")
+    point = await server.databases.take(server.container, tmp_path, "d41")
+    manifest = json.loads((point.path / "manifest.json").read_text())
+    assert set(manifest["databases"]) == {"postgres", "shop", odd}
+    assert "CREATE ROLE app" in (point.path / "globals.sql").read_text()
+    await _sql(server, "postgres", "CREATE DATABASE again")
+    restore = ["pg_restore", "--username=shop", "--dbname=again", "--exit-on-error"]
+    dump = point.path / manifest["databases"]["shop"]
+    assert (await server.runtime.execute(server.container, restore, source=dump)).exit_code == 0
+    assert await _sql(server, "again", "SELECT count(*) FROM t") == "1000"
+
+
+@pytest.mark.docker
+async def test_a_restore_point_is_private_and_says_what_it_holds(
+    server: Subject, tmp_path: Path
+) -> None:
+    point = await server.databases.take(server.container, tmp_path, "d41")
+    manifest = json.loads((point.path / "manifest.json").read_text())
+    for name, facts in manifest["files"].items():
+        content = (point.path / name).read_bytes()
+        assert facts == {
+            "size_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+    modes = {path.stat().st_mode & 0o777 for path in point.path.iterdir()}
+    assert (modes, point.path.stat().st_mode & 0o777) == ({0o600}, 0o700)
+    assert PASSWORD not in (point.path / "manifest.json").read_text()
+
+
+@pytest.mark.docker
+async def test_a_dump_that_breaks_off_never_counts(server: Subject, tmp_path: Path) -> None:
+    class Truncating(AiodockerRuntime):
+        async def execute(self, name, command, *, into=None, **more):  # type: ignore[no-untyped-def]
+            result = await super().execute(name, command, into=into, **more)
+            if command[0] == "pg_dump" and into is not None:
+                into.write_bytes(into.read_bytes()[:-1])
+            return result
+
+    await _sql(server, "shop", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS n")
+    runtime = Truncating()
+    try:
+        with pytest.raises(OutsideError, match="pg_restore failed"):
+            await PostgresDumps(runtime).take(server.container, tmp_path, "d41")
+    finally:
+        await runtime.close()
+    assert list(tmp_path.iterdir()) == []
