@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -102,7 +103,7 @@ async def subject(
 
 
 async def _start_registry(runtime: AiodockerRuntime, names: Names) -> str:
-    config = {
+    config: dict[str, Any] = {
         "Image": "berthmaster/registry:2",
         "Labels": names.labels,
         "HostConfig": {"PortBindings": {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "0"}]}},
