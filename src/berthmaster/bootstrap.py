@@ -125,8 +125,17 @@ async def _close(outside: Outside) -> None:
 
 def actor() -> str:
     """Who runs this, for records: the person behind sudo when there is one."""
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or _login()
     return f"{user}@{socket.gethostname()}"
+
+
+def _login() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def origin(environ: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from berthmaster.domain.names import StackId, parse_stack
 
 if TYPE_CHECKING:
     from berthmaster.cli.progress import Told
+    from berthmaster.domain.spec import AppSpec
     from berthmaster.ports.outside import Outside
     from berthmaster.ports.store import StackRecord
     from berthmaster.settings import Settings
@@ -70,12 +71,13 @@ class Invocation:
         stacks = self.outside.store.stacks()
         fitting = [item for item in stacks if text in (None, str(item.id).partition("@")[2])]
         here = [item for item in fitting if Path(item.folder) == self.folder.resolve()]
-        found = here if len(here) == 1 else fitting
-        if len(found) == 1:
-            return found[0].id
-        if text and not found:
+        live = [item for item in fitting if item.live is not None]
+        for found in (here, live, fitting):
+            if len(found) == 1:
+                return found[0].id
+        if text and not fitting:
             return parse_stack(text, default_app=self._app_or_none())
-        raise _unclear(found, "stack")
+        raise _unclear(fitting, "stack")
 
     def declared_stack(self, text: str | None) -> StackId:
         """A stack of an environment in `berth.yaml`; raises `NotFound` or `InvalidSpec`."""
@@ -85,7 +87,7 @@ class Invocation:
             return self.known_stack(text)
         spec = self.outside.specs.read(self.folder.resolve())
         if text:
-            return parse_stack(text, default_app=spec.app)
+            return _declared(parse_stack(text, default_app=spec.app), spec)
         names = sorted(spec.environments)
         if len(names) == 1:
             return StackId(spec.app, names[0])
@@ -109,6 +111,13 @@ class Invocation:
         if not (self.folder / FILE).is_file():
             return None
         return self.outside.specs.read(self.folder.resolve()).app
+
+
+def _declared(stack: StackId, spec: "AppSpec") -> StackId:
+    if stack.environment not in spec.environments:
+        known = ", ".join(sorted(spec.environments))
+        raise NotFound(f"{FILE} has no environment {stack.environment!r}; it has {known}")
+    return stack
 
 
 def _unclear(found: "list[StackRecord]", what: str) -> UserError:

@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import click
 
+NARROWEST: Final = 30  # columns that a wrapped cell gets even on a narrow terminal
 COLOURS: Final = {
     "ok": "green",
     "up": "green",
@@ -53,10 +56,23 @@ def print_table(
     widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
     click.echo(paint(_line(head, widths), "bright_black"))
     for row in rows:
-        cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        *cells, last = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
         if coloured is not None:
             cells[coloured] = paint(cells[coloured], COLOURS.get(row[coloured]))
-        click.echo("  ".join(cells).rstrip())
+        first, *rest = _wrapped(last, sum(widths[:-1]) + 2 * len(cells))
+        click.echo("  ".join([*cells, first]).rstrip())
+        for line in rest:
+            click.echo(line)
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """The last column on a terminal, in as many lines as it needs; elsewhere one line for a row."""
+    text = text.rstrip()
+    if not sys.stdout.isatty():
+        return [text]
+    width = max(shutil.get_terminal_size().columns - indent, NARROWEST)
+    first, *rest = textwrap.wrap(text, width) or [""]
+    return [first, *(" " * indent + line for line in rest)]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
