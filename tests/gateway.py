@@ -107,24 +107,27 @@ class Upstream:
     name: str
     address: str = ""
     heads: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)  # first lines read and never answered
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # a held request has arrived
     go_on: asyncio.Event = field(default_factory=asyncio.Event)  # held requests may be answered
 
 
 @asynccontextmanager
-async def upstream(
-    name: str, *, keep_alive_seconds: float | None = None
-) -> AsyncIterator[Upstream]:
+async def upstream(name: str, *, answers: int | None = None) -> AsyncIterator[Upstream]:
     """Serve on a loopback address; `/held` waits for `go_on`, `/socket` upgrades and echoes.
 
-    `keep_alive_seconds` closes idle connections, as application servers do.
+    After `answers` answers a connection takes one request more and closes without a word, as an
+    application server does whose keep-alive ran out at that moment.
     """
     made = Upstream(name)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, EOFError, TimeoutError):
-            while await _answer(made, reader, writer, keep_alive_seconds):
-                pass
+        given = 0
+        with contextlib.suppress(OSError, EOFError):
+            while given != answers and await _answer(made, reader, writer):
+                given += 1
+            if given == answers:
+                made.dropped.append((await _read(reader)).split("\r\n")[0])
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -135,14 +138,19 @@ async def upstream(
         server.close()
 
 
+async def _read(reader: asyncio.StreamReader) -> str:
+    """A request's head, when its body has been read too."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    lower = head.lower()
+    if "content-length:" in lower:
+        await reader.readexactly(int(lower.split("content-length:")[1].split("\r\n")[0]))
+    return head
+
+
 async def _answer(
-    made: Upstream,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    keep_alive_seconds: float | None,
+    made: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
-    async with asyncio.timeout(keep_alive_seconds):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    head = await _read(reader)
     made.heads[:] = [head]
     path = head.split(" ", 2)[1]
     if path == "/socket":
@@ -151,9 +159,6 @@ async def _answer(
     if path == "/held":
         made.begun.set()
         await made.go_on.wait()
-    lower = head.lower()
-    if "content-length:" in lower:
-        await reader.readexactly(int(lower.split("content-length:")[1].split("\r\n")[0]))
     body = f"{made.name} {path}".encode()
     lines = f"HTTP/1.1 200 OK\r\nX-Version: {made.name}\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(lines.encode() + body)

@@ -1,0 +1,86 @@
+"""The table as entries of maps and back, and the refusals of text that a map cannot hold."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from berthmaster.adapters.haproxy.layout import Layout, PoolSize
+from berthmaster.adapters.haproxy.runtime import Runtime, server_commands
+from berthmaster.adapters.haproxy.table import (
+    parse_map,
+    parse_table,
+    render_entries,
+    render_map,
+    render_pool,
+)
+from berthmaster.domain.errors import GatewayRefused
+from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
+from berthmaster.domain.table import tidied
+
+LAYOUT = Layout(Path("/gw"))
+LIVE = str(LAYOUT.map("live"))
+PATHS = st.from_regex(r"/|/[a-z]{1,4}(/[a-z]{1,4}){0,3}/?", fullmatch=True)
+PREFIXES = st.builds(
+    lambda number, path, slot, strip: Prefix(f"shop-prod/r{number}", path, slot, None, strip),
+    st.integers(1, 99),
+    PATHS,
+    st.integers(1, 1000),
+    st.booleans(),
+)
+
+
+@given(st.lists(PREFIXES, unique_by=lambda item: (item.release, item.path.rstrip("/"))))
+def test_what_is_written_to_the_maps_reads_back(prefixes: list[Prefix]) -> None:
+    table = tidied(
+        RouteTable(
+            hosts=(HostClaim("https", "*.shop.test", "shop-prod"),),
+            live={"shop-prod": "shop-prod/r1"},
+            prefixes=tuple(prefixes),
+        )
+    )
+    maps = {name: dict(parse_map(render_map(one))) for name, one in render_entries(table).items()}
+    assert parse_table(maps, ()) == table
+
+
+@pytest.mark.parametrize("host", ["a b", "a;b", "a\nb", "ä.test"])
+def test_a_host_that_could_be_read_as_a_command_is_refused(host: str) -> None:
+    with pytest.raises(GatewayRefused, match="cannot be written"):
+        render_entries(RouteTable(hosts=(HostClaim("https", host, "shop-prod"),)))
+
+
+def test_the_pool_starts_with_its_addresses() -> None:
+    lines = render_pool([Backend(2, ("10.201.0.2:80",))], PoolSize(2, 2)).splitlines()
+    assert lines[2:4] == [
+        "backend b0001 from pool",
+        "    server-template s 1-2 127.0.0.1:1 disabled",
+    ]
+    assert lines[4:] == [
+        "backend b0002 from pool",
+        "    server s1 10.201.0.2:80",
+        "    server s2 127.0.0.1:1 disabled",
+    ]
+
+
+def test_a_switch_is_one_command() -> None:
+    put, gone = Runtime(LAYOUT).map_commands("live", [("s", "s/r1")], {"s": "s/r2"})
+    assert (put, gone) == ([f"set map {LIVE} s s/r2"], [])
+
+
+def test_a_key_that_was_doubled_by_hand_is_made_single() -> None:
+    doubled = [("s", "s/r1"), ("s", "s/r0")]
+    put, gone = Runtime(LAYOUT).map_commands("live", doubled, {"s": "s/r1"})
+    assert (put, gone) == ([f"del map {LIVE} s", f"add map {LIVE} s s/r1"], [])
+
+
+def test_an_emptied_server_takes_nothing_before_it_loses_its_address() -> None:
+    assert server_commands(1, ("10.201.0.2:80",), (), 1) == [
+        "set server b0001/s1 state maint",
+        "set server b0001/s1 addr 127.0.0.1 port 1",
+    ]
+
+
+def test_a_folder_too_long_for_a_socket_is_refused() -> None:
+    with pytest.raises(GatewayRefused, match="sockets"):
+        Layout(Path("/" + "x" * 80))
