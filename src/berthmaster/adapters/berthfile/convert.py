@@ -52,9 +52,13 @@ def _environment(
     if env_file is None:
         env_file = _found(folder, (".env", f".env.{name}"))
     secrets = item.secrets or next(iter(_found(folder, (f"secrets/{name}",))), None)
-    _check_files(folder, compose, document, (*at, "compose"))
-    _check_files(folder, env_file, document, (*at, "env_file"))
-    _check_files(folder, (secrets,) if secrets else (), document, (*at, "secrets"))
+    _check_inside(folder, compose, document, (*at, "compose"))
+    _check_inside(folder, env_file, document, (*at, "env_file"))
+    _check_inside(folder, (secrets,) if secrets else (), document, (*at, "secrets"))
+    # These files are in no repository: reading another environment must not need them.
+    for position, file in enumerate(compose):
+        if not (folder / file).is_file():
+            raise document.error(f"no such file: {file}", (*at, "compose", position))
     strict = item.policy.strict
     return spec.EnvironmentSpec(
         name=name,
@@ -74,14 +78,11 @@ def _found(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if (folder / name).exists())
 
 
-def _check_files(folder: Path, names: tuple[str, ...], document: Document, at: Path_) -> None:
+def _check_inside(folder: Path, names: tuple[str, ...], document: Document, at: Path_) -> None:
     """A symlink that leads out of the folder could hand over any file of the machine."""
     root = folder.resolve()
     for position, name in enumerate(names):
-        path = folder / name
-        if not path.exists():
-            raise document.error(f"no such file: {name}", (*at, position))
-        if not path.resolve().is_relative_to(root):
+        if not (folder / name).resolve().is_relative_to(root):
             raise document.error(f"{name} leads out of the folder of berth.yaml", (*at, position))
 
 

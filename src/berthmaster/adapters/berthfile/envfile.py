@@ -23,6 +23,8 @@ def env_values(folder: Path, files: Iterable[str]) -> dict[str, str]:
     """All values, later files winning; raises `InvalidSpec` with file and line."""
     values: dict[str, str] = {}
     for name in files:
+        if not (folder / name).is_file():
+            raise InvalidSpec("this env_file of berth.yaml is missing", location=name)
         values |= parse_env(read_text(folder / name, name), name)
     return values
 

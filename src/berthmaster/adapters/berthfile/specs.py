@@ -9,6 +9,7 @@ from berthmaster.adapters.berthfile import propose as proposing
 from berthmaster.adapters.berthfile import revision as repository
 from berthmaster.adapters.berthfile.convert import environment_of
 from berthmaster.adapters.berthfile.read import read_berthfile
+from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.spec import AppSpec
 
 
@@ -44,8 +45,13 @@ class BerthfileSpecs:
         there = environment_of(spec, environment)
         if there.secrets is None:
             return {}
+        folder = Path(spec.folder) / there.secrets
+        if not folder.is_dir():
+            raise InvalidSpec(
+                f"the folder of {environment}'s secrets is missing", location=there.secrets
+            )
         found: dict[str, str] = {}
-        for path in sorted((Path(spec.folder) / there.secrets).iterdir()):
+        for path in sorted(folder.iterdir()):
             if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                 found.setdefault(path.name.removesuffix(".txt"), str(path))
                 found[path.name] = str(path)

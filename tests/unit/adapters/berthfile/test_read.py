@@ -167,6 +167,16 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(folder: Path) -> None:
     assert "leads out of the folder" in refused(folder, "app: a\nenvironments: {prod: link.yaml}")
 
 
+def test_files_that_only_one_server_has_are_not_needed_to_read_the_rest(folder: Path) -> None:
+    text = "app: shop\nenvironments:\n  prod: {env_file: .env.gone, secrets: gone}"
+    spec = read(folder, text)
+
+    with pytest.raises(InvalidSpec, match=r"\.env\.gone: this env_file of berth\.yaml is missing"):
+        BerthfileSpecs().env_values(folder, spec.environments["prod"].env_file)
+    with pytest.raises(InvalidSpec, match="gone: the folder of prod's secrets is missing"):
+        BerthfileSpecs().secret_files(spec, "prod")
+
+
 def test_own_keys_are_allowed_everywhere(folder: Path) -> None:
     text = "x-a: 1\napp: shop\nenvironments:\n  prod: {x-note: [1]}\nservices: {web: {x-b: {}}}"
 
