@@ -119,7 +119,9 @@ def run(context: click.Context, words: tuple[str, ...]) -> None:
 def compose(context: click.Context, words: tuple[str, ...]) -> None:
     """Run a read-only Compose command on the live release."""
     invocation = context.find_object(Invocation) or Invocation()
-    head, command = split_dashes(words)
+    # NOTE: click takes away a `--` that stands first.
+    is_named = "--" in words or (bool(words) and is_stack(invocation, words[0]))
+    head, command = split_dashes(words) if is_named else ((), tuple(words))
     stack = invocation.known_stack(head[0] if head else None)
     release = find_release(invocation.outside, stack)
     project = release.project

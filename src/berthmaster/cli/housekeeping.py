@@ -2,22 +2,23 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from berthmaster.cli.invocation import Invocation
 from berthmaster.domain.errors import BerthmasterError, Bug, Interrupted
-from berthmaster.ports.outside import Outside
-from berthmaster.ports.progress import Silence
+
+if TYPE_CHECKING:
+    from berthmaster.ports.outside import Outside
 
 T = TypeVar("T")
 
 
-def changing(invocation: Invocation, work: Callable[[Outside], Awaitable[T]]) -> T:
+def changing(invocation: Invocation, work: "Callable[[Outside], Awaitable[T]]") -> T:
     """Housekeeping, then the work; the live view gives the terminal back whatever happens."""
 
-    async def all_of_it(outside: Outside) -> T:
+    async def all_of_it(outside: "Outside") -> T:
         await _tidy(outside)
         return await work(outside)
 
@@ -25,8 +26,9 @@ def changing(invocation: Invocation, work: Callable[[Outside], Awaitable[T]]) ->
         return invocation.run(all_of_it)
 
 
-async def _tidy(outside: Outside) -> None:
+async def _tidy(outside: "Outside") -> None:
     """A housekeeping that fails is told, and does not stop what was asked for."""
+    from berthmaster.ports.progress import Silence
     from berthmaster.services.tick import tick
 
     try:
@@ -38,7 +40,9 @@ async def _tidy(outside: Outside) -> None:
         click.echo(f"berth: housekeeping is not done: {error.message}", err=True)
 
 
-def changing_without_recovery(invocation: Invocation, work: Callable[[Outside], Awaitable[T]]) -> T:
+def changing_without_recovery(
+    invocation: Invocation, work: "Callable[[Outside], Awaitable[T]]"
+) -> T:
     """The work alone: a person decides about an unfinished deployment, not housekeeping."""
     with contextlib.closing(invocation.progress):
         return invocation.run(work)

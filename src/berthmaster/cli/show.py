@@ -150,7 +150,7 @@ def _show_release(invocation: Invocation, release: Release) -> None:
         (
             item.name,
             item.role.value,
-            item.image.runs_as if item.image else "-",
+            short_image(item.image.runs_as) if item.image else "-",
             ", ".join(item.containers) or "-",
             item.reason,
         )
@@ -161,6 +161,12 @@ def _show_release(invocation: Invocation, release: Release) -> None:
     _print_list("volumes", release.volumes)
     _print_list("files", [f"{item.target} {oct(item.mode)[2:]}" for item in release.files])
     _print_list("config keys", [f"{name}: {', '.join(found)}" for name, found in keys.items()])
+
+
+def short_image(runs_as: str) -> str:
+    """Twelve digits of the digest are enough for a person."""
+    name, mark, digest = runs_as.rpartition("sha256:")
+    return f"{name}{mark}{digest[:12]}" if mark else runs_as
 
 
 def _print_list(title: str, lines: Any) -> None:
@@ -179,7 +185,12 @@ def _route_lines(release: Release) -> list[str]:
 def _config_keys(invocation: Invocation, release: Release) -> dict[str, list[str]]:
     """Names only; the vault is opened and its values are dropped at once."""
     sealed = SealedValues.from_bytes(invocation.outside.vault.open(release.sealed))
-    return {name: sorted(values) for name, values in sorted(sealed.environment.items()) if values}
+    names = {key: item.name for item in release.services for key in item.compose_services}
+    found: dict[str, list[str]] = {}
+    for key, values in sorted(sealed.environment.items()):
+        if values:
+            found[names.get(key, key)] = sorted(values)
+    return found
 
 
 def _release_json(release: Release, keys: dict[str, list[str]], *, is_live: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Commands about running stacks: status, health, maintenance, destroy."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,10 +9,12 @@ from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import age, paint, print_json, print_table
 from berthmaster.domain.errors import NotFound, UserError
-from berthmaster.domain.names import StackId
-from berthmaster.ports.outside import Outside
-from berthmaster.services.carry_out import Outcome
 from berthmaster.services.read_status import StackLine, Status, read_status
+
+if TYPE_CHECKING:
+    from berthmaster.domain.names import StackId
+    from berthmaster.ports.outside import Outside
+    from berthmaster.services.carry_out import Outcome
 
 BAD_CODE = 1
 
@@ -121,7 +123,7 @@ def maintenance(invocation: Invocation, switch: str, stack: str | None) -> None:
 
     wanted, is_on = invocation.known_stack(stack), switch == "on"
 
-    async def work(outside: Outside) -> Outcome:
+    async def work(outside: "Outside") -> "Outcome":
         return await set_maintenance(outside, wanted, invocation.progress, is_on=is_on)
 
     outcome = changing(invocation, work)
@@ -157,7 +159,7 @@ def destroy(
         click.echo(render_plan(plan), err=True)
     _confirm(invocation, wanted, confirm, keep_volumes)
 
-    async def work(outside: Outside) -> Outcome:
+    async def work(outside: "Outside") -> "Outcome":
         return await destroy_stack(
             outside, wanted, invocation.progress, removes_volumes=not keep_volumes
         )
@@ -171,7 +173,7 @@ def destroy(
 
 
 def _confirm(
-    invocation: Invocation, stack: StackId, given: str | None, keeps_volumes: bool
+    invocation: Invocation, stack: "StackId", given: str | None, keeps_volumes: bool
 ) -> None:
     what = "everything but its volumes" if keeps_volumes else "everything, its data too"
     if given is None and not invocation.is_json and sys.stdin.isatty():

@@ -22,6 +22,7 @@ MINIMUM: Final = (2, 24)
 PROJECT_LABEL: Final = "com.docker.compose.project"
 _LEFTOVER: Final = re.compile(r"[0-9a-f]{12}_")  # what a killed recreation leaves behind
 _NOTHING: Final = "/dev/null"
+_QUIET: Final = {"COMPOSE_IGNORE_ORPHANS": "1"}  # a one-off is no reason to speak of them
 _OURS: Final = ("DOCKER_", "COMPOSE_", "LD_", "BUILDKIT_", "BUILDX_")
 
 
@@ -86,7 +87,7 @@ class ComposeCli:
         terminal = () if sys.stdin.isatty() and sys.stdout.isatty() else ("--no-TTY",)
         with handover.handed_over({**model, "name": project}) as path:
             flags = ("run", "--rm", "--no-deps", *terminal, "--", service, *command)
-            return await process.run_attached((*_with_model(project, path, "quiet"), *flags), {})
+            return await process.run_attached((*_with_model(project, path, "quiet"), *flags), _QUIET)
 
     async def passthrough(self, project: str, arguments: Sequence[str]) -> int:
         if not arguments or arguments[0] not in READ_ONLY:
