@@ -130,7 +130,7 @@ def _add_secret(
     owner = "any" if uid is None else str(uid)
     # Without a known reader the file is readable to all, in a folder that only root may enter.
     mode = 0o444 if uid is None else int(item.get("mode") or 0o400) & 0o444 | 0o400
-    if uid is None:
+    if uid is None and _is_named(inputs, service):
         mounts.notes.append(
             f"{service}: its image runs as a named user, so secret {name} is readable to every"
             " user inside the container; give `user:` or the secret's `uid:` as a number"
@@ -164,10 +164,20 @@ def _origin(inputs: RenderInputs, section: str, name: str) -> tuple[str, str | N
 
 
 def _reader(inputs: RenderInputs, service: str, item: Mapping[str, Any]) -> int | None:
-    """The uid that must read a secret; None when only the image knows a name's number."""
+    """The uid that must read a secret; None when nothing says it as a number.
+
+    An image that starts as root often gives that up before it reads its secrets (the official
+    database images do), so only a written `user:` or `uid:` means root alone.
+    """
     written = item.get("uid")
-    user = str(inputs.service(service).get("user") or inputs.users.get(service) or "0")
-    first = str(written) if written not in (None, "") else user.split(":", 1)[0]
-    if first in ("", "root"):
+    if written in (None, ""):
+        written = inputs.service(service).get("user") or inputs.users.get(service)
+    user = str(written or "").split(":", 1)[0]
+    if user == "root":
         return 0
-    return int(first) if first.isdigit() else None
+    return int(user) if user.isdigit() else None
+
+
+def _is_named(inputs: RenderInputs, service: str) -> bool:
+    user = str(inputs.service(service).get("user") or inputs.users.get(service) or "")
+    return user.split(":", 1)[0] not in ("", "root")

@@ -52,7 +52,9 @@ def plain_service(inputs: RenderInputs, name: str) -> dict[str, Any]:
         if key not in _NOT_COPIED and value is not None
     }
     pin = inputs.pins.get(name)
-    kept["image"] = pin.runs_as if pin else str(source.get("image") or "")
+    if pin is None and not source.get("image"):
+        raise InvalidSpec(f"{name} has a `build` and no `image`: give what is built a name")
+    kept["image"] = pin.runs_as if pin else str(source["image"])
     kept["pull_policy"] = "never"  # an explicit step pulled it: a registry cannot break a start
     kept["labels"] = _labels(inputs, name)
     kept.setdefault("logging", copy.deepcopy(_LOGGING))

@@ -242,7 +242,8 @@ def test_a_release_does_not_swallow_the_whole_folder_with_its_secrets() -> None:
         ("10001:10001", "", 10001, "secrets/10001/key", 0o400),
         (None, "app", 0, "secrets/any/key", 0o444),
         (None, "1000", 1000, "secrets/1000/key", 0o400),
-        (None, "", 0, "secrets/0/key", 0o400),
+        (None, "", 0, "secrets/any/key", 0o444),
+        (None, "root", 0, "secrets/0/key", 0o400),
         ("root", "app", 0, "secrets/0/key", 0o400),
     ],
 )
@@ -332,6 +333,11 @@ def test_the_one_declared_host_port_survives_where_two_releases_do_not_collide()
     assert single.model["services"]["mail-r7-1"]["ports"] == ["25:25"]
     with pytest.raises(InvalidSpec, match="cannot publish the same port"):
         render_release(inputs({"mail": service}, {"mail": Role.ROUTED}, spec=spec))
+
+
+def test_what_is_built_must_have_a_name() -> None:
+    with pytest.raises(InvalidSpec, match="w has a `build` and no `image`"):
+        render_release(inputs({"w": {"build": "."}}, {"w": Role.SINGLE}))
 
 
 def test_a_route_to_what_takes_no_requests_is_refused() -> None:
