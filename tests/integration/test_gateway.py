@@ -10,9 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 from bench.load import Load, Tally, run, running
-from tests.gateway import HOST, STACK, Gateway, Upstream, gateway, upstream
+from tests.gateway import HOST, POOL, STACK, Gateway, Upstream, gateway, upstream
 from yarl import URL
 
+from berthmaster.adapters.haproxy import HaproxyRouter
+from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.routing import Backend, Entrypoint, Prefix
 
@@ -248,6 +250,64 @@ async def test_a_router_that_is_down_refuses_before_writing(made: Gateway, old: 
         await made.router.switch(STACK, None, fence=2)
     assert refusal.value.retryable
     assert live.read_text() == f"{STACK} {STACK}/r1\n"
+
+
+@pytest.mark.parametrize("verb", ["attach", "switch", "detach"])
+async def test_a_verb_killed_between_files_and_memory_is_done_again(
+    made: Gateway, old: Upstream, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    if verb != "attach":
+        await made.publish(1, old.address)
+
+    async def act() -> None:
+        match verb:
+            case "attach":
+                await made.publish(1, old.address)
+            case "switch":
+                await made.router.switch(STACK, f"{STACK}/r1", fence=1)
+            case _:
+                await made.router.detach(STACK, f"{STACK}/r1", fence=1)
+
+    async def killed(*_: object) -> str:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runtime, "send", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await act()
+    assert (await made.router.status()).differences
+    await act()
+    assert (await made.router.status()).differences == ()
+
+
+async def test_a_change_that_the_memory_refuses_is_not_in_the_files(
+    made: Gateway, old: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await go_live(made, 1, old)
+
+    async def deaf(*_: object) -> str:
+        return "unknown command"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runtime, "send", deaf)
+        with pytest.raises(GatewayRefused, match="unknown command"):
+            await made.router.switch(STACK, None, fence=2)
+    assert (await made.router.status()).differences == ()
+    assert (await ask(made)).status == 200
+
+
+async def test_changes_of_many_stacks_at_once_all_arrive(made: Gateway) -> None:
+    async def publish(number: int) -> None:
+        router = HaproxyRouter(made.folder, made.entrypoints, POOL)
+        stack, release = f"app{number}-prod", f"app{number}-prod/r1"
+        backend = Backend(number, (f"10.201.0.{number}:80",))
+        await router.attach(stack, [backend], [Prefix(release, "/", number)], fence=1)
+        await router.switch(stack, release, fence=1)
+
+    await asyncio.gather(*(publish(number) for number in range(1, POOL.backends + 1)))
+    table = await made.router.table()
+    assert len(table.live) == len(table.backends) == POOL.backends
+    assert (await made.router.status()).differences == ()
 
 
 async def test_bringing_it_up_again_changes_nothing(made: Gateway) -> None:

@@ -29,7 +29,7 @@ from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.adapters.haproxy.status import edge_answers
 from berthmaster.domain.routing import Entrypoint
 
-_START_SECONDS: Final = 15.0
+_START_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 
 Reload = Callable[[Containers], Awaitable[None]]
