@@ -87,7 +87,9 @@ class ComposeCli:
         terminal = () if sys.stdin.isatty() and sys.stdout.isatty() else ("--no-TTY",)
         with handover.handed_over({**model, "name": project}) as path:
             flags = ("run", "--rm", "--no-deps", *terminal, "--", service, *command)
-            return await process.run_attached((*_with_model(project, path, "quiet"), *flags), _QUIET)
+            return await process.run_attached(
+                (*_with_model(project, path, "quiet"), *flags), _QUIET
+            )
 
     async def passthrough(self, project: str, arguments: Sequence[str]) -> int:
         if not arguments or arguments[0] not in READ_ONLY:

@@ -18,6 +18,7 @@ from berthmaster.adapters.compose import errors
 GRACE_SECONDS: Final = 10.0  # between SIGTERM and SIGKILL; Compose needs about one to stop cleanly
 _KEPT: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG")
 _CHUNK: Final = 64 * 1024
+_GROUP_LOOKS: Final = 100  # a dead process that its parent never asks for stays in the group
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +141,6 @@ async def _end_group(process: asyncio.subprocess.Process) -> None:
             await asyncio.wait_for(process.wait(), GRACE_SECONDS)
             break
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # what the first process left behind
+        for _ in range(_GROUP_LOOKS):
+            os.killpg(process.pid, signal.SIGKILL)  # what the first process left behind
+            await asyncio.sleep(0.01)
