@@ -7,7 +7,7 @@ import click
 
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
-from berthmaster.cli.output import age, clock_time, print_json, print_table
+from berthmaster.cli.output import age, clock_time, paint, print_json, print_table
 from berthmaster.domain import codec
 from berthmaster.domain.errors import InvalidName, NotFound, UserError
 from berthmaster.domain.names import check_name
@@ -238,7 +238,7 @@ def _last_lines(outcome: "Outcome", facts: Mapping[str, Any]) -> str:
     old = outcome.plan.old
     until = next((item["warm_until"] for item in facts["warm"] if item["release"] == old), None)
     warm = f"; r{old} stays warm until {clock_time(until)}" if until else ""
-    line = f"{outcome.stack}  r{outcome.plan.new} is live  "
+    line = paint(f"{outcome.stack}  r{outcome.plan.new} is live", "green", bold=True) + "  "
     line += f"({outcome.deployment}, {outcome.seconds:.1f} s{warm})"
     if old is None or old == outcome.plan.new:
         return line
