@@ -111,13 +111,15 @@ async def test_after_a_switch_nothing_more_comes_to_the_old_release(
     assert (await run(load(made, seconds=0.3))).versions.keys() == {"new"}
 
 
+@pytest.mark.parametrize("entrypoint", ["plain", "https"])
 async def test_a_request_and_a_socket_in_flight_end_on_the_old_release(
-    made: Gateway, old: Upstream, new: Upstream
+    made: Gateway, old: Upstream, new: Upstream, entrypoint: str
 ) -> None:
     release = await go_live(made, 1, old)
-    held = asyncio.create_task(ask(made, "/held"))
+    await ask(made, entrypoint=entrypoint)  # its certificate
+    held = asyncio.create_task(ask(made, "/held", entrypoint=entrypoint))
     await old.begun.wait()
-    reader, writer = await open_socket(made)
+    reader, writer = await open_socket(made, entrypoint)
     assert await made.router.in_flight(release) == 2
 
     await go_live(made, 2, new)
@@ -131,8 +133,16 @@ async def test_a_request_and_a_socket_in_flight_end_on_the_old_release(
     await made.router.detach(STACK, release, fence=1)
 
 
-async def open_socket(made: Gateway) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", made.port("plain"))
+async def open_socket(
+    made: Gateway, entrypoint: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    is_tls = entrypoint == "https"
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1",
+        made.port(entrypoint),
+        ssl=trusting(made) if is_tls else None,
+        server_hostname=HOST if is_tls else None,
+    )
     lines = ["GET /socket HTTP/1.1", f"Host: {HOST}", "Connection: upgrade", "Upgrade: echo"]
     writer.write("\r\n".join([*lines, "", ""]).encode())
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
