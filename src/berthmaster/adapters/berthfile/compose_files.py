@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,8 @@ from berthmaster.adapters.berthfile.document import (
     Document,
     Path_,
     mapping_or_empty,
-    read_document,
+    parse_document,
+    read_text,
 )
 
 _REMOTE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://|git@|oci:|github\.com/)")
@@ -63,11 +64,17 @@ def read_compose_files(folder: Path, files: Iterable[str]) -> list[ComposeFile]:
 def _read(folder: Path, name: str, found: dict[str, ComposeFile]) -> None:
     if name in found:
         return
-    file = ComposeFile(name, read_document(folder / name, name))
+    file = ComposeFile(name, _parsed(read_text(folder / name, name), name))
     found[name] = file  # before its own includes: files may name each other
     for at, other in _brought(file):
         _read(folder, _inside(folder, file, other, at), found)
     found[name] = found.pop(name)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, name: str) -> Document:
+    """Two hundred stacks of one app have the same files; nobody changes a document."""
+    return parse_document(text, name)
 
 
 def _brought(file: ComposeFile) -> Iterator[tuple[Path_, str]]:

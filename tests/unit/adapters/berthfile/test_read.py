@@ -177,6 +177,26 @@ def test_files_that_only_one_server_has_are_not_needed_to_read_the_rest(folder: 
         BerthfileSpecs().secret_files(spec, "prod")
 
 
+def test_settings_for_a_service_that_does_not_exist_are_refused(folder: Path) -> None:
+    (folder / "compose.yaml").write_text("services: {web: {image: x}, db: {image: y}}")
+    text = (
+        "app: shop\nservices:\n  wbe: {role: routed}\nenvironments:\n  prod:\n"
+        "    replicas: {wen: 2}\n    policy:\n      allow: [{service: w, rule: build, why: why}]"
+    )
+
+    assert refused(folder, text).splitlines() == [
+        "berth.yaml:3: no Compose file has a service `wbe`, did you mean `web`?",
+        "berth.yaml:6: no Compose file has a service `wen`, did you mean `web`?",
+        "berth.yaml:8: no Compose file has a service `w`, did you mean `web`?",
+    ]
+
+
+def test_a_broken_compose_file_of_another_environment_does_not_stop_reading(folder: Path) -> None:
+    (folder / "compose.yaml").write_text("services: [")
+
+    assert read(folder, "app: shop\nenvironments: {prod: }\nservices: {web: {}}").services
+
+
 def test_own_keys_are_allowed_everywhere(folder: Path) -> None:
     text = "x-a: 1\napp: shop\nenvironments:\n  prod: {x-note: [1]}\nservices: {web: {x-b: {}}}"
 
