@@ -48,6 +48,7 @@ class Container:
     health_output: str = ""  # of the last healthcheck
     error: str = ""  # why the engine could not start it
     started_seconds: float | None = None
+    healthcheck: tuple[str, ...] = ()  # as an argument vector, so that the gate can ask it itself
 
     @property
     def is_running(self) -> bool:

@@ -105,10 +105,11 @@ def _died(facts: Evidence) -> Diagnosis | None:
             "It ended by itself with exit code 0: a service must keep running.",
             "Run it in the foreground, or declare it as a job.",
         )
-    again = f" and was restarted {facts.restart_count} times" if facts.restart_count else ""
+    code = "" if facts.exit_code is None else f" with exit code {facts.exit_code}"
+    again = f" and was restarted {_times(facts.restart_count)}" if facts.restart_count else ""
     return Diagnosis(
         "crash_loop",
-        f"Its process ended with exit code {facts.exit_code}{again}.",
+        f"Its process ended{code}{again}.",
         "Its last log lines say why.",
     )
 
@@ -196,6 +197,10 @@ def _architecture() -> Diagnosis:
 
 def _has_died(facts: Evidence) -> bool:
     return facts.state in ("exited", "dead", "restarting") or facts.restart_count > 0
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _log(facts: Evidence) -> str:

@@ -13,7 +13,7 @@ from berthmaster.domain.container import Container, Health, Image, Network, Volu
 
 _EXITED: Final = re.compile(r"Exited \((\d+)\)")
 _YEAR_ZERO: Final = "0001-01-01"  # how Go prints a time that never was
-_ENDED: Final = frozenset({"exited", "dead"})
+_ENDED: Final = frozenset({"exited", "dead", "restarting"})  # the code of the last life
 
 
 def listed_container(data: Mapping[str, Any]) -> Container:
@@ -58,6 +58,7 @@ def inspected_container(data: Mapping[str, Any], now: datetime) -> Container:
         health_output=_last_output(health),
         error=str(state.get("Error") or ""),
         started_seconds=(now - started_at).total_seconds() if is_running and started_at else None,
+        healthcheck=_healthcheck(data["Config"].get("Healthcheck") or {}),
     )
 
 
@@ -124,6 +125,14 @@ def _addresses(data: Mapping[str, Any]) -> dict[str, str]:
 def _address(endpoint: Mapping[str, Any]) -> str:
     fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
     return str(endpoint.get("IPAddress") or fixed or "")
+
+
+def _healthcheck(check: Mapping[str, Any]) -> tuple[str, ...]:
+    """The check as the engine would run it inside the container; empty for none."""
+    kind, *rest = check.get("Test") or ["NONE"]
+    if kind == "CMD-SHELL" and rest:
+        return ("/bin/sh", "-c", str(rest[0]))
+    return tuple(str(part) for part in rest) if kind == "CMD" else ()
 
 
 def _last_output(health: Mapping[str, Any]) -> str:
