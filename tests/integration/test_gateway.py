@@ -85,7 +85,6 @@ def load(made: Gateway, **changes: object) -> Load:
     return Load("127.0.0.1", made.port("plain"), HOST, **given)  # type: ignore[arg-type]
 
 
-@pytest.mark.requirement("R4")
 @pytest.mark.parametrize("keeps_alive", [True, False], ids=["keep-alive", "new connections"])
 @pytest.mark.parametrize("body", [None, b"x" * 2000], ids=["GET", "POST"])
 async def test_no_request_is_lost_over_switches(
