@@ -41,7 +41,7 @@ def mounts_of(inputs: RenderInputs, name: str, is_state: bool) -> Mounts:
     for item in service.get("configs") or ():
         _add_config(mounts, inputs, _long(item), is_state)
     for item in service.get("secrets") or ():
-        _add_secret(mounts, inputs, name, _long(item))
+        _add_secret(mounts, inputs, name, _long(item), is_state)
     return mounts
 
 
@@ -121,10 +121,9 @@ def _add_config(
 
 
 def _add_secret(
-    mounts: Mounts, inputs: RenderInputs, service: str, item: Mapping[str, Any]
+    mounts: Mounts, inputs: RenderInputs, service: str, item: Mapping[str, Any], is_state: bool
 ) -> None:
     name = str(item["source"])
-    is_state = not inputs.role(service).is_app_service
     source, content = _origin(inputs, "secrets", name)
     uid = _reader(inputs, service, item)
     owner = "any" if uid is None else str(uid)

@@ -143,13 +143,17 @@ class _Work:
         }
 
     def all_files(self) -> tuple[FileRequest, ...]:
-        """Every file once, sites too."""
-        found = {item.target: item for part in self.mounts.values() for item in part.files}
+        """Every file once for the release and once for its state, sites too."""
+        found = {
+            (item.target, item.is_state): item
+            for part in self.mounts.values()
+            for item in part.files
+        }
         for site in self.inputs.spec.sites:
             target = f"sites/{site.name}"
             source = f"{self.inputs.spec.folder}/{site.folder}"
-            found[target] = FileRequest(source, target)
-        return tuple(found[target] for target in sorted(found))
+            found[target, False] = FileRequest(source, target)
+        return tuple(found[key] for key in sorted(found))
 
 
 def _jobs(inputs: RenderInputs) -> tuple[JobSpec, ...]:

@@ -276,6 +276,31 @@ def test_a_secret_from_a_variable_is_carried_as_content_that_no_repr_shows() -> 
     assert "planted" not in repr(file)
 
 
+def test_state_and_release_have_copies_of_their_own_of_what_both_read() -> None:
+    service = {"image": "x", "secrets": ["key"], "volumes": ["/srv/app/c:/c:ro"]}
+    given_ = inputs(
+        {"db": service, "setup": service, "web": service},
+        {"db": Role.STATE, "setup": Role.JOB, "web": Role.ROUTED},
+        model={"secrets": {"key": {"file": "/srv/app/key"}}},
+        state_folder="/var/lib/berthmaster/state",
+    )
+    rendered = render_release(given_)
+
+    def sources(entry: dict[str, Any]) -> set[str]:
+        return {mount["source"].rsplit("/", 2)[0] for mount in entry["volumes"]}
+
+    assert [(item.target, item.is_state) for item in rendered.files] == [
+        ("binds/c", False),
+        ("binds/c", True),
+        ("secrets/any/key", False),
+        ("secrets/any/key", True),
+    ]
+    services = rendered.model["services"]
+    assert all("berthmaster/releases" in name for name in sources(services["job-setup-r7"]))
+    assert all("berthmaster/releases" in name for name in sources(services["web-r7-1"]))
+    assert all("releases" not in name for name in sources(rendered.state_model["services"]["db"]))
+
+
 def test_the_secrets_folder_of_the_environment_wins_over_the_file_of_the_compose_file() -> None:
     model = {"secrets": {"key": {"file": "/srv/app/dev.txt"}}}
     given_ = inputs(
