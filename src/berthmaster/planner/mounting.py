@@ -14,7 +14,7 @@ from berthmaster.planner import composemodel as compose
 from berthmaster.planner.rendering import FileRequest, RenderInputs
 
 # The planner cannot see modes: a copied script must stay runnable, and a bit too many does no harm.
-_RUNNABLE: Final = ("", ".sh", ".bash", ".py", ".pl", ".rb")
+_RUNNABLE: Final = (".sh", ".bash", ".py", ".pl", ".rb")
 
 
 @dataclass(slots=True)
@@ -85,8 +85,8 @@ def _add_bind(mounts: Mounts, inputs: RenderInputs, mount: compose.Mount, is_sta
             f"{mount.target} mounts the app's whole folder, secrets too: mount what it needs of it"
         )
     target = f"binds/{_flat(relative)}"
-    suffix = PurePosixPath(relative).suffix
-    mode = 0o555 if suffix in _RUNNABLE else 0o444
+    path = PurePosixPath(relative)
+    mode = 0o555 if path.suffix in _RUNNABLE or "entrypoint" in path.name else 0o444
     mounts.files.append(FileRequest(mount.source, target, mode, is_state=is_state))
     mounts.entries.append(_bind(inputs, target, mount.target, is_state))
 

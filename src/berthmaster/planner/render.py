@@ -26,7 +26,7 @@ from berthmaster.planner.rendering import (
     service_key,
     volume_name,
 )
-from berthmaster.planner.sealing import split_environment, with_environment
+from berthmaster.planner.sealing import known_secrets, split_environment, with_environment
 from berthmaster.planner.servicemodel import (
     START_INTERVAL_ENGINE,
     describe_dropped,
@@ -47,7 +47,8 @@ __all__ = [
 
 def render_release(inputs: RenderInputs) -> Rendered:
     """Render a release; raises `InvalidSpec` for what cannot run twice, and `NoAddressLeft`."""
-    work = _Work(inputs, networking.fixed_addresses(inputs), _jobs(inputs))
+    secrets = known_secrets(inputs.model, inputs.variables)
+    work = _Work(inputs, networking.fixed_addresses(inputs), _jobs(inputs), secrets)
     for name in running(inputs):
         if inputs.role(name) is Role.STATE:
             work.add_state(name)
@@ -77,6 +78,7 @@ class _Work:
     inputs: RenderInputs
     addresses: dict[tuple[str, int], str]
     jobs: tuple[JobSpec, ...]
+    secrets: tuple[tuple[str, str], ...] = field(repr=False)  # placeholder, value
     environment: dict[str, dict[str, str]] = field(default_factory=dict)
     mounts: dict[str, Mounts] = field(default_factory=dict)  # by service
     state: dict[str, Any] = field(default_factory=dict)
@@ -120,7 +122,7 @@ class _Work:
         if self.mounts[name].entries:
             service["volumes"] = [dict(entry) for entry in self.mounts[name].entries]
         source = self.inputs.service(name)
-        self.environment[key] = split_environment(service, source, self.inputs.variables)
+        self.environment[key] = split_environment(service, source, self.secrets)
         return service
 
     def model(self, *, is_state: bool) -> dict[str, Any]:

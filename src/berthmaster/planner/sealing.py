@@ -7,7 +7,7 @@ placeholder there.
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from berthmaster.domain.errors import Bug
@@ -33,21 +33,44 @@ _CONCEALED: Final = (
 )
 
 
+def known_secrets(
+    model: Mapping[str, Any], variables: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Placeholder and value of everything worth hiding.
+
+    That is each value of a secret-looking name, in `.env` files or in a service's environment.
+    """
+    named = set(variables.items())
+    for service in compose.services_of(model).values():
+        named |= {(name, value or "") for name, value in compose.environment_of(service).items()}
+    found: dict[str, str] = {}  # value -> placeholder
+    for name, value in sorted(named):
+        if _is_secret(name, value) and value not in found:
+            same = sum(
+                placeholder.startswith(f"{{{{secret {name}") for placeholder in found.values()
+            )
+            found[value] = f"{{{{secret {name}{f' {same + 1}' if same else ''}}}}}"
+    return tuple((placeholder, value) for value, placeholder in sorted(found.items()))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    is_place = name.upper().endswith(_PLACES)
+    return len(value) >= MIN_LENGTH and not is_place and SECRET_NAME.search(name) is not None
+
+
 def split_environment(
-    service: dict[str, Any], source: Mapping[str, Any], variables: Mapping[str, str]
+    service: dict[str, Any], source: Mapping[str, Any], secrets: Iterable[tuple[str, str]]
 ) -> dict[str, str]:
     """Take the secret values out of `service`, which is changed; returns them by name."""
     values = {k: v for k, v in sorted(compose.environment_of(source).items()) if v is not None}
     if values:
         service["environment"] = dict.fromkeys(values)
-    hidden: dict[str, str] = {}
-    for name, value in _secrets({**variables, **values}):
-        placeholder = f"{{{{secret {name}}}}}"
-        for key in _CONCEALED:
-            if key in service and any(value in text for text in compose.strings_in(service[key])):
-                service[key] = _replaced(service[key], value, placeholder)
-                hidden[placeholder] = value
-    return {**values, **hidden}
+    placeholders = {value: placeholder for placeholder, value in secrets}
+    present = [service[key] for key in _CONCEALED if key in service]
+    text = "\n".join(compose.strings_in(present))
+    hidden = {value: name for value, name in placeholders.items() if value in text}
+    _replace_parts(service, hidden)
+    return {**values, **{placeholder: value for value, placeholder in hidden.items()}}
 
 
 def with_environment(
@@ -66,30 +89,27 @@ def with_environment(
             raise Bug(f"{key}: the sealed values lack {', '.join(missing)}")
         if names:
             service["environment"] = {name: values[name] for name in names}
-        for placeholder in sorted(name for name in values if name.startswith("{{secret ")):
-            for part in _CONCEALED:
-                if part in service:
-                    service[part] = _replaced(service[part], placeholder, values[placeholder])
+        hidden = {name: values[name] for name in values if name.startswith("{{secret ")}
+        _replace_parts(service, hidden)
     return complete
 
 
-def _secrets(variables: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Names and values worth hiding, the longest first: one value may be part of another."""
-    found = [
-        (name, value)
-        for name, value in variables.items()
-        if len(value) >= MIN_LENGTH
-        and SECRET_NAME.search(name)
-        and not name.upper().endswith(_PLACES)
-    ]
-    return sorted(found, key=lambda item: (-len(item[1]), item[0]))
+def _replace_parts(service: dict[str, Any], table: Mapping[str, str]) -> None:
+    """Replace texts in one pass, so that what was put in is not looked at again."""
+    if not table:
+        return
+    ordered = sorted(table, key=lambda text: (-len(text), text))
+    pattern = re.compile("|".join(re.escape(text) for text in ordered))
+    for key in _CONCEALED:
+        if key in service:
+            service[key] = _replaced(service[key], pattern, table)
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _replaced(value: Any, pattern: re.Pattern[str], table: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return value.replace(old, new)
+        return pattern.sub(lambda match: table[match.group()], value)
     if isinstance(value, Mapping):
-        return {key: _replaced(item, old, new) for key, item in value.items()}
+        return {key: _replaced(item, pattern, table) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replaced(item, old, new) for item in value]
+        return [_replaced(item, pattern, table) for item in value]
     return value

@@ -421,6 +421,29 @@ def test_rendering_is_deterministic_publishes_nothing_and_loses_no_value(
         assert complete[name].get("command") == service.get("command")
 
 
+def test_a_password_of_one_service_is_hidden_in_the_command_of_another() -> None:
+    services: dict[str, dict[str, Any]] = {
+        "cache": {"image": "x", "command": ["--requirepass", "planted-one", "planted-two"]},
+        "a": {"image": "x", "environment": {"REDIS_PASSWORD": "planted-one"}},
+        "b": {"image": "x", "environment": {"REDIS_PASSWORD": "planted-two"}},
+    }
+    rendered = render_release(inputs(services, dict.fromkeys(services, Role.STATE)))
+
+    assert "planted" not in as_text(rendered)
+    complete = with_environment(rendered.state_model, rendered.environment)
+    assert complete["services"]["cache"]["command"] == services["cache"]["command"]
+
+
+@given(st.lists(st.sampled_from(["secret", "SWORD", "aSWORDb", "{{secret", "DB_PASS"]), min_size=1))
+def test_values_that_look_like_placeholders_come_back_too(values: list[str]) -> None:
+    names = {f"DB_PASSWORD{number}": value for number, value in enumerate(values)}
+    service = {"image": "x", "environment": names, "command": [*values, "".join(values)]}
+    rendered = render_release(inputs({"w": service}, {"w": Role.SINGLE}))
+
+    complete = with_environment(rendered.model, rendered.environment)
+    assert complete["services"]["w-r7-1"]["command"] == service["command"]
+
+
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=12, max_size=30))
 def test_a_secret_value_is_in_no_rendered_model(value: str) -> None:
     service = {
