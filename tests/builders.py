@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from berthmaster.domain.container import LABEL_STACK
+from berthmaster.domain.container import LABEL_JOB, LABEL_RELEASE, LABEL_STACK
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import (
     ImagePin,
@@ -93,7 +93,8 @@ def models(
     for item in services:
         assert item.image
         for key, name in zip(item.compose_services, item.containers, strict=True):
-            one = _model(name, item.image)
+            release_number = None if item.role is Role.STATE else number
+            one = _model(name, item.image, release_number)
             if item.role is Role.STATE:
                 state[key] = {**one, "networks": {"stack": {}}}
                 continue
@@ -102,13 +103,16 @@ def models(
                 last += 1
                 fixed = {"ipv4_address": f"10.201.{number}.{last}"}
             app[key] = {**one, "networks": {"release": fixed, "stack": {}}}
-    job = _model(f"shop-prod-r{number}-job-migrate", image(number=number))
+    job = _model(f"shop-prod-r{number}-job-migrate", image(number=number), number)
+    job["labels"][LABEL_JOB] = "migrate"
     app[f"job-migrate-r{number}"] = {**job, "restart": "no", "networks": {"release": {}}}
     return {"services": app, "networks": networks}, {"services": state, "networks": networks}
 
 
-def _model(name: str, pin: ImagePin) -> dict[str, Any]:
+def _model(name: str, pin: ImagePin, number: int | None) -> dict[str, Any]:
     labels = {LABEL_STACK: str(SHOP)}
+    if number is not None:
+        labels[LABEL_RELEASE] = str(number)
     return {"image": pin.runs_as, "container_name": name, "labels": labels}
 
 

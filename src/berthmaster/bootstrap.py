@@ -114,13 +114,15 @@ def _signals_cancel(task: "asyncio.Future[Any]") -> Iterator[None]:
 
 
 async def _close(outside: Outside) -> None:
-    for port in (outside.runtime, outside.store):
-        if isinstance(port, Lazy) and not port.lazy_is_made:
-            continue
-        with contextlib.suppress(OutsideError):
-            closing = port.close()
-            if closing is not None:
-                await closing
+    """Close what was opened here; whoever handed in an adapter closes it."""
+    with contextlib.suppress(OutsideError):
+        if isinstance(outside.runtime, Lazy) and outside.runtime.lazy_is_made:
+            await outside.runtime.close()
+            outside.runtime.lazy_forget()
+    with contextlib.suppress(OutsideError):
+        if isinstance(outside.store, Lazy) and outside.store.lazy_is_made:
+            outside.store.close()
+            outside.store.lazy_forget()
 
 
 def actor() -> str:
@@ -155,6 +157,10 @@ class Lazy:
     def lazy_is_made(self) -> bool:
         """Whether it was used: what was never made needs no closing."""
         return self._lazy_made is not None
+
+    def lazy_forget(self) -> None:
+        """Make it anew at the next use: this one was closed."""
+        self._lazy_made = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -4,7 +4,7 @@ Looks and asks only; what it finds is mended by the command it names, never by i
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from berthmaster.domain.container import LABEL_STACK, Container, Health
@@ -75,9 +75,24 @@ async def _containers(outside: Outside, release: Release) -> list[Finding]:
     findings = []
     for service in release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE, Role.STATE):
         wanted = await _wanted_image(outside, service)
-        for name in service.containers:
-            findings.append(_judge(release, service, found.get(name), name, wanted))
+        judged = [
+            _judge(release, service, found.get(name), name, wanted) for name in service.containers
+        ]
+        works = any(_works(found.get(name)) for name in service.containers)
+        findings += judged if works else [_as_down(service, item) for item in judged]
     return findings
+
+
+def _works(container: Container | None) -> bool:
+    is_running = container is not None and container.is_running
+    return is_running and container is not None and container.health is not Health.UNHEALTHY
+
+
+def _as_down(service: ReleaseService, finding: Finding) -> Finding:
+    """No replica is left; only work in a queue can wait."""
+    if service.role is Role.CONSUMER or finding.verdict is Verdict.OK:
+        return finding
+    return replace(finding, verdict=Verdict.DOWN)
 
 
 async def _wanted_image(outside: Outside, service: ReleaseService) -> str | None:
@@ -96,16 +111,14 @@ def _judge(
 ) -> Finding:
     stack, subject = release.stack, f"{service.name} ({name})"
     redeploy, logs = f"berth deploy {stack} --force", f"berth logs {stack} {service.name}"
-    is_alone = len(service.containers) == 1
-    dead = Verdict.DOWN if is_alone and service.role is not Role.CONSUMER else Verdict.DEGRADED
     if container is None:
-        return Finding(subject, dead, "the container is gone", redeploy)
+        return Finding(subject, Verdict.DEGRADED, "the container is gone", redeploy)
     if not container.is_running:
-        return Finding(subject, dead, _how_it_ended(container), logs)
+        return Finding(subject, Verdict.DEGRADED, _how_it_ended(container), logs)
     if container.health is Health.UNHEALTHY:
         said = container.health_output.strip().splitlines()
         words = f": {said[-1]}" if said else ""
-        return Finding(subject, dead, f"its healthcheck fails{words}", logs)
+        return Finding(subject, Verdict.DEGRADED, f"its healthcheck fails{words}", logs)
     if wanted is not None and container.image_id != wanted and service.role is not Role.STATE:
         evidence = "runs another image than the release records"
         return Finding(subject, Verdict.DEGRADED, evidence, redeploy)

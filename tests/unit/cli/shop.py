@@ -1,0 +1,102 @@
+"""A server in memory with the shop live on it, and `berth` typed at it."""
+
+import asyncio
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from tests.builders import release
+from tests.unit.engine.worlds import World, empty_world
+
+from berthmaster.cli.invocation import Invocation
+from berthmaster.cli.main import main
+from berthmaster.ports.gateway import GatewayProcesses
+from berthmaster.ports.host import Disk, Host
+from berthmaster.settings import Settings
+
+
+class PlentyHost:
+    """Routes nothing, has disk to spare."""
+
+    def routes(self) -> tuple[str, ...]:
+        return ()
+
+    def disk(self, path: Path) -> Disk:
+        return Disk(100, 80, 100, 80)
+
+    def is_port_taken(self, port: int) -> bool:
+        return False
+
+
+class RightFirewall:
+    """Always as it should be."""
+
+    async def ensure(self, block: str, ports: Any) -> bool:
+        return False
+
+    async def differences(self, block: str, ports: Any) -> tuple[str, ...]:
+        return ()
+
+
+class StartedGateway:
+    """Comes up at once."""
+
+    async def up(self, entrypoints: Any) -> bool:
+        return True
+
+    async def down(self) -> None:
+        pass
+
+
+@dataclass
+class Answer:
+    """What one command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Shop:
+    """Types commands and reads answers."""
+
+    world: World
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def berth(self, *words: str) -> Answer:
+        outside = replace(
+            self.world.outside,
+            host=cast(Host, PlentyHost()),
+            firewall=RightFirewall(),
+            gateway=cast(GatewayProcesses, StartedGateway()),
+        )
+        settings = Settings(state_folder=self.folder / "state")
+        self.capsys.readouterr()
+        code = main(list(words), Invocation(self.folder, given=outside, given_settings=settings))
+        out, err = self.capsys.readouterr()
+        return Answer(code, out, err)
+
+    def deploy(self, *numbers: int, **more: Any) -> None:
+        for number in numbers:
+            asyncio.run(self.world.deploy(release(number, **more)))
+
+
+@pytest.fixture
+def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    """Nothing is deployed yet."""
+    return Shop(empty_world(), tmp_path, capsys)
+
+
+@pytest.fixture
+def live_shop(shop: Shop) -> Shop:
+    """Release 2 is live, release 1 is warm."""
+    shop.deploy(1, 2)
+    return shop
