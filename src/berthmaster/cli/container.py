@@ -29,7 +29,14 @@ _REST: Final = {"ignore_unknown_options": True, "allow_interspersed_args": False
 @click.argument("target", metavar="[STACK] [SERVICE]...", nargs=-1, shell_complete=complete_stacks)
 @click.option("--since", metavar="TIME", help="10m, 2h, 1d, or an ISO time.")
 @click.option("--follow", "-f", is_flag=True, help="Go on as lines come.")
-@click.option("--tail", metavar="N", type=click.IntRange(0), default=100, show_default=True)
+@click.option(
+    "--tail",
+    metavar="N",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Lines of each container to begin with.",
+)
 @click.option("--release", metavar="rN", help="Another release than the live one.")
 @click.option("--errors", is_flag=True, help="Only lines that tell of an error.")
 @click.pass_obj
