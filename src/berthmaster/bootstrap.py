@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 
 from berthmaster.domain.container import Container
 from berthmaster.domain.errors import Interrupted, OutsideError
+from berthmaster.engine.lease import person
 from berthmaster.ports.clock import Clock
 from berthmaster.ports.compose import Compose
 from berthmaster.ports.databases import Databases
@@ -60,7 +60,7 @@ def build_outside(settings: Settings) -> Outside:
         host=lazily(_host),
         entrypoints=settings.entrypoints,
         address_block=settings.address_block,
-        actor=actor(),
+        actor=person(),
         origin=origin(os.environ),
     )
 
@@ -123,21 +123,6 @@ async def _close(outside: Outside) -> None:
         if isinstance(outside.store, Lazy) and outside.store.lazy_is_made:
             outside.store.close()
             outside.store.lazy_forget()
-
-
-def actor() -> str:
-    """Who runs this, for records: the person behind sudo when there is one."""
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or _login()
-    return f"{user}@{socket.gethostname()}"
-
-
-def _login() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def origin(environ: Mapping[str, str]) -> str:

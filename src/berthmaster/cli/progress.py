@@ -81,6 +81,7 @@ class LiveProgress(Told):
         self._active: dict[int, tuple[Step, bool, float]] = {}
         self._pulls: dict[str, tuple[int, int]] = {}
         self._widths = (0, 0)
+        self._echo: Callable[[], None] = _nothing
 
     def plan_started(self, plan: Plan, deployment: str) -> None:
         from rich.live import Live
@@ -94,6 +95,7 @@ class LiveProgress(Told):
                 refresh_per_second=REFRESH_PER_SECOND,
                 transient=True,
             )
+            self._echo = _quiet_terminal()
             self._live.start()
 
     def step_started(self, step: Step, *, is_undo: bool) -> None:
@@ -118,6 +120,7 @@ class LiveProgress(Told):
         if self._live is not None:
             self._live.stop()
             self._live = None
+            self._echo()
 
     def _end(
         self, step: Step, is_undo: bool, mark: str, seconds: str, detail: str, colour: str
@@ -164,6 +167,23 @@ class LiveProgress(Told):
     def _now(self) -> float:
         now: Callable[[], float] = self._console.get_time
         return now()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _quiet_terminal() -> Callable[[], None]:
+    """Keep the terminal from printing `^C`, which would break the view; returns what undoes it."""
+    if not sys.stdin.isatty():
+        return _nothing
+    import termios
+
+    before = termios.tcgetattr(sys.stdin)
+    changed = termios.tcgetattr(sys.stdin)
+    changed[3] &= ~termios.ECHOCTL
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, changed)
+    return lambda: termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def headline(plan: Plan, deployment: str) -> str:

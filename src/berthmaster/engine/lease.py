@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import pwd
 import socket
 from collections.abc import AsyncIterator
 from typing import Final
@@ -58,6 +59,18 @@ async def hold(store: Store, name: str, *, what: str) -> AsyncIterator[HeldLease
         held.give_back()
 
 
+def person() -> str:
+    """Who works here: `user@host`, the person behind sudo when there is one."""
+    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or _login()
+    return f"{user}@{socket.gethostname()}"
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def _holder(what: str) -> str:
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
-    return f"{user}@{socket.gethostname()} (pid {os.getpid()}, `{what}`)"
+    return f"{person()} (pid {os.getpid()}, `{what}`)"

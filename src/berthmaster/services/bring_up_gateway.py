@@ -9,7 +9,7 @@ from berthmaster.domain.table import is_empty
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.route_table import compare_tables, derive_table
+from berthmaster.services.route_table import compare_tables, wanted_table
 
 SERVER_LEASE: Final = "server"
 START_SECONDS: Final = 10.0  # HAProxy with 1,000 backends answers its socket within one
@@ -50,12 +50,14 @@ async def read_gateway(outside: Outside) -> GatewayStatus:
     status = await outside.router.status()
     if not status.is_router_up:
         return status
-    found = compare_tables(derive_table(outside), await outside.router.table())
-    return replace(status, differences=tuple(dict.fromkeys((*status.differences, *found))))
+    found = await outside.router.table()
+    lines = (*status.differences, *compare_tables(wanted_table(outside, found), found))
+    return replace(status, differences=tuple(dict.fromkeys(lines)))
 
 
 async def _rebuild(outside: Outside) -> list[str]:
-    wanted, found = derive_table(outside), await _table(outside)
+    found = await _table(outside)
+    wanted = wanted_table(outside, found)
     differences = compare_tables(wanted, found)
     if not differences:
         return []

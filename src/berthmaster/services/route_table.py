@@ -32,6 +32,28 @@ def derive_table(outside: Outside) -> RouteTable:
     return tidied(RouteTable(tuple(hosts), live, tuple(prefixes), tuple(backends), maintenance))
 
 
+def wanted_table(outside: Outside, found: RouteTable) -> RouteTable:
+    """The derived table, but what the router holds for stacks that are being changed right now.
+
+    Between a switch and its record the router is ahead of the store: a rebuild must not turn it
+    back.
+    """
+    busy = {item.stack.project for item in outside.store.unfinished()} & _stacks_in(found)
+    derived = derive_table(outside)
+    if not busy:
+        return derived
+    rest, kept = _part(derived, _stacks_in(derived) - busy), _part(found, busy)
+    return tidied(
+        RouteTable(
+            (*rest.hosts, *kept.hosts),
+            {**rest.live, **kept.live},
+            (*rest.prefixes, *kept.prefixes),
+            (*rest.backends, *kept.backends),
+            rest.maintenance | kept.maintenance,
+        )
+    )
+
+
 def claims_of(release: Release) -> tuple[HostClaim, ...]:
     """The hosts a live release answers, on its entrypoint."""
     project = release.stack.project
@@ -46,6 +68,24 @@ def compare_tables(wanted: RouteTable, found: RouteTable) -> tuple[str, ...]:
         *_differences("route", _routes(wanted), _routes(found)),
         *_differences("slot", _slots(wanted), _slots(found)),
         *_differences("maintenance of", _pages(wanted), _pages(found)),
+    )
+
+
+def _stacks_in(table: RouteTable) -> set[str]:
+    of_routes = {item.release.partition("/")[0] for item in table.prefixes}
+    return {item.stack for item in table.hosts} | of_routes | table.live.keys() | table.maintenance
+
+
+def _part(table: RouteTable, stacks: set[str]) -> RouteTable:
+    """Only what belongs to these stacks."""
+    prefixes = tuple(item for item in table.prefixes if item.release.partition("/")[0] in stacks)
+    slots = {item.backend for item in prefixes}
+    return RouteTable(
+        tuple(item for item in table.hosts if item.stack in stacks),
+        {stack: release for stack, release in table.live.items() if stack in stacks},
+        prefixes,
+        tuple(item for item in table.backends if item.slot in slots),
+        table.maintenance & stacks,
     )
 
 
