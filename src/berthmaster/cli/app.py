@@ -80,7 +80,7 @@ def _print_report(report: "CheckReport") -> None:
     if bad:
         click.echo("\nto do")
         for item in bad:
-            click.echo(f"  {item.id}: {item.remedy or item.evidence}")
+            click.echo(f"  {item.id}: {item.remedy or 'see above'}")
     else:
         click.echo(f"\nready: berth deploy {report.stack}")
     click.echo()

@@ -161,7 +161,7 @@ class Executor:
                 return
 
     async def _do(self, deployment: Deployment, step: Step, action: Action) -> None:
-        self._lease.at_step(f"step {step.number}: {step.what} {step.subject}")
+        self._lease.at_step(f"{step.number}: {step.what} {step.subject}")
         self._write(deployment, step, StepState.STARTED)
         self._progress.step_started(step, is_undo=False)
         start = self._outside.clock.monotonic()

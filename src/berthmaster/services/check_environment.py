@@ -223,7 +223,7 @@ def _lease(outside: Outside, stack: StackId) -> Check:
     lease = outside.store.lease(str(stack))
     if lease is None or lease.expires_at <= outside.clock.now():
         return Check("lease", Severity.OK, "nobody changes this stack now")
-    step = f", {lease.step}" if lease.step else ""
+    step = f", at step {lease.step}" if lease.step else ""
     return Check("lease", Severity.NOTE, f"held by {lease.holder}{step}", "wait until it is done")
 
 

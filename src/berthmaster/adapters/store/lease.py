@@ -126,7 +126,7 @@ def _process(row: sqlite3.Row) -> Process:
 
 
 def _describe(row: sqlite3.Row, clock: Clock) -> str:
-    step = f", at {row['step']}" if row["step"] else ""
+    step = f", at step {row['step']}" if row["step"] else ""
     age = _facts(row, clock)["age_seconds"]
     return f"{row['name']} is being changed by {row['holder']} since {age:.0f} s{step}"
 
