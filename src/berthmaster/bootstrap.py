@@ -62,6 +62,8 @@ def build_outside(settings: Settings) -> Outside:
         address_block=settings.address_block,
         actor=person(),
         origin=origin(os.environ),
+        state_folder=settings.state_folder,
+        disk_floor_percent=settings.disk_floor_percent,
     )
 
 

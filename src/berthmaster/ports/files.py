@@ -31,6 +31,10 @@ class ReleaseFiles(Protocol):
         """Where restore points of a stack are kept; mode 0700."""
         ...
 
+    def prune_dumps(self, stack: str, keep: int) -> tuple[str, ...]:
+        """Remove all but the newest restore points of a stack; returns the names of the removed."""
+        ...
+
     def log_path(self, deployment_id: int, step: int) -> Path:
         """Where a step's output goes."""
         ...

@@ -1,6 +1,7 @@
 """All ports in one value, handed to use cases and to the engine."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from berthmaster.domain.routing import Entrypoint
 from berthmaster.ports.clock import Clock
@@ -41,3 +42,5 @@ class Outside:
     address_block: str  # CIDR that networks are cut from
     actor: str  # who runs this: `user@host`
     origin: str  # from where: `cli`, `ssh 10.0.0.5`
+    state_folder: Path = Path("/var/lib/berthmaster")  # its disk is watched
+    disk_floor_percent: int = 10  # below it no deploy starts

@@ -1,8 +1,10 @@
 """`berth deploy` and `berth plan`: make a stack run what its files say."""
 
+import asyncio
 from dataclasses import dataclass, replace
 
-from berthmaster.domain.errors import BerthmasterError, NotAllowed, OutsideError
+from berthmaster.domain.errors import BerthmasterError, StalePlan
+from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.engine.lease import hold
@@ -10,6 +12,7 @@ from berthmaster.planner.deploy import plan_deploy
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
+from berthmaster.services.check_surroundings import refuse_bad_surroundings
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.prepare_release import (
     Prepared,
@@ -53,15 +56,21 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
     latest = outside.store.releases(request.stack)
     number = latest[0].number + 1 if latest else 1
     is_new = outside.store.stack(request.stack) is None
-    prepared = await prepare_release(outside, request, number=number)
     try:
-        return await _plan(outside, prepared)
+        return await _plan(outside, await prepare_release(outside, request, number=number))
     finally:
-        _give_back(outside, prepared.release, with_stack_network=is_new)
+        give_back(outside, request.stack, number)
+        if is_new:
+            outside.store.free_subnet(f"{request.stack.project}-state")
 
 
 async def deploy(
-    outside: Outside, request: ReleaseRequest, progress: Progress, *, is_forced: bool = False
+    outside: Outside,
+    request: ReleaseRequest,
+    progress: Progress,
+    *,
+    is_forced: bool = False,
+    based_on: str | None = None,
 ) -> Outcome | Unchanged:
     """Deploy under the stack's lease; a refused release leaves the old one serving."""
     if not is_forced:
@@ -72,31 +81,25 @@ async def deploy(
         refuse_unfinished(outside, request.stack)
         outside.store.add_stack(request.stack, str(request.folder))
         number = outside.store.next_release_number(request.stack)
-        prepared = await prepare_release(outside, request, number=number)
-        await refuse_without_gateway(outside, prepared.release)
         try:
+            prepared = await prepare_release(outside, request, number=number)
+            await refuse_bad_surroundings(outside, prepared.release, progress)
             plan = await _plan(outside, prepared)
+            refuse_stale(plan, based_on)
             outside.store.add_release(prepared.release)
             return await carry_out(outside, lease, plan, progress)
-        except BerthmasterError:
-            _discard(outside, prepared.release)
+        except (BerthmasterError, asyncio.CancelledError):
+            _discard(outside, request.stack, number)
             raise
 
 
-async def refuse_without_gateway(outside: Outside, release: Release) -> None:
-    """Raise `OutsideError` when the release has routes and the gateway cannot take them."""
-    if not release.routes or not release.hosts:
-        return
-    if release.entrypoint not in {item.name for item in outside.entrypoints}:
-        known = ", ".join(item.name for item in outside.entrypoints)
-        raise NotAllowed(
-            f"{release.stack} wants the entrypoint {release.entrypoint!r}; this server has {known}",
-            next_command="set `entrypoint` of the environment, or add it to the server's settings",
-        )
-    status = await outside.router.status()
-    if not status.is_router_up:
-        raise OutsideError(
-            "the gateway does not run", subject="gateway", next_command="berth gateway up"
+def refuse_stale(plan: Plan, based_on: str | None) -> None:
+    """Raise `StalePlan` when the world is not what the plan that was looked at was based on."""
+    if based_on is not None and based_on != plan.based_on:
+        raise StalePlan(
+            f"{plan.stack} has changed since that plan: it was based on {based_on}, "
+            f"now it would be on {plan.based_on}",
+            next_command=f"berth plan {plan.stack}",
         )
 
 
@@ -121,20 +124,19 @@ def reserve_slots(outside: Outside, release: Release) -> tuple[int, ...]:
     return outside.store.reserve_slots(release.key, count)
 
 
-def _discard(outside: Outside, release: Release) -> None:
+def _discard(outside: Outside, stack: StackId, number: int) -> None:
     """Mark a refused release and give back what it reserved, unless it is live or unfinished."""
-    record = outside.store.stack(release.stack)
-    if record and record.live == release.number:
+    record = outside.store.stack(stack)
+    if record and record.live == number:
         return
-    if any(item.stack == release.stack for item in outside.store.unfinished()):
+    if any(item.stack == stack for item in outside.store.unfinished()):
         return
-    if outside.store.release(release.stack, release.number) is not None:
-        outside.store.set_release_state(release.stack, release.number, ReleaseState.FAILED)
-    _give_back(outside, release, with_stack_network=False)
+    if outside.store.release(stack, number) is not None:
+        outside.store.set_release_state(stack, number, ReleaseState.FAILED)
+    give_back(outside, stack, number)
 
 
-def _give_back(outside: Outside, release: Release, *, with_stack_network: bool) -> None:
-    outside.store.free_slots(release.key)
-    outside.store.free_subnet(release.network.name)
-    if with_stack_network:
-        outside.store.free_subnet(release.stack_network.name)
+def give_back(outside: Outside, stack: StackId, number: int) -> None:
+    """Free the slots and the subnet of a release that will not run."""
+    outside.store.free_slots(stack.release_key(number))
+    outside.store.free_subnet(f"{stack.release_project(number)}-net")

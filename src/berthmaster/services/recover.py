@@ -12,6 +12,7 @@ from berthmaster.engine.failpoints import failpoint_from_environment
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
+from berthmaster.services.deploy import give_back
 
 
 async def continue_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:
@@ -84,8 +85,7 @@ def _settle(outside: Outside, deployment: Deployment) -> None:
     release = outside.store.release(deployment.stack, deployment.release)
     if release is not None and release.state is ReleaseState.PREPARED:
         outside.store.set_release_state(deployment.stack, release.number, ReleaseState.FAILED)
-        outside.store.free_slots(release.key)
-        outside.store.free_subnet(release.network.name)
+        give_back(outside, deployment.stack, release.number)
 
 
 def _unfinished(outside: Outside, number: int) -> Deployment:

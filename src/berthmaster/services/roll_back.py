@@ -11,7 +11,8 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
-from berthmaster.services.deploy import refuse_without_gateway, reserve_slots
+from berthmaster.services.check_surroundings import refuse_without_gateway
+from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.observe import observe_stack
 
 

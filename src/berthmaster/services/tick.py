@@ -14,6 +14,7 @@ from berthmaster.planner.retiring import plan_retire
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import carry_out
+from berthmaster.services.forget import forget_old
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
 
@@ -24,7 +25,7 @@ async def tick(outside: Outside, progress: Progress) -> tuple[str, ...]:
     for record in outside.store.stacks():
         with contextlib.suppress(LeaseHeld):
             told += await _retire_due(outside, record.id, progress)
-            told += _forget_old(outside, record.id)
+            told += await forget_old(outside, record.id)
     return tuple(told)
 
 
@@ -47,20 +48,4 @@ async def _retire_due(outside: Outside, stack: StackId, progress: Progress) -> l
             plan = plan_retire(release, observed, "its warm time is over")
             await carry_out(outside, lease, plan, progress)
             told.append(f"{stack}: {release.label} was kept warm long enough; it is retired")
-    return told
-
-
-def _forget_old(outside: Outside, stack: StackId) -> list[str]:
-    """Remove records beyond `retention.releases`; live and warm ones always stay."""
-    summaries = outside.store.releases(stack)
-    idle = [item for item in summaries if item.state in (ReleaseState.RETIRED, ReleaseState.FAILED)]
-    if not idle:
-        return []
-    newest = outside.store.release(stack, summaries[0].number)
-    keep = newest.retention.releases if newest else 5
-    told = []
-    for item in idle[keep:]:
-        outside.store.remove_release(stack, item.number)
-        outside.store.free_subnet(f"{stack.release_project(item.number)}-net")
-        told.append(f"{stack}: the record of r{item.number} is beyond retention; it is removed")
     return told

@@ -64,6 +64,10 @@ class FakeFiles:
         """Where the real one would have it."""
         return STATE_FOLDER / "dumps" / _project(stack)
 
+    def prune_dumps(self, stack: str, keep: int) -> tuple[str, ...]:
+        """The twin writes no dumps."""
+        return ()
+
     def log_path(self, deployment_id: int, step: int) -> Path:
         """Where the real one would have it."""
         return STATE_FOLDER / "logs" / f"d{deployment_id}" / f"{step}.log"

@@ -91,6 +91,18 @@ class StateFiles:
         with translated(self._state):
             return durable.private_folder(self._state / "dumps" / _project(stack)).absolute()
 
+    def prune_dumps(self, stack: str, keep: int) -> tuple[str, ...]:
+        """Remove all but the newest restore points; what is half made is its maker's business."""
+        folder = self._state / "dumps" / _project(stack)
+        with translated(self._state):
+            if not folder.is_dir():
+                return ()
+            points = [item for item in folder.iterdir() if not item.name.startswith(".")]
+            points.sort(key=lambda item: item.stat().st_mtime, reverse=True)
+            for point in points[keep:]:
+                durable.vanish(point)
+            return tuple(point.name for point in points[keep:])
+
     def log_path(self, deployment_id: int, step: int) -> Path:
         """Where a step's output goes; its folder is made here."""
         with translated(self._state):

@@ -1,0 +1,65 @@
+"""Retention: what no kept release needs any more goes; nothing that is not ours is touched.
+
+Kept are the live release, warm ones, and the newest `retention.releases` that served; of the
+refused ones the newest few, for their reports. Images go only when no kept release runs them.
+"""
+
+from typing import Final
+
+from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.store import ReleaseSummary
+
+KEPT_REFUSED: Final = 5
+
+
+async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
+    """Remove records, images and restore points of a stack beyond retention; says what it did."""
+    summaries = outside.store.releases(stack)
+    newest = outside.store.release(stack, summaries[0].number) if summaries else None
+    if newest is None:
+        return ()
+    told = []
+    for item in _beyond(summaries, newest.retention.releases):
+        release = outside.store.release(stack, item.number)
+        outside.store.remove_release(stack, item.number)
+        outside.store.free_subnet(f"{stack.release_project(item.number)}-net")
+        told.append(f"{stack}: the record of r{item.number} is beyond retention; it is removed")
+        if release:
+            await _remove_images(outside, release)
+    if told:
+        _forget_content(outside)
+    points = outside.files.prune_dumps(stack.project, newest.retention.restore_points)
+    told += [
+        f"{stack}: the restore point {name} is beyond retention; it is removed" for name in points
+    ]
+    return tuple(told)
+
+
+def _beyond(summaries: tuple[ReleaseSummary, ...], kept: int) -> list[ReleaseSummary]:
+    served = [item for item in summaries if item.state is ReleaseState.RETIRED]
+    refused = [item for item in summaries if item.state is ReleaseState.FAILED]
+    return [*served[kept:], *refused[KEPT_REFUSED:]]
+
+
+async def _remove_images(outside: Outside, release: Release) -> None:
+    """Best effort: the engine keeps what any container uses, and a leftover harms nobody."""
+    kept = {
+        item.image.runs_as
+        for other in outside.store.release_records()
+        for item in other.services
+        if item.image
+    }
+    own = {item.image.runs_as for item in release.services if item.image}
+    for runs_as in sorted(name for name in own - kept if "@" in name):
+        try:
+            await outside.runtime.remove_image(runs_as)
+        except OutsideError:
+            continue
+
+
+def _forget_content(outside: Outside) -> None:
+    kept = {file.digest for item in outside.store.release_records() for file in item.files}
+    outside.files.forget_content(outside.files.unused_content(kept))
