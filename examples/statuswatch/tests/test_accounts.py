@@ -34,6 +34,7 @@ def test_logout_ends_the_token(user: TenantBrowser) -> None:
     assert user.get("/api/auth/me/").status_code == 401
 
 
+@pytest.mark.requirement("R81")
 def test_too_many_logins_from_one_address_are_refused(guest: TenantBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     from rest_framework.throttling import ScopedRateThrottle
 

@@ -136,12 +136,14 @@ def running(stack: Stack) -> Iterator[Stack]:
         stack.compose("down", "--volumes", "--timeout", "5")
 
 
+@pytest.mark.requirement("R88")
 def test_development_runs_the_five_services_and_checks_endpoints(development: Stack) -> None:
     development.wait_for("All systems operational", "acme.localhost")
     assert set(development.services()) == {"db", "redis", "web", "worker", "beat"}
     assert development.get("acme.localhost", "/health/ready/")[0] == 200
 
 
+@pytest.mark.requirement("R42", "R52", "R89", "R107", "R110")
 def test_production_runs_the_six_services_behind_tls_on_demand(production: Stack) -> None:
     tenant = f"acme.{SUFFIX}"
     production.wait_for("All systems operational", tenant, port="HTTPS_PORT")

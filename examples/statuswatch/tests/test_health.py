@@ -14,6 +14,7 @@ from health import checks
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.requirement("R80")
 def test_a_good_release_is_alive_and_ready(public: TenantBrowser) -> None:
     assert public.get("/health/").json()["checks"] == {"database": "ok", "broker": "ok"}
     ready = public.get("/health/ready/")

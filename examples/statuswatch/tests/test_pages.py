@@ -54,6 +54,7 @@ def test_every_answer_carries_release_request_id_and_policy(guest: TenantBrowser
     assert guest.get("/", **{"X-Request-ID": "<script>"})["X-Request-ID"].isalnum()
 
 
+@pytest.mark.requirement("R103")
 @pytest.mark.parametrize(
     ("query", "status"),
     [("?domain=ACME.testserver%20", 200), ("?domain=nobody.testserver", 404), ("?domain=", 400), ("", 400)],

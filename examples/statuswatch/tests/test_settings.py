@@ -24,12 +24,14 @@ def read(expression: str, **environment: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=BACKEND, env={**GOOD, **environment}, capture_output=True, text=True)
 
 
+@pytest.mark.requirement("R54")
 def test_the_router_default_is_development() -> None:
     assert read("s.DEBUG, s.CELERY_TASK_ALWAYS_EAGER, s.ALLOWED_HOSTS", DJANGO_ENV="development").stdout == (
         "True True ['*']\n"
     )
 
 
+@pytest.mark.requirement("R44", "R55", "R61", "R62", "R64", "R67")
 def test_production_is_hard() -> None:
     expression = (
         "s.DEBUG, s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS, s.CSRF_COOKIE_SECURE, s.CELERY_TASK_ALWAYS_EAGER"
@@ -37,10 +39,12 @@ def test_production_is_hard() -> None:
     assert read(expression).stdout == "False True 3600 True False\n"
 
 
+@pytest.mark.requirement("R84")
 def test_the_connection_age_is_where_django_reads_it() -> None:
     assert read("s.DATABASES['default']['CONN_MAX_AGE'], hasattr(s, 'CONN_MAX_AGE')").stdout == "600 False\n"
 
 
+@pytest.mark.requirement("R60")
 def test_https_can_be_left_to_nobody_only_on_purpose() -> None:
     assert read("s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS", ENFORCE_HTTPS="false").stdout == "False 0\n"
 
@@ -50,6 +54,7 @@ def test_a_secret_may_come_as_a_file(tmp_path: Path) -> None:
     assert read("s.SECRET_KEY", SECRET_KEY="", SECRET_KEY_FILE=str(tmp_path / "key")).stdout == "f" * 60 + "\n"
 
 
+@pytest.mark.requirement("R51", "R56", "R57", "R58")
 def test_one_message_names_every_problem_and_no_value() -> None:
     result = read(
         "1",
