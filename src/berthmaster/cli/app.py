@@ -42,7 +42,7 @@ def check(context: click.Context, stack: str | None, is_all: bool, tag: str | No
 
     Files, policy, images, gateway, firewall, disk and addresses.
     """
-    from berthmaster.services.check_environment import Floor, check_environment
+    from berthmaster.services.check_environment import check_environment
     from berthmaster.services.prepare_release import ReleaseRequest
 
     invocation = context.find_object(Invocation) or Invocation()
@@ -51,11 +51,9 @@ def check(context: click.Context, stack: str | None, is_all: bool, tag: str | No
         ReleaseRequest(item, invocation.folder_of(item), tag, command="berth check")
         for item in stacks
     ]
-    settings = invocation.settings
-    floor = Floor(settings.state_folder, settings.disk_floor_percent)
 
     async def work(outside: Outside) -> "list[CheckReport]":
-        return [await check_environment(outside, request, floor) for request in requests]
+        return [await check_environment(outside, request) for request in requests]
 
     reports = invocation.run(work)
     if invocation.is_json:

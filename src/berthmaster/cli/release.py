@@ -48,6 +48,11 @@ def plan(
 @click.option("--force", is_flag=True, help="Deploy although nothing changed.")
 @click.option("--all", "is_all", is_flag=True, help="Every stack that this server knows.")
 @click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
+@click.option(
+    "--based-on",
+    metavar="HASH",
+    help="Refuse when the world is not the one of the plan that was looked at.",
+)
 @click.option("--yes", is_flag=True, hidden=True, help="Accepted and ignored: nothing is asked.")
 @click.pass_context
 def deploy(
@@ -56,6 +61,7 @@ def deploy(
     stack: str | None,
     tag: str | None,
     images: tuple[str, ...],
+    based_on: str | None,
     **flags: bool,
 ) -> None:
     """Make a stack run what its files say.
@@ -71,15 +77,19 @@ def deploy(
         context.exit(_deploy_all(invocation, tag, is_forced=flags["force"]))
     else:
         request = _request(invocation, stack, tag, images, "berth deploy")
-        _deploy_one(invocation, request, flags["force"])
+        _deploy_one(invocation, request, flags["force"], based_on)
 
 
-def _deploy_one(invocation: Invocation, request: "ReleaseRequest", is_forced: bool) -> None:
+def _deploy_one(
+    invocation: Invocation, request: "ReleaseRequest", is_forced: bool, based_on: str | None
+) -> None:
     from berthmaster.services.carry_out import Outcome
     from berthmaster.services.deploy import deploy as deploy_release
 
     async def work(outside: Outside) -> "tuple[Outcome | Unchanged, Mapping[str, Any]]":
-        done = await deploy_release(outside, request, invocation.progress, is_forced=is_forced)
+        done = await deploy_release(
+            outside, request, invocation.progress, is_forced=is_forced, based_on=based_on
+        )
         facts = outcome_json(outside, done) if isinstance(done, Outcome) else {}
         return done, facts
 
@@ -251,7 +261,17 @@ def _print_plan(invocation: Invocation, found: Plan) -> None:
         return
     from berthmaster.planner.text import render_plan
 
-    click.echo(render_plan(found), nl=False)
+    click.echo("\n".join(_painted(line) for line in render_plan(found).splitlines()))
+
+
+def _painted(line: str) -> str:
+    """Titles stand out, causes stay readable, the point of no return is seen."""
+    if line.startswith("  ----"):
+        return paint(line, "yellow")
+    if line and not line.startswith(" "):
+        return paint(line, None, bold=True)
+    head, mark, undo = line.rpartition("  undo: ")
+    return head + paint(mark + undo, "bright_black") if mark else line
 
 
 def _request(

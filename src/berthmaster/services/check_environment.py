@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from berthmaster.domain.errors import BerthmasterError, OutsideError, UserError
 from berthmaster.domain.names import StackId
 from berthmaster.ports.outside import Outside
 from berthmaster.services.bring_up_gateway import read_gateway
+from berthmaster.services.check_surroundings import disk_shortage
 from berthmaster.services.pin_images import pin_images
 from berthmaster.services.prepare_release import ReleaseRequest, Rendering, render_model
 
@@ -42,14 +42,6 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """The least free disk, and where it is measured."""
-
-    folder: Path
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
 class CheckReport:
     """All checks of one environment."""
 
@@ -68,7 +60,7 @@ class CheckReport:
 Checker = Callable[[], Awaitable[list[Check]]]
 
 
-async def check_environment(outside: Outside, request: ReleaseRequest, floor: Floor) -> CheckReport:
+async def check_environment(outside: Outside, request: ReleaseRequest) -> CheckReport:
     """Ask everything, in an order a person would; raises nothing for what it finds."""
     checks: list[Check] = []
     rendering = await _render(outside, request, checks)
@@ -86,7 +78,7 @@ async def check_environment(outside: Outside, request: ReleaseRequest, floor: Fl
         checkers.insert(0, ("images", lambda: _images(outside, rendering)))
     answers = await asyncio.gather(*(_asked(name, checker) for name, checker in checkers))
     checks += [item for answer in answers for item in answer]
-    checks += _local(outside, request.stack, floor)
+    checks += _local(outside, request.stack)
     return CheckReport(request.stack, tuple(checks))
 
 
@@ -184,10 +176,10 @@ async def _asked(name: str, checker: Checker) -> list[Check]:
         return [_failed(name, error)]
 
 
-def _local(outside: Outside, stack: StackId, floor: Floor) -> Iterator[Check]:
+def _local(outside: Outside, stack: StackId) -> Iterator[Check]:
     """What needs neither Docker nor the network."""
     try:
-        yield _disk(outside, floor)
+        yield _disk(outside)
         yield _addresses(outside)
         yield _lease(outside, stack)
         yield from _unfinished(outside, stack)
@@ -195,16 +187,14 @@ def _local(outside: Outside, stack: StackId, floor: Floor) -> Iterator[Check]:
         yield _failed("server", error)
 
 
-def _disk(outside: Outside, floor: Floor) -> Check:
-    disk = outside.host.disk(floor.folder)
+def _disk(outside: Outside) -> Check:
+    shortage = disk_shortage(outside)
+    if shortage:
+        remedy = "free space, or lower the setting disk_floor_percent"
+        return Check("disk", Severity.OUTSIDE, shortage, remedy)
+    disk = outside.host.disk(outside.state_folder)
     free = 100 * disk.free_bytes / max(disk.total_bytes, 1)
-    inodes = 100 * disk.free_inodes / max(disk.total_inodes, 1)
-    evidence = f"{free:.0f} % of {floor.folder} free, {inodes:.0f} % of its inodes"
-    is_low = free < floor.percent or (disk.total_inodes > 0 and inodes < floor.percent)
-    if is_low:
-        remedy = f"free space: the floor is {floor.percent} % (setting disk_floor_percent)"
-        return Check("disk", Severity.OUTSIDE, evidence, remedy)
-    return Check("disk", Severity.OK, evidence)
+    return Check("disk", Severity.OK, f"{free:.0f} % of {outside.state_folder} free")
 
 
 def _addresses(outside: Outside) -> Check:
