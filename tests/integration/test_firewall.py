@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import pytest
 
 from berthmaster.adapters.firewall import Iptables
+from berthmaster.adapters.firewall.rules import chain_of
 from berthmaster.domain.errors import OutsideError
 
 pytestmark = pytest.mark.docker
 
 BLOCK = "10.254.7.0/24"
+CHAIN = chain_of(BLOCK)
 HOST, CONTAINER = "10.254.7.1", "10.254.7.2"
 OPEN, CLOSED = 8443, 2019
 
@@ -102,9 +104,9 @@ async def test_ensuring_twice_changes_nothing(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        ("-F", "BERTHMASTER"),
-        ("-D", "BERTHMASTER", "1"),
-        ("-I", "BERTHMASTER", "1", "-j", "RETURN"),
+        ("-F", CHAIN),
+        ("-D", CHAIN, "1"),
+        ("-I", CHAIN, "1", "-j", "RETURN"),
         ("-I", "INPUT", "1", "-j", "ACCEPT"),
         ("-F", "INPUT"),
         ("-F", "FORWARD"),
@@ -132,6 +134,23 @@ async def test_the_hosts_own_rules_stay(machine: Machine) -> None:
     machine.iptables("-A", "INPUT", "-s", "192.0.2.1/32", "-j", "DROP")
     await Iptables(machine.server).ensure(BLOCK, (OPEN,))
     assert "-A INPUT -s 192.0.2.1/32 -j DROP" in machine.rules()
+
+
+async def test_two_installations_leave_each_other_alone(machine: Machine) -> None:
+    firewall, other = Iptables(machine.server), "10.77.0.0/16"
+    await firewall.ensure(BLOCK, (OPEN,))
+    await firewall.ensure(other, (CLOSED,))
+    assert await firewall.differences(BLOCK, (OPEN,)) == ()
+    assert await firewall.differences(other, (CLOSED,)) == ()
+
+
+async def test_nothing_is_left_when_it_is_taken_out(machine: Machine) -> None:
+    firewall = Iptables(machine.server)
+    before = machine.rules()
+    await firewall.ensure(BLOCK, (OPEN,))
+    await firewall.remove(BLOCK)
+    await firewall.remove(BLOCK)
+    assert machine.rules() == before
 
 
 async def test_cloud_metadata_is_out_of_reach(machine: Machine) -> None:

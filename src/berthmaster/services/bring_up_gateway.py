@@ -39,9 +39,14 @@ async def bring_up_gateway(outside: Outside) -> Gateway:
 
 
 async def take_down_gateway(outside: Outside) -> None:
-    """Stop router and edge: nothing answers until `gateway up`."""
+    """Stop router and edge: nothing answers until `gateway up`.
+
+    The firewall chain stays as long as there is a stack that it guards.
+    """
     async with hold(outside.store, SERVER_LEASE, what="berth gateway down"):
         await outside.gateway.down()
+        if not outside.store.stacks():
+            await outside.firewall.remove(outside.address_block)
         outside.store.record(Event(outside.clock.now(), outside.actor, None, "gateway_taken_down"))
 
 

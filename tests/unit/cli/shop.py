@@ -36,6 +36,9 @@ class RightFirewall:
     async def ensure(self, block: str, ports: Any) -> bool:
         return False
 
+    async def remove(self, block: str) -> None:
+        pass
+
     async def differences(self, block: str, ports: Any) -> tuple[str, ...]:
         return ()
 

@@ -7,6 +7,7 @@ addresses.
 
 import asyncio
 import ipaddress
+import itertools
 from collections.abc import Sequence
 
 from berthmaster.adapters.firewall import rules
@@ -28,11 +29,15 @@ class Iptables:
         if not _differences(found, block, ports):
             return False
         forward = _forward_chain(found)
-        hooked = [rule for name in ("INPUT", *rules.FORWARD_CHAINS) for rule in found.get(name, [])]
-        stale = [rule for rule in hooked if rules.is_ours(rule)]
-        text = rules.render_restore(block, ports, stale, forward)
+        text = rules.render_restore(block, ports, _hooks(found, block), forward)
         await self._run(["iptables-restore", "-w", "--noflush"], text)
         return True
+
+    async def remove(self, block: str) -> None:
+        """Take the chain and its hooks out; what is not there is no error."""
+        block = str(ipaddress.IPv4Network(block))
+        text = rules.render_removal(block, _hooks(await self._observe(), block))
+        await self._run(["iptables-restore", "-w", "--noflush"], text)
 
     async def differences(self, block: str, ports: Sequence[int]) -> tuple[str, ...]:
         """What is missing, too much, or not in its place; in iptables' words."""
@@ -65,17 +70,25 @@ class Iptables:
 
 
 def _differences(found: _Rules, block: str, ports: Sequence[int]) -> tuple[str, ...]:
-    wanted, chain = rules.render_chain(ports), found.get(rules.CHAIN, [])
+    name = rules.chain_of(block)
+    wanted, chain = rules.render_chain(block, ports), found.get(name, [])
     said = [f"missing: {rule}" for rule in wanted if rule not in chain]
     said += [f"foreign: {rule}" for rule in chain if rule not in wanted]
     if not said and chain != wanted:
-        said.append(f"the rules of {rules.CHAIN} are out of order")
+        said.append(f"the rules of {name} are out of order")
     for hook in (rules.input_hook(block), rules.forward_hook(block, _forward_chain(found))):
         place = found.get(hook.split(" ")[1], [])
-        if place[:1] != [hook]:
+        before = list(itertools.takewhile(rules.is_marked, place))
+        if before.count(hook) != 1:
             said.append(f"not first: {hook}")
-        said += [f"stale: {rule}" for rule in place if rules.is_ours(rule) and rule != hook]
+        said += [f"stale: {rule}" for rule in place if rules.is_ours(rule, block) and rule != hook]
     return tuple(said)
+
+
+def _hooks(found: _Rules, block: str) -> list[str]:
+    places = ("INPUT", *rules.FORWARD_CHAINS)
+    hooked = [rule for name in places for rule in found.get(name, [])]
+    return [rule for rule in hooked if rules.is_ours(rule, block)]
 
 
 def _forward_chain(found: _Rules) -> str:

@@ -7,26 +7,31 @@ and the entrypoints get past; RETURN, not ACCEPT, so that the host's own rules s
 from collections.abc import Sequence
 from typing import Final
 
-CHAIN: Final = "BERTHMASTER"
 FORWARD_CHAINS: Final = ("DOCKER-USER", "FORWARD")  # the first that exists takes the rule
 _MARK: Final = "-m comment --comment berthmaster"
 _LINK_LOCAL: Final = "169.254.0.0/16"  # the metadata and credentials services of clouds
 
 
-def render_chain(ports: Sequence[int]) -> list[str]:
+def chain_of(block: str) -> str:
+    """The chain's name, one for each block: two installations leave each other alone."""
+    return f"BERTH-{block.replace('/', '-')}"  # iptables takes 28 characters
+
+
+def render_chain(block: str, ports: Sequence[int]) -> list[str]:
     """The chain's rules, in order; QUIC comes to the same ports over UDP."""
+    chain = chain_of(block)
     allowed = [
-        f"-A {CHAIN} -p {protocol} -m {protocol} --dport {port} {_MARK} -j RETURN"
+        f"-A {chain} -p {protocol} -m {protocol} --dport {port} {_MARK} -j RETURN"
         for port in sorted(set(ports))
         for protocol in ("tcp", "udp")
     ]
-    answers = f"-A {CHAIN} -m conntrack --ctstate RELATED,ESTABLISHED {_MARK} -j RETURN"
-    return [answers, *allowed, f"-A {CHAIN} {_MARK} -j DROP"]
+    answers = f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED {_MARK} -j RETURN"
+    return [answers, *allowed, f"-A {chain} {_MARK} -j DROP"]
 
 
 def input_hook(block: str) -> str:
     """The rule that sends our block through the chain, before every other."""
-    return f"-A INPUT -s {block} {_MARK} -j {CHAIN}"
+    return f"-A INPUT -s {block} {_MARK} -j {chain_of(block)}"
 
 
 def forward_hook(block: str, chain: str) -> str:
@@ -34,9 +39,15 @@ def forward_hook(block: str, chain: str) -> str:
     return f"-A {chain} -s {block} -d {_LINK_LOCAL} {_MARK} -j DROP"
 
 
-def is_ours(rule: str) -> bool:
-    """Whether we wrote a rule."""
-    return "--comment berthmaster" in rule or rule.endswith(f"-j {CHAIN}")
+def is_marked(rule: str) -> bool:
+    """Whether some Berthmaster of this machine wrote a rule."""
+    return "--comment berthmaster" in rule
+
+
+def is_ours(rule: str, block: str) -> bool:
+    """Whether a rule is about our block."""
+    is_about = f" -s {block} " in rule or rule.endswith(f"-j {chain_of(block)}")
+    return is_marked(rule) and is_about
 
 
 def render_restore(block: str, ports: Sequence[int], stale: Sequence[str], forward: str) -> str:
@@ -45,14 +56,21 @@ def render_restore(block: str, ports: Sequence[int], stale: Sequence[str], forwa
     return "\n".join(
         [
             "*filter",
-            f":{CHAIN} - [0:0]",
-            *render_chain(ports),
+            f":{chain_of(block)} - [0:0]",
+            *render_chain(block, ports),
             *[f"-D{rule[2:]}" for rule in stale],
             *[_first(hook) for hook in hooks],
             "COMMIT",
             "",
         ]
     )
+
+
+def render_removal(block: str, hooks: Sequence[str]) -> str:
+    """Input for `iptables-restore --noflush` that leaves nothing of ours."""
+    chain = chain_of(block)
+    lines = [f"-D{rule[2:]}" for rule in hooks]
+    return "\n".join(["*filter", f":{chain} - [0:0]", *lines, f"-X {chain}", "COMMIT", ""])
 
 
 def _first(hook: str) -> str:
