@@ -1,11 +1,14 @@
 """Groups whose commands are imported when they are typed, and a help page in sections."""
 
 import importlib
+import os
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
+PIPE_CLOSED: Final = 141  # 128 + SIGPIPE, what a shell reports for a writer without a reader
 Sections = Mapping[str, Mapping[str, str]]  # title -> command -> "module:attribute"
 
 
@@ -41,6 +44,17 @@ class LazyGroup(click.Group):
             hint = f"; did you mean `{near[0]}`?" if near else ""
             ctx.fail(f"there is no command `{args[0]}`{hint}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that went away (`berth logs | head`) ends it quietly.
+
+        Click itself would end with 1, which here says that a release is bad.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(PIPE_CLOSED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The sections, the daily commands first."""

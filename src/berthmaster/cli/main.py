@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 import berthmaster
-from berthmaster.cli.group import LazyGroup, Sections
+from berthmaster.cli.group import PIPE_CLOSED, LazyGroup, Sections
 from berthmaster.cli.invocation import Invocation, global_options
 from berthmaster.domain.errors import BerthmasterError
 
@@ -45,7 +45,6 @@ SECTIONS: Final[Sections] = {
         "completion": "berthmaster.cli.completion:completion",
     },
 }
-PIPE_CLOSED: Final = 141  # 128 + SIGPIPE, what a shell reports for `berth logs | head`
 
 
 @global_options
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
     try:
         code = berth.main(given, prog_name="berth", standalone_mode=False, obj=invocation)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except BrokenPipeError:  # what was left in the buffer
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except Exception as error:  # every way out is one of ours

@@ -1,6 +1,9 @@
 """Every way a command can end: its code, what it says, and what it never prints."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -119,3 +122,16 @@ def test_a_traceback_names_frames_and_types_and_no_quoted_text(tmp_path: Path) -
         text = redacted_traceback(error)
     assert "ValueError" in text
     assert "int(" in text
+
+
+def test_a_reader_that_goes_away_ends_with_141_and_without_a_word(tmp_path: Path) -> None:
+    code = (
+        "import sys; from berthmaster.cli.main import main; sys.exit(main(['completion', 'zsh']))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
