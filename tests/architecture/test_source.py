@@ -1,13 +1,13 @@
-"""Rules about the source that no linter here knows: sizes, docstrings, every action handled and planned."""
+"""Rules about the source that no linter here knows: sizes, docstrings, every action planned."""
 
 import ast
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.golden.test_plans import PLANS
 
 from berthmaster.domain.plan import Action
-from tests.golden.test_plans import PLANS
 
 SOURCE = Path(__file__).parents[2] / "src" / "berthmaster"
 MODULES = sorted(SOURCE.rglob("*.py"))

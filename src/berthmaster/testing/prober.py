@@ -2,8 +2,9 @@
 
 from ipaddress import ip_address
 
+from berthmaster.domain.hosting import answering, suffix_of
 from berthmaster.domain.probing import Probe, ProbeResult, judge
-from berthmaster.domain.routing import HostClaim, Prefix, RouteTable
+from berthmaster.domain.routing import HostClaim, RouteTable
 from berthmaster.ports.router import Router
 from berthmaster.testing.world import FakeContainer, FakeEngine
 
@@ -31,10 +32,11 @@ def _through_router(world: FakeEngine, probe: Probe, table: RouteTable) -> Probe
     claim = _claim_of(table, probe.host)
     if claim is None:
         return _answer(probe, 421, "no such host")
-    if claim.stack in table.maintenance:
+    if claim.stack in table.maintenance and not probe.marks_release:  # a probe looks behind it
         return _answer(probe, 503, "maintenance")
     release = table.live.get(claim.stack)
-    prefix = _prefix_of(table, release, probe.path)
+    prefixes = [prefix for prefix in table.prefixes if prefix.release == release]
+    prefix = answering(prefixes, probe.host, probe.path)
     if prefix is None:
         return _answer(probe, 404, "no such path", release)
     if prefix.site is not None:
@@ -51,22 +53,11 @@ def _through_router(world: FakeEngine, probe: Probe, table: RouteTable) -> Probe
 
 def _claim_of(table: RouteTable, host: str) -> HostClaim | None:
     """Exact first, then by the suffix after the first dot, as the router does."""
-    suffix = f"*.{host.partition('.')[2]}"
-    for wanted in (host, suffix):
+    for wanted in (host, suffix_of(host)):
         for claim in table.hosts:
             if claim.host == wanted:
                 return claim
     return None
-
-
-def _prefix_of(table: RouteTable, release: str | None, path: str) -> Prefix | None:
-    fitting = [
-        prefix
-        for prefix in table.prefixes
-        if prefix.release == release
-        and f"{path.rstrip('/')}/".startswith(f"{prefix.path.rstrip('/')}/")
-    ]
-    return max(fitting, key=lambda prefix: len(prefix.path), default=None)
 
 
 def _ask(

@@ -16,7 +16,7 @@ HOSTILE = [
     "../x",
     "a/b",
     "A",
-    "ａ",
+    "\uff41",  # a full-width letter that looks like `a`
     "a" * 300,
     "",
     "a--b",

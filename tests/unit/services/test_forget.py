@@ -1,6 +1,8 @@
 """Retention keeps what a rollback may need, and only that."""
 
 import pytest
+from tests.builders import SHOP, release
+from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.errors import NotFound
 from berthmaster.domain.release import ReleaseState
@@ -8,8 +10,6 @@ from berthmaster.ports.progress import Silence
 from berthmaster.services.forget import KEPT_REFUSED, forget_old
 from berthmaster.services.roll_back import plan_rollback
 from berthmaster.services.tick import tick
-from tests.builders import SHOP, release
-from tests.unit.engine.worlds import World, empty_world
 
 
 async def served(count: int) -> World:
