@@ -40,12 +40,11 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def build_outside(settings: Settings) -> Outside:
     """All adapters over these settings; opens, reads and imports nothing yet."""
-    os.environ["DOCKER_HOST"] = settings.docker_host  # for the `docker` binary, one engine for all
     runtime = cast(Runtime, _LazyRuntime(settings))
     clock = lazily(_clock)
     return Outside(
         runtime=runtime,
-        compose=lazily(lambda: _compose(runtime)),
+        compose=lazily(lambda: _compose(settings, runtime)),
         router=lazily(lambda: _router(settings)),
         gateway=lazily(lambda: _gateway(settings)),
         prober=lazily(_prober),
@@ -195,9 +194,10 @@ def _runtime(settings: Settings) -> Runtime:
     return AiodockerRuntime(settings.docker_host, DockerCredentials())
 
 
-def _compose(runtime: Runtime) -> Compose:
+def _compose(settings: Settings, runtime: Runtime) -> Compose:
     from berthmaster.adapters.compose import ComposeCli
 
+    os.environ["DOCKER_HOST"] = settings.docker_host  # the binary must speak to the same engine
     return ComposeCli(runtime)
 
 

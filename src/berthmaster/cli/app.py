@@ -116,7 +116,7 @@ def build(invocation: Invocation, stack: str | None, tag: str | None, is_push: b
     built = invocation.run(lambda outside: build_images(outside, request))
     if is_push:
         for image in built.images:
-            _push(image)
+            _push(invocation, image)
     _print_built(invocation, wanted, built)
 
 
@@ -129,10 +129,12 @@ def _print_built(invocation: Invocation, stack: StackId, built: "Built") -> None
     click.echo(f"  next: berth deploy {stack} --tag {built.tag}", err=True)
 
 
-def _push(image: str) -> None:
+def _push(invocation: Invocation, image: str) -> None:
     click.echo(f"pushing {image}", err=True)
     ended = subprocess.run(
-        ["docker", "push", "--quiet", image], stdin=subprocess.DEVNULL, check=False
+        ["docker", "--host", invocation.settings.docker_host, "push", "--quiet", image],
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     if ended.returncode != 0:
         raise OutsideError(

@@ -104,7 +104,8 @@ def exec_(invocation: Invocation, words: tuple[str, ...]) -> None:
     names = [name for _, name in find_containers(find_release(outside, stack), (service,))]
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     flags = ["--interactive", "--tty"] if is_terminal else ["--interactive"]
-    replace_process(["docker", "exec", *flags, names[0], *(command or ("sh",))])
+    docker = ("docker", "--host", invocation.settings.docker_host)
+    replace_process([*docker, "exec", *flags, names[0], *(command or ("sh",))])
 
 
 @click.command(cls=BerthCommand, context_settings=_REST)

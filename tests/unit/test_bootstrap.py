@@ -1,0 +1,74 @@
+"""Adapters are made when they are used, and a run ends as it should."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.unit.engine.worlds import empty_world
+
+from berthmaster import bootstrap
+from berthmaster.domain.errors import Interrupted
+from berthmaster.ports.outside import Outside
+from berthmaster.settings import Settings
+
+
+def test_an_adapter_is_made_once_and_only_when_it_is_used() -> None:
+    made: list[list[int]] = []
+
+    def make() -> list[int]:
+        made.append([])
+        return made[-1]
+
+    lazy = bootstrap.lazily(make)
+    assert made == []
+    lazy.append(1)
+    lazy.append(2)
+    assert made == [[1, 2]]
+
+
+def test_building_the_outside_touches_nothing(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    bootstrap.build_outside(Settings(state_folder=tmp_path / "state"))
+    assert list(tmp_path.iterdir()) == []
+    assert dict(os.environ) == before
+
+
+def test_a_store_that_was_closed_after_a_run_opens_again(tmp_path: Path) -> None:
+    outside = bootstrap.build_outside(Settings(state_folder=tmp_path / "state"))
+
+    async def look(world: Outside) -> int:
+        return len(world.store.stacks())
+
+    assert bootstrap.run(outside, look) == bootstrap.run(outside, look) == 0
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("number", bootstrap.SIGNALS)
+def test_a_signal_lets_the_work_clean_up_and_further_ones_do_not_disturb_it(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cleaned: list[str] = []
+
+    async def work(_: Outside) -> None:
+        try:
+            signal.raise_signal(number)
+            await asyncio.Event().wait()
+        finally:
+            signal.raise_signal(number)
+            await asyncio.sleep(0)
+            cleaned.append("done")
+
+    with pytest.raises(Interrupted):
+        bootstrap.run(empty_world().outside, work)
+    assert cleaned == ["done"]
+    assert "kill -9 is safe too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [({}, "cli"), ({"SSH_CONNECTION": "10.0.0.5 51000 10.0.0.1 22"}, "ssh 10.0.0.5")],
+)
+def test_a_record_says_from_where_it_was_made(environ: dict[str, str], said: str) -> None:
+    assert bootstrap.origin(environ) == said
