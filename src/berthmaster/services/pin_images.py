@@ -26,19 +26,29 @@ class PinnedImages:
 
 
 async def pin_images(
-    outside: Outside, model: Mapping[str, Any], decisions: tuple[RoleDecision, ...]
+    outside: Outside,
+    model: Mapping[str, Any],
+    decisions: tuple[RoleDecision, ...],
+    running_state: Mapping[str, ImagePin] | None = None,
 ) -> PinnedImages:
     """Pin the image of every service that may run; raises `ImageNotFound` when nobody has one.
 
     An image is brought here at once when a service mounts secrets and only the image knows its
-    user.
+    user. `running_state` holds the pins of state services that run: a release does not change them,
+    so no registry is asked again for the same reference.
     """
     running = [item.service for item in decisions if item.role is not Role.REPLACED]
     references = {name: model["services"][name].get("image", "") for name in running}
-    wanted = sorted({reference for reference in references.values() if reference})
+    kept = {
+        name: pin
+        for name, pin in (running_state or {}).items()
+        if references.get(name) == pin.reference
+    }
+    wanted = sorted({ref for name, ref in references.items() if ref and name not in kept})
     resolved = await asyncio.gather(*(_pin(outside, reference) for reference in wanted))
     by_reference = dict(zip(wanted, resolved, strict=True))
-    pins = {name: by_reference[ref][0] for name, ref in references.items() if ref}
+    fresh = {name: by_reference[ref][0] for name, ref in references.items() if ref in by_reference}
+    pins = {**fresh, **kept}
     notes = tuple(sorted({note for _, note in by_reference.values() if note}))
     return PinnedImages(pins, await _users(outside, model, pins), notes)
 
@@ -52,7 +62,8 @@ async def _pin(outside: Outside, reference: str) -> tuple[ImagePin, str]:
     except OutsideError as error:
         if local is None:
             raise
-        return _local(reference, local.id), f"{reference}: {error.message}; the local image is used"
+        note = f"{reference}: {error.subject} does not answer; the local image is used"
+        return _local(reference, local.id), note
     if digest is not None:
         name = _repository(reference)
         runs_as = f"{name}@{digest}"

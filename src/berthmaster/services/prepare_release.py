@@ -18,6 +18,7 @@ from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.release import (
     STATE_FILES,
     FileCopy,
+    ImagePin,
     Release,
     ReleaseNetwork,
     ReleaseService,
@@ -134,12 +135,21 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     """
     rendering = await render_model(outside, request)
     refuse_violations(rendering.violations)
-    pinned = await pin_images(outside, rendering.model, rendering.decisions)
+    state = _pins_of_state(outside, request.stack)
+    pinned = await pin_images(outside, rendering.model, rendering.decisions, state)
     draft = await _draft(outside, request, rendering, pinned, number)
     rendered = render_release(_render_inputs(outside, draft))
     release = _record(outside, draft, rendered)
     notes = (*rendered.notes, *pinned.notes)
     return Prepared(release, rendered.dropped, rendered.two_writers, notes)
+
+
+def _pins_of_state(outside: Outside, stack: StackId) -> dict[str, ImagePin]:
+    record = outside.store.stack(stack)
+    live = outside.store.release(stack, record.live) if record and record.live else None
+    if live is None:
+        return {}
+    return {item.name: item.image for item in live.with_role(Role.STATE) if item.image}
 
 
 @dataclass(frozen=True, slots=True)

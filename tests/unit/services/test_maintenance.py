@@ -1,9 +1,10 @@
 """A deploy goes on behind the 503 page, and the page stays when it was there before."""
 
-from berthmaster.planner.maintenance import plan_maintenance
-from berthmaster.services.observe import observe_stack
 from tests.builders import SHOP, release
 from tests.unit.engine.worlds import empty_world
+
+from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.services.observe import observe_stack
 
 
 async def test_a_stack_in_maintenance_can_be_deployed_and_stays_in_it() -> None:
