@@ -7,7 +7,8 @@ opens it.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -26,6 +27,7 @@ from berthmaster.adapters.berthfile.document import (
     read_text,
 )
 
+_TAG_VARIABLE: Final = re.compile(r":\$\{?([A-Za-z_][A-Za-z0-9_]*)(?:[:?+-][^}]*)?\}?\Z")
 _REMOTE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://|git@|oci:|github\.com/)")
 
 
@@ -181,10 +183,25 @@ def uses_variable(text: str, variable: str) -> bool:
 
 def versioned_services(files: Iterable[ComposeFile], variable: str) -> frozenset[str]:
     """Services whose image, as the last file that names one says, interpolates the variable."""
+    images = _images(files)
+    return frozenset(name for name, image in images.items() if uses_variable(image, variable))
+
+
+def tag_variables(files: Iterable[ComposeFile], services: Container[str]) -> tuple[str, ...]:
+    """Variables that are the whole tag (`name:${TAG}`) of these services, commonest first."""
+    found = Counter(
+        match[1]
+        for name, image in _images(files).items()
+        if name in services and (match := _TAG_VARIABLE.search(image))
+    )
+    return tuple(name for name, _ in found.most_common())
+
+
+def _images(files: Iterable[ComposeFile]) -> dict[str, str]:
     images: dict[str, str] = {}
     for file in files:
         for name, service in file.services.items():
             image = mapping_or_empty(service).get("image")
             if isinstance(image, str):
                 images[name] = image
-    return frozenset(name for name, image in images.items() if uses_variable(image, variable))
+    return images

@@ -18,6 +18,7 @@ from berthmaster.planner import composemodel as compose
 from berthmaster.planner.mounting import inside
 from berthmaster.planner.roles import RoleDecision, guess_roles
 
+DEFAULT_RELEASE_VARIABLE: Final = "IMAGE_TAG"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9/._-]*\Z")
 _OVERLAY: Final = re.compile(r"(?:docker-)?compose[.-]([a-z0-9]+)\.ya?ml\Z")
 _SAME: Final = {
@@ -36,6 +37,7 @@ class _App:
     models: Mapping[str, Mapping[str, Any]]  # by environment, production first
     files: Mapping[str, tuple[str, ...]]
     decisions: Mapping[str, RoleDecision]
+    release_variable: str | None = None
 
     def versions(self, service: str) -> list[Mapping[str, Any]]:
         """A service in every environment that has it."""
@@ -55,7 +57,13 @@ def _look_at(folder: Path, models: Mapping[str, Mapping[str, Any]]) -> _App:
     files = {name: _files_of(folder, name) for name in ordered}
     name = _app_name(folder, files)
     environments = {key: EnvironmentSpec(key, value) for key, value in files.items()}
-    spec = AppSpec(name, str(folder), environments)
+    variable = _release_variable(folder, ordered, files)
+    spec = AppSpec(
+        name,
+        str(folder),
+        environments,
+        release_variable=variable or DEFAULT_RELEASE_VARIABLE,
+    )
     decisions: dict[str, RoleDecision] = {}
     for key, model in ordered.items():
         read = compose_files.read_compose_files(folder, files[key])
@@ -64,7 +72,26 @@ def _look_at(folder: Path, models: Mapping[str, Mapping[str, Any]]) -> _App:
             known = decisions.get(decision.service)
             if known is None or (known.is_ambiguous and not decision.is_ambiguous):
                 decisions[decision.service] = decision
-    return _App(name, folder, ordered, files, dict(sorted(decisions.items())))
+    return _App(name, folder, ordered, files, dict(sorted(decisions.items())), variable)
+
+
+def _release_variable(
+    folder: Path,
+    models: Mapping[str, Mapping[str, Any]],
+    files: Mapping[str, tuple[str, ...]],
+) -> str | None:
+    """The variable that tags what the app builds itself; None when there is none."""
+    built = {
+        name
+        for model in models.values()
+        for name, service in compose.services_of(model).items()
+        if service.get("build") is not None
+    }
+    for names in files.values():
+        read = compose_files.read_compose_files(folder, names)
+        if found := compose_files.tag_variables(read, built):
+            return found[0]
+    return None
 
 
 def _files_of(folder: Path, environment: str) -> tuple[str, ...]:
@@ -95,6 +122,8 @@ def _head(app: _App) -> Iterator[str]:
     yield f"# Written by `berth init` from {read}."
     yield "# It is yours to change; look at lines with `guess`. `berth check` says what is missing."
     yield f"app: {app.name}"
+    if app.release_variable not in (None, DEFAULT_RELEASE_VARIABLE):
+        yield f"release_variable: {app.release_variable}  # the tag of your images, set by --tag"
 
 
 def _routes(app: _App) -> Iterator[str]:

@@ -128,3 +128,25 @@ def test_the_folder_gives_the_app_its_name(tmp_path: Path, folder: str, name: st
 
     assert parse_berthfile(text, place).app == name
     assert "No service seems to take requests" in text
+
+
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [
+        ("shop:${TAG:-dev}", "release_variable: TAG  # the tag of your images, set by --tag"),
+        ("shop:$VERSION", "release_variable: VERSION  # the tag of your images, set by --tag"),
+        ("shop:${IMAGE_TAG:?}", None),
+        ("shop:1.2", None),
+        ("${IMAGE}", None),
+    ],
+)
+def test_the_variable_that_tags_the_apps_own_image_is_found(
+    tmp_path: Path, image: str, line: str | None
+) -> None:
+    text = f'services: {{web: {{build: ., image: "{image}"}}, db: {{image: "postgres:${{PG}}"}}}}'
+    (tmp_path / "compose.yaml").write_text(text)
+    services = {"web": {"build": {}, "image": "shop:1"}, "db": {"image": "postgres:15"}}
+    proposed = BerthfileSpecs().propose(tmp_path, {"prod": {"services": services}}).splitlines()
+
+    found = [one for one in proposed if one.startswith("release_variable")]
+    assert found == ([line] if line else [])
