@@ -283,8 +283,10 @@ def report_of(error: BerthmasterError) -> str:
 def limit_seconds(action: Action) -> float:
     """How long an effect may take before it counts as failed; its own limit plus a margin."""
     match action:
-        case AwaitReady() | Drain() | StopContainers() | RemoveContainers():
+        case AwaitReady() | Drain():
             return action.timeout_seconds + 30.0
+        case StopContainers() | RemoveContainers():  # older engines take one after the other
+            return len(action.containers) * action.timeout_seconds + 30.0
         case RunJob():
             return action.timeout_seconds + 60.0
         case Watch():

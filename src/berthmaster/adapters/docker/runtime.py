@@ -16,7 +16,15 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from berthmaster.adapters.docker import errors, execution, listening, log, observed, pulling
+from berthmaster.adapters.docker import (
+    errors,
+    execution,
+    leaving,
+    listening,
+    log,
+    observed,
+    pulling,
+)
 from berthmaster.domain.container import (
     Container,
     EngineVersion,
@@ -50,6 +58,7 @@ class AiodockerRuntime:
         self._url = url or os.environ.get("DOCKER_HOST") or SOCKET
         self._credentials = credentials or (lambda reference: None)
         self._opened: Docker | None = None
+        self._exit = leaving.Exit(self._version_text)
 
     async def version(self) -> EngineVersion:
         with errors.translated("docker"):
@@ -88,8 +97,9 @@ class AiodockerRuntime:
             await self._container(name).start()
 
     async def stop(self, name: str, timeout_seconds: float) -> None:
-        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
-            await self._container(name).stop(t=math.ceil(timeout_seconds))
+        async with self._exit.turn():
+            with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+                await self._container(name).stop(t=math.ceil(timeout_seconds))
 
     async def remove(self, name: str) -> None:
         container = await self.container(name)
@@ -97,9 +107,10 @@ class AiodockerRuntime:
             return
         if not is_ours(container.labels):
             raise errors.foreign("container", name)
-        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
-            await self._container(container.id).delete(force=True, v=True)
-        await self._await_gone(container.id)
+        async with self._exit.turn():
+            with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                await self._container(container.id).delete(force=True, v=True)
+            await self._await_gone(container.id)
 
     async def await_exit(self, name: str, timeout_seconds: float) -> int | None:
         container = await self.container(name)
@@ -294,6 +305,9 @@ class AiodockerRuntime:
             except TimeoutError as exc:
                 message = f"container {subject} is still there after {_REMOVAL_SECONDS:g} s"
                 raise OutsideError(message, subject=subject, retryable=True) from exc
+
+    async def _version_text(self) -> str:
+        return (await self.version()).version
 
     async def _network(self, name: str) -> Network | None:
         with errors.translated(name):
