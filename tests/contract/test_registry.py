@@ -131,6 +131,7 @@ async def _push(runtime: AiodockerRuntime, reference: str) -> str:
     )
 
 
+@pytest.mark.requirement("R377")
 async def test_a_tag_leads_to_the_digest_behind_it(subject: Subject) -> None:
     assert await subject.registry.digest(subject.known) == subject.digest
 

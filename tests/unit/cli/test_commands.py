@@ -45,6 +45,7 @@ def test_health_of_a_good_stack_is_ok(live_shop: Shop) -> None:
     assert "shop@prod  r2 is ok" in answer.out
 
 
+@pytest.mark.requirement("R116")
 def test_health_of_a_dead_service_names_cause_and_command(live_shop: Shop) -> None:
     world = live_shop.world
     for number in (1, 2):
@@ -109,6 +110,7 @@ def test_destroy_removes_a_stack_whose_name_is_given(live_shop: Shop) -> None:
     assert live_shop.world.outside.store.stack(SHOP) is None
 
 
+@pytest.mark.requirement("R136")
 def test_destroy_with_another_name_removes_nothing(live_shop: Shop) -> None:
     answer = live_shop.berth("destroy", "prod", "--confirm", "shop")
     assert answer.code == 2
@@ -136,12 +138,14 @@ def test_completion_prints_a_script(shop: Shop, shell: str) -> None:
     assert "_BERTH_COMPLETE" in shop.berth("completion", shell).out
 
 
+@pytest.mark.requirement("R142")
 def test_logs_carry_the_name_of_their_service(live_shop: Shop) -> None:
     script = Behaviour(log=("first", "an error happened"))
     live_shop.world.engine.script("shop-prod-r2-web-1", script)
     assert "web | first\n" in live_shop.berth("logs", "web").out
 
 
+@pytest.mark.requirement("R143")
 def test_logs_can_be_cut_down_to_errors(live_shop: Shop) -> None:
     script = Behaviour(log=("first", "an error happened"))
     live_shop.world.engine.script("shop-prod-r2-web-1", script)

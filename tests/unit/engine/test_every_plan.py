@@ -98,6 +98,7 @@ async def test_doing_each_step_twice_equals_doing_it_once(name: str) -> None:
     assert await twice.view() == await once.view()
 
 
+@pytest.mark.requirement("R150")
 @pytest.mark.parametrize(("name", "fail_at"), UNDOABLE)
 @pytest.mark.parametrize("point", ["before", "after_unrecorded"])
 async def test_a_failure_at_any_step_leaves_the_world_as_it_was(

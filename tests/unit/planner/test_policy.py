@@ -27,6 +27,7 @@ def check(
     return check_policy(full, decisions, SPEC, environment)
 
 
+@pytest.mark.requirement("R315")
 @pytest.mark.parametrize(
     ("rule", "service"),
     [

@@ -121,6 +121,7 @@ def test_the_revision_is_the_commit_and_says_when_files_differ(folder: Path) -> 
     assert SPECS.revision(folder) == f"{clean}-dirty"
 
 
+@pytest.mark.requirement("R340")
 def test_env_files_are_read_literally() -> None:
     text = (
         "# comment\nA=1\nexport B = two words  # note\nC='p$$w0rd$X # kept'\n"

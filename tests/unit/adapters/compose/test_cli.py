@@ -80,6 +80,7 @@ async def test_older_versions_are_refused(binary: Recorded, text: str) -> None:
         await ComposeCli(FakeRuntime()).version()
 
 
+@pytest.mark.requirement("R347")
 async def test_nothing_but_the_inputs_is_read(binary: Recorded, tmp_path: Path) -> None:
     binary.answers["config"] = process.Ended(0, b'{"services": {}}', "")
     inputs = ComposeInputs(tmp_path, ("a.yaml", "b.yaml"), profiles=("extra",))
@@ -91,6 +92,7 @@ async def test_nothing_but_the_inputs_is_read(binary: Recorded, tmp_path: Path) 
     assert arguments[arguments.index("--profile") + 1] == "extra"
 
 
+@pytest.mark.requirement("R336")
 async def test_an_unset_variable_is_an_error_with_its_place(
     binary: Recorded, tmp_path: Path
 ) -> None:
