@@ -68,6 +68,21 @@ async def test_every_change_may_be_made_twice(router: Router) -> None:
     assert await router.table() == RouteTable()
 
 
+async def test_routes_of_single_hosts_come_and_go_with_their_release(router: Router) -> None:
+    prefixes = [
+        Prefix(OLD, "/", 1),
+        Prefix(OLD, "/", site="web", host="shop.test"),
+        Prefix(OLD, "/v1", 1, host="*.shop.test"),
+    ]
+    await router.attach(STACK, [BACKEND], prefixes, fence=1)
+    assert set((await router.table()).prefixes) == set(prefixes)
+    assert (await router.status()).differences == ()
+    await router.attach(STACK, [BACKEND], prefixes[:1], fence=1)
+    assert (await router.table()).prefixes == (Prefix(OLD, "/", 1),)
+    await router.detach(STACK, OLD, fence=1)
+    assert await router.table() == RouteTable()
+
+
 async def test_the_live_release_is_not_detached(router: Router) -> None:
     await attach(router)
     await router.switch(STACK, OLD, fence=1)

@@ -16,6 +16,7 @@ from yarl import URL
 from berthmaster.adapters.haproxy import HaproxyRouter
 from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.domain.errors import GatewayRefused
+from berthmaster.domain.hosting import answering
 from berthmaster.domain.routing import Backend, Entrypoint, Prefix
 
 pytestmark = pytest.mark.docker
@@ -487,6 +488,50 @@ async def prefixed() -> AsyncIterator[Gateway]:
         await made.claim(HOST)
         await made.router.switch(STACK, release, fence=1)
         yield made
+
+
+BY_HOST = {
+    (HOST, "/"): "old /",
+    (HOST, "/api/x"): "new /api/x",
+    (f"api.{HOST}", "/"): "new /",
+    (f"api.{HOST}", "/v2/x"): "old /v2/x",
+    (f"api.{HOST}", "/v20"): "new /v20",
+    (f"api.{HOST}", "/admin"): "new /admin",
+    (f"API.{HOST}.:80", "/"): "new /",
+    (f"tenant.{HOST}", "/admin/x"): "new /admin/x",
+    (f"tenant.{HOST}", "/"): "old /",
+    (f"tenant.{HOST}", "/api/x"): "new /api/x",
+}
+HOSTED = (
+    Prefix(f"{STACK}/r1", "/", 1),
+    Prefix(f"{STACK}/r1", "/api", 2),
+    Prefix(f"{STACK}/r1", "/", 2, host=f"api.{HOST}"),
+    Prefix(f"{STACK}/r1", "/v2", 1, host=f"api.{HOST}"),
+    Prefix(f"{STACK}/r1", "/admin", 2, host=f"*.{HOST}"),
+)
+
+
+async def test_a_hosts_own_routes_win_over_everybodys(
+    made: Gateway, old: Upstream, new: Upstream
+) -> None:
+    backends = [Backend(1, (old.address,)), Backend(2, (new.address,))]
+    await made.router.attach(STACK, backends, HOSTED, fence=1)
+    await made.router.switch(STACK, f"{STACK}/r1", fence=1)
+    answers = {key: (await ask(made, key[1], host=key[0])).text for key in BY_HOST}
+    assert answers == BY_HOST
+    for prefix in HOSTED:  # as the twin and the plan say it
+        found = answering(HOSTED, prefix.host or HOST, prefix.path)
+        assert found is prefix
+
+
+async def test_a_release_without_a_route_for_every_host_answers_its_own_only(
+    made: Gateway, old: Upstream
+) -> None:
+    backend, release = Backend(1, (old.address,)), f"{STACK}/r1"
+    await made.router.attach(STACK, [backend], [Prefix(release, "/", 1, host=HOST)], fence=1)
+    await made.router.switch(STACK, release, fence=1)
+    assert (await ask(made)).text == "old /"
+    assert (await ask(made, host=f"tenant.{HOST}")).status == 404
 
 
 async def test_a_site_is_switched_with_its_release(made: Gateway, old: Upstream) -> None:

@@ -9,6 +9,7 @@ from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import paint, print_json, print_table
 from berthmaster.domain.errors import UserError
+from berthmaster.domain.hosting import named_hosts, reachable
 from berthmaster.domain.routing import GatewayStatus, RouteTable
 from berthmaster.services.bring_up_gateway import (
     bring_up_gateway,
@@ -93,15 +94,22 @@ def down(invocation: Invocation, confirm: bool) -> None:
 
 def _routes(table: RouteTable) -> list[tuple[str, ...]]:
     servers = {item.slot: ", ".join(item.servers) for item in table.backends}
+    claimed = {(claim.entrypoint, claim.host) for claim in table.hosts}
     rows: list[tuple[str, ...]] = []
     for claim in table.hosts:
         release = table.live.get(claim.stack, "")
         found = [item for item in table.prefixes if item.release == release]
         notes = "maintenance" if claim.stack in table.maintenance else ""
-        for item in found:
+        answers = [
+            (host, item)
+            for host in named_hosts(found, [claim.host])
+            if host == claim.host or (claim.entrypoint, host) not in claimed
+            for item in reachable(found, host)
+        ]
+        for host, item in answers:
             target = f"site {item.site}" if item.site else servers.get(item.backend or 0, "empty")
-            rows.append((claim.entrypoint, claim.host, item.path, release, target, notes))
-        if not found:
+            rows.append((claim.entrypoint, host, item.path, release, target, notes))
+        if not answers:
             rows.append((claim.entrypoint, claim.host, "-", release or "nothing", "-", notes))
     return rows
 

@@ -47,6 +47,7 @@ class ReleaseRoute:
     ready_status: int | None = None
     strip: bool = False
     backend: int | None = None  # slot in the router's pool, given while planning
+    hosts: tuple[str, ...] = ()  # only these hosts of the release; empty: all
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,19 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """A release's path prefix: who answers it."""
+    """A release's path prefix: who answers it, on every host of the stack or on one."""
 
     release: str  # `shop-prod/r7`
     path: str
     backend: int | None = None
     site: str | None = None
     strip: bool = False
+    host: str | None = None  # `*.` in front is a suffix; None: every host
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The one host, as routes of a release have them."""
+        return (self.host,) if self.host else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,10 +126,14 @@ def tidied(table: RouteTable) -> RouteTable:
     return RouteTable(
         hosts=tuple(sorted(set(table.hosts), key=lambda item: (item.entrypoint, item.host))),
         live=dict(sorted(table.live.items())),
-        prefixes=tuple(sorted(prefixes, key=lambda item: (item.release, item.path))),
+        prefixes=tuple(sorted(prefixes, key=_place)),
         backends=tuple(sorted(table.backends, key=lambda item: item.slot)),
         maintenance=frozenset(table.maintenance),
     )
+
+
+def _place(prefix: Prefix) -> tuple[str, str, str]:
+    return prefix.release, prefix.host or "", prefix.path
 
 
 def _checked(stack: str, prefix: Prefix) -> Prefix:

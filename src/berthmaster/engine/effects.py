@@ -18,6 +18,7 @@ from berthmaster.domain.container import (
     LABEL_STACK,
 )
 from berthmaster.domain.errors import Bug, DeploymentFailed
+from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import STATE_FILES, Release, ReleaseState
 from berthmaster.domain.routing import Backend, Prefix
@@ -179,14 +180,14 @@ class Effects:
         raise JobFailed(job.job, what, tuple(log.splitlines()))
 
     async def _attach(self, release: Release, slots: tuple[int, ...]) -> None:
-        backends, prefixes = [], []
+        backends, prefixes = [], list[Prefix]()
         free = iter(slots)
         for route in release.routes:
             slot = next(free) if route.upstreams else None
             if slot is not None:
                 servers = tuple(f"{item.address}:{item.port}" for item in route.upstreams)
                 backends.append(Backend(slot, servers))
-            prefixes.append(Prefix(release.key, route.path, slot, route.site, route.strip))
+            prefixes += prefixes_of(release.key, route, slot)
         await self._outside.router.attach(
             release.stack.project, backends, prefixes, fence=self._lease.fence
         )

@@ -11,6 +11,7 @@ from typing import Final
 
 from berthmaster.domain.container import Container, Health
 from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.hosting import answering, asked_hosts, public_host
 from berthmaster.domain.probing import Probe, ProbeResult
 from berthmaster.domain.release import ImagePin, Release, ReleaseRoute, ReleaseService, Upstream
 from berthmaster.domain.report import Evidence, ReleaseRefused
@@ -147,7 +148,8 @@ class Gate:
     async def smoke(self) -> str:
         """Ask the declared smoke requests at the release's own address; raises `ReleaseRefused`."""
         for smoke in self._release.smoke:
-            route = route_of(self._release, smoke.path)
+            host = smoke.host or smoke_host(self._release, smoke.path)
+            route = answering(self._release.routes, host, smoke.path)
             if route is None or not route.upstreams:
                 continue
             upstream = route.upstreams[0]
@@ -155,7 +157,7 @@ class Gate:
                 upstream.address,
                 upstream.port,
                 smoke.path,
-                smoke.host or public_host(self._release),
+                host,
                 wants=smoke.status,
                 contains=smoke.contains,
                 timeout_seconds=15.0,
@@ -232,27 +234,17 @@ def readiness_probe(release: Release, route: ReleaseRoute, upstream: Upstream) -
         upstream.address,
         upstream.port,
         route.ready or route.path,
-        public_host(release),
+        public_host(release, route),
         wants=route.ready_status,
         is_lenient=route.ready is None,
         forwarded_proto="https",
     )
 
 
-def public_host(release: Release) -> str:
-    """The first exact host of the release; a suffix stands for its own apex."""
-    exact = [host for host in release.hosts if not host.startswith("*.")]
-    return exact[0] if exact else (release.hosts[0][2:] if release.hosts else "localhost")
-
-
-def route_of(release: Release, path: str) -> ReleaseRoute | None:
-    """The route with the longest prefix of `path`, matched by segment."""
-    fitting = [
-        route
-        for route in release.routes
-        if f"{path.rstrip('/')}/".startswith(f"{route.path.rstrip('/')}/")
-    ]
-    return max(fitting, key=lambda route: len(route.path), default=None)
+def smoke_host(release: Release, path: str) -> str:
+    """The first exact host on which something answers the path."""
+    answered = (host for host in asked_hosts(release) if answering(release.routes, host, path))
+    return next(answered, public_host(release))
 
 
 def _grown_certain(verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]) -> Verdict:

@@ -3,10 +3,11 @@
 from typing import Final
 
 from berthmaster.domain.errors import DeploymentFailed
+from berthmaster.domain.hosting import answering, asked_hosts, public_host, reachable
 from berthmaster.domain.probing import Probe, ProbeResult
-from berthmaster.domain.release import Release
+from berthmaster.domain.release import Release, ReleaseRoute
 from berthmaster.domain.routing import Entrypoint, Tls
-from berthmaster.engine.gate import Gate, public_host
+from berthmaster.engine.gate import Gate
 from berthmaster.ports.outside import Outside
 
 POLL_SECONDS: Final = 0.05
@@ -15,17 +16,22 @@ BAD_LOOKS: Final = 3  # failed probes in a row that turn back
 
 
 def gateway_probe(outside: Outside, release: Release, host: str) -> Probe:
-    """The question that a client of this host would ask, from loopback."""
+    """The question that a client of this host would ask, from loopback, to a route it has there.
+
+    The readiness path when it leads to the same route from outside, else the route's own path.
+    """
     entrypoint = _entrypoint(outside, release.entrypoint)
-    route = next((item for item in release.routes if item.upstreams), release.routes[0])
+    route = _route_at(release, host)
+    path = _ready_path(route)
+    is_ready = path is not None and answering(release.routes, host, path) is route
     return Probe(
         "127.0.0.1",
         entrypoint.port,
-        route.ready or route.path,
+        path if path is not None and is_ready else route.path,
         host,
-        wants=route.ready_status,
+        wants=route.ready_status if is_ready else None,
         is_tls=entrypoint.tls is not Tls.OFF,
-        is_lenient=route.ready is None,
+        is_lenient=not is_ready,
         marks_release=True,
         timeout_seconds=10.0,
     )
@@ -34,9 +40,9 @@ def gateway_probe(outside: Outside, release: Release, host: str) -> Probe:
 async def await_gateway(outside: Outside, release: Release, timeout_seconds: float) -> str:
     """Ask until the new release answers well on every exact host; raises `DeploymentFailed`."""
     start = outside.clock.monotonic()
-    hosts = [host for host in release.hosts if not host.startswith("*.")] or [public_host(release)]
     if not release.hosts:
         return "no host, nothing to ask"
+    hosts = asked_hosts(release) or (public_host(release),)
     for host in hosts:
         probe = gateway_probe(outside, release, host)
         while True:
@@ -62,7 +68,7 @@ async def watch(outside: Outside, release: Release, seconds: float) -> str:
         await gate.find_death()
         looks += 1
         answer = await _look(outside, release)
-        bad = bad + 1 if answer is not None and not answer.is_good else 0
+        bad = bad + 1 if answer is not None else 0
         if bad >= BAD_LOOKS:
             raise DeploymentFailed(
                 f"{release.stack}: {release.label} {_seen(answer)} {bad} times in a row, watched"
@@ -73,9 +79,28 @@ async def watch(outside: Outside, release: Release, seconds: float) -> str:
 
 
 async def _look(outside: Outside, release: Release) -> ProbeResult | None:
+    """The first bad answer of a host, one host for each route that they have; None: all good."""
     if not release.routes or not release.hosts:
         return None
-    return await outside.prober.probe(gateway_probe(outside, release, public_host(release)))
+    hosts = asked_hosts(release) or (public_host(release),)
+    for host in {_route_at(release, host): host for host in reversed(hosts)}.values():
+        answer = await outside.prober.probe(gateway_probe(outside, release, host))
+        if not answer.is_good:
+            return answer
+    return None
+
+
+def _route_at(release: Release, host: str) -> ReleaseRoute:
+    """The first route of a host that containers answer, or the first at all."""
+    routes = reachable(release.routes, host) or release.routes
+    return next((item for item in routes if item.upstreams), routes[0])
+
+
+def _ready_path(route: ReleaseRoute) -> str | None:
+    """How a client would write the readiness path."""
+    if route.ready is None or not route.strip:
+        return route.ready
+    return f"{route.path.rstrip('/')}{route.ready}"
 
 
 def _entrypoint(outside: Outside, name: str) -> Entrypoint:

@@ -8,6 +8,7 @@ told by `Observed`.
 from graphlib import CycleError, TopologicalSorter
 
 from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.hosting import named_hosts, reachable
 from berthmaster.domain.plan import (
     AttachRelease,
     AwaitReady,
@@ -368,8 +369,8 @@ def claims_of(release: Release) -> tuple[HostClaim, ...]:
 def describe_routes(release: Release) -> list[str]:
     """Each route in words: `https://shop.example.com/ -> web:8000 (2 replicas)`."""
     lines = []
-    for host in release.hosts or ("(no host)",):
-        for route in release.routes:
+    for host in named_hosts(release.routes, release.hosts) or ("(no host)",):
+        for route in reachable(release.routes, host) if release.hosts else release.routes:
             port = route.upstreams[0].port if route.upstreams else ""
             target = f"site {route.site}" if route.site else f"{route.service}:{port}"
             count = f" ({len(route.upstreams)} replicas)" if len(route.upstreams) > 1 else ""

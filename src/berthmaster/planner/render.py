@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.hosting import is_covered, reachable
 from berthmaster.domain.release import ReleaseRoute, ReleaseService, Upstream
-from berthmaster.domain.spec import JobSpec, Role, RouteSpec
+from berthmaster.domain.spec import JobSpec, Role, RouteSpec, SiteSpec
 from berthmaster.planner import composemodel as compose
 from berthmaster.planner import networking
 from berthmaster.planner.mounting import Mounts, mounts_of
@@ -224,8 +225,22 @@ def _routes(
     inputs: RenderInputs, addresses: dict[tuple[str, int], str]
 ) -> tuple[ReleaseRoute, ...]:
     routes = [_route(inputs, route, addresses) for route in inputs.spec.routes]
-    routes += [ReleaseRoute(site.path, None, site=site.name) for site in inputs.spec.sites]
-    return tuple(sorted(routes, key=lambda item: item.path))
+    for site in inputs.spec.sites:
+        hosts = _hosts_here(inputs, f"sites.{site.name}", site.hosts)
+        routes.append(ReleaseRoute(site.path, None, site=site.name, hosts=hosts))
+    return tuple(sorted(routes, key=lambda item: (item.path, item.hosts)))
+
+
+def _hosts_here(inputs: RenderInputs, what: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a route's hosts that the environment has; raises `InvalidSpec` when it has none."""
+    environment = inputs.environment
+    here = tuple(host for host in hosts if is_covered(host, environment.hosts))
+    if not hosts or not environment.hosts or here:
+        return here if environment.hosts else hosts
+    raise InvalidSpec(
+        f"{what}: none of its hosts ({', '.join(hosts)}) is one of {environment.name}, which has"
+        f" {', '.join(environment.hosts)}; give the route a host of every environment"
+    )
 
 
 def _route(
@@ -247,6 +262,7 @@ def _route(
         ready=route.ready,
         ready_status=route.ready_status,
         strip=route.strip,
+        hosts=_hosts_here(inputs, f"route {route.path} of {name}", route.hosts),
     )
 
 
@@ -268,9 +284,10 @@ def _two_writers(inputs: RenderInputs, work: _Work) -> tuple[str, ...]:
 
 def _notes(inputs: RenderInputs, work: _Work) -> tuple[str, ...]:
     notes = [note for part in work.mounts.values() for note in part.notes]
-    for route in inputs.spec.routes:
-        if route.hosts:
-            notes.append(f"route {route.path}: `hosts` is not used yet, it answers every host")
+    answers: tuple[RouteSpec | SiteSpec, ...] = (*inputs.spec.routes, *inputs.spec.sites)
+    for host in inputs.environment.hosts if answers else ():
+        if not reachable(answers, host) and not host.startswith("*."):
+            notes.append(f"{host}: no route answers it")
     for name in running(inputs):
         written = (inputs.service(name).get("deploy") or {}).get("replicas") or 1
         wanted = inputs.environment.replicas.get(name, int(written))

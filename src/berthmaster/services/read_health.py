@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from berthmaster.domain.container import LABEL_STACK, Container, Health
 from berthmaster.domain.errors import NotFound, OutsideError
+from berthmaster.domain.hosting import asked_hosts
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.spec import Role
@@ -171,8 +172,8 @@ async def _routes(outside: Outside, release: Release) -> list[Finding]:
         is_up = False
     if not is_up:
         return [Finding("gateway", Verdict.DOWN, "the router does not run", "berth gateway up")]
-    hosts = [host for host in release.hosts if not host.startswith("*.")]
-    return list(await asyncio.gather(*(_route(outside, release, host) for host in hosts)))
+    asked = (_route(outside, release, host) for host in asked_hosts(release))
+    return list(await asyncio.gather(*asked))
 
 
 async def _route(outside: Outside, release: Release, host: str) -> Finding:

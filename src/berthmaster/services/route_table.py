@@ -4,6 +4,7 @@ The router's memory and files are copies; this is the original. Warm releases st
 a rollback is one switch.
 """
 
+from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
 from berthmaster.domain.table import tidied
@@ -92,13 +93,13 @@ def _part(table: RouteTable, stacks: set[str]) -> RouteTable:
 def _attached(outside: Outside, release: Release) -> RouteTable:
     count = sum(1 for route in release.routes if route.upstreams)
     slots = iter(outside.store.reserve_slots(release.key, count))
-    prefixes, backends = [], []
+    prefixes, backends = list[Prefix](), list[Backend]()
     for route in release.routes:
         slot = next(slots) if route.upstreams else None
         if slot is not None:
             servers = tuple(f"{item.address}:{item.port}" for item in route.upstreams)
             backends.append(Backend(slot, servers))
-        prefixes.append(Prefix(release.key, route.path, slot, route.site, route.strip))
+        prefixes += prefixes_of(release.key, route, slot)
     return RouteTable(prefixes=tuple(prefixes), backends=tuple(backends))
 
 
@@ -119,7 +120,8 @@ def _routes(table: RouteTable) -> dict[str, str]:
     found = {}
     for item in tidied(table).prefixes:
         target = f"site {item.site}" if item.site else f"slot {item.backend}"
-        found[f"{item.release} {item.path}"] = target + (" stripped" if item.strip else "")
+        place = f"{item.release} {item.host or ''}{item.path}"
+        found[place] = target + (" stripped" if item.strip else "")
     return found
 
 

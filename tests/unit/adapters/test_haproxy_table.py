@@ -23,15 +23,18 @@ LAYOUT = Layout(Path("/gw"))
 LIVE = str(LAYOUT.map("live"))
 PATHS = st.from_regex(r"/|/[a-z]{1,4}(/[a-z]{1,4}){0,3}/?", fullmatch=True)
 PREFIXES = st.builds(
-    lambda number, path, slot, strip: Prefix(f"shop-prod/r{number}", path, slot, None, strip),
+    lambda number, path, slot, strip, host: Prefix(
+        f"shop-prod/r{number}", path, slot, None, strip, host
+    ),
     st.integers(1, 99),
     PATHS,
     st.integers(1, 1000),
     st.booleans(),
+    st.sampled_from([None, "api.shop.test", "*.shop.test"]),
 )
 
 
-@given(st.lists(PREFIXES, unique_by=lambda item: (item.release, item.path.rstrip("/"))))
+@given(st.lists(PREFIXES, unique_by=lambda item: (item.release, item.host, item.path.rstrip("/"))))
 def test_what_is_written_to_the_maps_reads_back(prefixes: list[Prefix]) -> None:
     table = tidied(
         RouteTable(
@@ -42,6 +45,19 @@ def test_what_is_written_to_the_maps_reads_back(prefixes: list[Prefix]) -> None:
     )
     maps = {name: dict(parse_map(render_map(one))) for name, one in render_entries(table).items()}
     assert parse_table(maps, ()) == table
+
+
+def test_only_releases_with_routes_of_single_hosts_are_marked() -> None:
+    prefixes = (
+        Prefix("blog-prod/r1", "/", 1),
+        Prefix("shop-prod/r1", "/", 2),
+        Prefix("shop-prod/r1", "/", 3, host="api.shop.test"),
+    )
+    assert render_entries(RouteTable(prefixes=prefixes))["prefixes"] == {
+        "blog-prod/r1/": "b0001::",
+        "shop-prod/r1/": "b0002:::h",
+        "shop-prod/r1|api.shop.test/": "b0003::",
+    }
 
 
 @pytest.mark.parametrize("host", ["a b", "a;b", "a\nb", "ä.test"])

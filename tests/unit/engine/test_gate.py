@@ -2,10 +2,13 @@
 
 import pytest
 from tests.builders import SHOP, release
-from tests.unit.engine.worlds import empty_world
+from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.container import Health
+from berthmaster.domain.probing import Probe
+from berthmaster.domain.release import ReleaseRoute
 from berthmaster.domain.report import ReleaseRefused
+from berthmaster.domain.spec import SmokeSpec
 from berthmaster.testing.behaviour import (
     CRASH_LOOP,
     NEVER_HEALTHY,
@@ -14,6 +17,7 @@ from berthmaster.testing.behaviour import (
     dies_after,
     exits,
 )
+from berthmaster.testing.prober import FakeProber
 
 BAD = {
     "crash_loop": CRASH_LOOP,
@@ -62,3 +66,43 @@ async def test_a_service_without_check_and_probe_must_last_a_while() -> None:
     await world.deploy(release(1))
     assert world.outside.store.stack(SHOP)
     assert world.outside.clock.monotonic() >= 3.0
+
+
+def probes(world: World) -> list[Probe]:
+    prober = world.outside.prober
+    assert isinstance(prober, FakeProber)
+    return prober.asked
+
+
+async def test_every_exact_host_is_asked_for_a_route_of_its_own() -> None:
+    world = empty_world()
+    upstreams = release(1).routes[0].upstreams
+    routes = (
+        ReleaseRoute("/", "web", upstreams, ready="/up", hosts=("shop.test",)),
+        ReleaseRoute("/v1", "web", upstreams, ready="/v1/up", hosts=("api.shop.test",)),
+        ReleaseRoute("/v2", "web", upstreams, ready="/up", hosts=("old.shop.test",)),
+        ReleaseRoute("/v3", "web", upstreams, ready="/up", strip=True, hosts=("new.shop.test",)),
+    )
+    await world.deploy(release(1, routes=routes, hosts=("shop.test", "*.shop.test")))
+    asked = [item for item in probes(world) if item.address == "127.0.0.1"]
+    assert {(item.host, item.path, item.is_lenient) for item in asked} == {
+        ("shop.test", "/up", False),
+        ("api.shop.test", "/v1/up", False),
+        ("old.shop.test", "/v2", True),  # /up leads elsewhere from outside
+        ("new.shop.test", "/v3/up", False),
+    }
+
+
+async def test_a_container_is_asked_with_a_host_of_its_route() -> None:
+    world = empty_world()
+    upstreams = release(1).routes[0].upstreams
+    routes = (
+        ReleaseRoute("/", None, site="frontend", hosts=("shop.test",)),
+        ReleaseRoute("/", "web", upstreams, ready="/up", hosts=("api.shop.test",)),
+    )
+    smoke = (SmokeSpec("/ping"),)
+    value = release(1, routes=routes, hosts=("api.shop.test", "shop.test"), smoke=smoke)
+    await world.deploy(value)
+    asked = [item for item in probes(world) if item.address != "127.0.0.1"]
+    assert {item.path for item in asked} == {"/up", "/ping"}
+    assert {item.host for item in asked} == {"api.shop.test"}

@@ -17,8 +17,9 @@ from berthmaster.domain.plan import (
     TakeRestorePoint,
     Watch,
 )
+from berthmaster.domain.release import ReleaseRoute, Upstream
 from berthmaster.domain.spec import Role
-from berthmaster.planner.deploy import plan_deploy
+from berthmaster.planner.deploy import describe_routes, plan_deploy
 from berthmaster.planner.validate import check_plan
 
 
@@ -72,6 +73,20 @@ def test_hosts_that_the_stack_has_already_are_not_claimed_again() -> None:
     )
     claimed = [step.action for step in plan.steps if isinstance(step.action, ClaimHosts)]
     assert [claim.host for action in claimed for claim in action.claims] == ["new.test"]
+
+
+def test_the_plan_shows_the_host_that_each_route_answers_and_no_other() -> None:
+    routes = (
+        ReleaseRoute("/", None, site="frontend", hosts=("shop.test",)),
+        ReleaseRoute("/", "api", (Upstream("x", "10.201.7.2", 8000),), hosts=("api.shop.test",)),
+        ReleaseRoute("/health", None, site="status"),
+    )
+    hosts = ("shop.test", "*.shop.test")
+    assert describe_routes(release(7, routes=routes, hosts=hosts)) == [
+        "https: shop.test/ -> site frontend",
+        "https: *.shop.test/health -> site status",
+        "https: api.shop.test/ -> api:8000",
+    ]
 
 
 def test_services_start_after_those_they_depend_on() -> None:

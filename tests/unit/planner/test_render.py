@@ -456,3 +456,27 @@ def test_a_secret_value_is_in_no_rendered_model(value: str) -> None:
     rendered = render_release(inputs({"web": service}, {"web": Role.ROUTED}))
 
     assert value not in as_text(rendered)
+
+
+def hosted(hosts: tuple[str, ...], of_route: tuple[str, ...], *more: RouteSpec) -> Rendered:
+    environment = EnvironmentSpec("prod", ("compose.yaml",), hosts=hosts)
+    routes = (RouteSpec("/", "web", 8000, hosts=of_route), *more)
+    spec = {"environments": {"prod": environment}, "routes": routes}
+    return render_release(inputs({"web": {"image": "web"}}, {"web": Role.ROUTED}, spec=spec))
+
+
+def test_a_route_keeps_those_of_its_hosts_that_the_environment_has() -> None:
+    wanted = ("api.shop.test", "api.stage.test", "x.shop.test")
+    rendered = hosted(("shop.test", "*.shop.test"), wanted, RouteSpec("/web", "web", 8000))
+    assert [route.hosts for route in rendered.routes] == [("api.shop.test", "x.shop.test"), ()]
+    assert rendered.notes == ()
+
+
+def test_a_route_without_a_host_of_the_environment_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match=r"api\.stage\.test.* is one of prod.* has shop\.test;"):
+        hosted(("shop.test",), ("api.stage.test",))
+
+
+def test_a_host_that_no_route_answers_is_noted() -> None:
+    rendered = hosted(("shop.test", "www.shop.test"), ("shop.test",))
+    assert rendered.notes == ("www.shop.test: no route answers it",)

@@ -9,6 +9,7 @@ from berthmaster.adapters.berthfile import model
 from berthmaster.adapters.berthfile.document import Document, Path_
 from berthmaster.domain import spec
 from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.hosting import is_covered
 
 COMPOSE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 RELAXED: Final = "dev"  # the one environment that is not strict unless the file says so
@@ -38,6 +39,7 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
         release_variable=berthfile.release_variable,
     )
     _check_answers_once(found, document)
+    _check_hosts(found, document)
     return found
 
 
@@ -147,6 +149,22 @@ def _check_answers_once(app: spec.AppSpec, document: Document) -> None:
                 other = document.location(seen[key])
                 raise document.error(f"`{path}` is already answered by {other}", at)
             seen[key] = at
+
+
+def _check_hosts(app: spec.AppSpec, document: Document) -> None:
+    """Refuse a route's host that no environment has; each environment takes those it has."""
+    known = sorted({host for item in app.environments.values() for host in item.hosts})
+    entries: list[tuple[Path_, tuple[str, ...]]] = [
+        (("routes", number), route.hosts) for number, route in enumerate(app.routes)
+    ]
+    entries += [(("sites", site.name), site.hosts) for site in app.sites]
+    for at, hosts in entries:
+        for position, host in enumerate(hosts):
+            if known and not is_covered(host, known):
+                raise document.error(
+                    f"{host} is a host of no environment; they have: {', '.join(known)}",
+                    (*at, "hosts", position),
+                )
 
 
 def environment_of(app: spec.AppSpec, name: str) -> spec.EnvironmentSpec:

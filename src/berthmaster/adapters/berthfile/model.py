@@ -90,7 +90,9 @@ class Route(Section):
         None, description="Path of the readiness probe; any answer below 400 is good."
     )
     ready_status: values.HttpStatus | None = Field(None, description="The exact status wanted.")
-    hosts: values.Hosts = Field((), description="Only these hosts of the environment.")
+    hosts: values.Hosts = Field(
+        (), description="Only these hosts of the environment; there it wins over every other."
+    )
     strip: bool = Field(False, description="Take the prefix off before the service sees it.")
 
 
@@ -137,7 +139,9 @@ class Site(Section):
 
     path: values.UrlPath = Field("/", description="Prefix, matched by segment.")
     folder: values.InsidePath = Field(description="Built files, relative to berth.yaml.")
-    hosts: values.Hosts = Field((), description="Only these hosts of the environment.")
+    hosts: values.Hosts = Field(
+        (), description="Only these hosts of the environment; there it wins over every other."
+    )
 
 
 class Smoke(Section):

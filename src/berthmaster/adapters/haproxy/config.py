@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from berthmaster.adapters.haproxy.layout import Layout
-from berthmaster.adapters.haproxy.table import SITE_BACKEND
+from berthmaster.adapters.haproxy.table import OWN_HOSTS, SITE_BACKEND
 from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.domain.table import STRIP_DEPTH
 
@@ -199,7 +199,7 @@ def _route(layout: Layout, entrypoint: str) -> list[str]:
         *_stack(layout, entrypoint),
         '    http-request return status 503 content-type "text/html; charset=utf-8"'
         f" file {layout.page('maintenance')} hdr Retry-After 60 hdr Cache-Control no-store"
-        f" if {{ var(txn.stack),map_str({maintenance}) -m found }}",
+        f" if !{{ var(txn.probe) -m found }} {{ var(txn.stack),map_str({maintenance}) -m found }}",
         f"    http-request set-var(txn.release) var(txn.stack),map_str({live})",
         '    http-request return status 503 content-type "text/html; charset=utf-8"'
         f" file {layout.page('unavailable')} hdr Retry-After 30 hdr Cache-Control no-store"
@@ -207,6 +207,7 @@ def _route(layout: Layout, entrypoint: str) -> list[str]:
         "    http-request set-var(txn.path) path",
         "    http-request set-var(txn.to) var(txn.release),concat(,txn.path,/),"
         f"map_beg({layout.map('prefixes')})",
+        *_own_routes(layout),
         "    http-request return status 404 content-type text/plain"
         ' string "Nothing is published under this path.\\n"'
         " unless { var(txn.to) -m found }",
@@ -216,6 +217,23 @@ def _route(layout: Layout, entrypoint: str) -> list[str]:
         "    http-response set-header X-Berth-Release %[var(txn.release)]"
         " if { var(txn.probe) -m found }",
         "    use_backend %[var(txn.to),field(1,:)]",
+    ]
+
+
+def _own_routes(layout: Layout) -> list[str]:
+    """Routes of single hosts: the suffix's over everybody's, the host's own over both.
+
+    A value that is not found leaves what was found before. Looked for only when the release's mark
+    says so, or when nothing answers every host.
+    """
+    found = f"concat(,txn.path,/),map_beg({layout.map('prefixes')})"
+    return [
+        '    http-request set-var(txn.below) var(txn.host),regsub("^[^.]*","*")'
+        f" if {{ var(txn.to) -m end {OWN_HOSTS} }} or !{{ var(txn.to) -m found }}",
+        f"    http-request set-var(txn.to) var(txn.release),concat(|,txn.below),{found}"
+        " if { var(txn.below) -m found }",
+        f"    http-request set-var(txn.to) var(txn.release),concat(|,txn.host),{found}"
+        " if { var(txn.below) -m found }",
     ]
 
 

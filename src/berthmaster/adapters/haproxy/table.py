@@ -5,7 +5,9 @@ The router's files and its memory use the same keys and values, so that they can
     hosts        https|shop.example.com   shop-prod
     live         shop-prod                shop-prod/r7
     prefixes     shop-prod/r7/api/        b0012::      or `site:web:`; the third field counts the
-                                                       segments to strip
+                                                       segments to strip, a fourth `h` says that
+                                                       the release has routes of single hosts:
+                 shop-prod/r7|api.shop.test/v2/        b0013::
     maintenance  shop-prod                1
 """
 
@@ -20,6 +22,7 @@ from berthmaster.domain.table import tidied
 
 MAPS: Final = ("prefixes", "hosts", "maintenance", "live")  # the order in which additions are safe
 SITE_BACKEND: Final = "site"
+OWN_HOSTS: Final = ":h"  # ends the value of a prefix whose release has some for single hosts
 NOWHERE: Final = ("127.0.0.1", 1)  # of an empty slot, which is in maintenance too
 _FORCED_MAINTENANCE: Final = 1  # bit of srv_admin_state; others tell how it was at start
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~:/|*-]+\Z")
@@ -37,7 +40,7 @@ def render_entries(table: RouteTable) -> dict[str, Entries]:
     entries = {
         "hosts": {f"{claim.entrypoint}|{claim.host}": claim.stack for claim in table.hosts},
         "live": dict(table.live),
-        "prefixes": {_prefix_key(prefix): _prefix_value(prefix) for prefix in table.prefixes},
+        "prefixes": _render_prefixes(table.prefixes),
         "maintenance": dict.fromkeys(sorted(table.maintenance), "1"),
     }
     for text in (text for one in entries.values() for pair in one.items() for text in pair):
@@ -102,8 +105,20 @@ def parse_table(maps: Mapping[str, Mapping[str, str]], backends: Iterable[Backen
         ) from error
 
 
+def _render_prefixes(prefixes: Iterable[Prefix]) -> Entries:
+    """Those for every host tell the router when it has to look for one of the host's own."""
+    prefixes = tuple(prefixes)
+    by_host = {prefix.release for prefix in prefixes if prefix.host}
+    entries = {}
+    for prefix in prefixes:
+        mark = OWN_HOSTS if prefix.release in by_host and not prefix.host else ""
+        entries[_prefix_key(prefix)] = f"{_prefix_value(prefix)}{mark}"
+    return entries
+
+
 def _prefix_key(prefix: Prefix) -> str:
-    return f"{prefix.release}{prefix.path.rstrip('/')}/"
+    host = f"|{prefix.host}" if prefix.host else ""
+    return f"{prefix.release}{host}{prefix.path.rstrip('/')}/"
 
 
 def _prefix_value(prefix: Prefix) -> str:
@@ -128,8 +143,8 @@ def _parse_claim(key: str, stack: str) -> HostClaim:
 
 def _parse_prefix(key: str, value: str) -> Prefix:
     stack, number, path = key.split("/", 2)
-    backend, site, strip = value.split(":")
+    number, _, host = number.partition("|")
+    backend, site, strip = value.removesuffix(OWN_HOSTS).split(":")
     slot = None if backend == SITE_BACKEND else int(backend[1:])
-    return Prefix(
-        f"{stack}/{number}", f"/{path}".rstrip("/") or "/", slot, site or None, bool(strip)
-    )
+    path = f"/{path}".rstrip("/") or "/"
+    return Prefix(f"{stack}/{number}", path, slot, site or None, bool(strip), host or None)

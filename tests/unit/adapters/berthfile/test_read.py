@@ -124,6 +124,11 @@ def test_an_environment_may_be_written_short(folder: Path, short: str) -> None:
             "app: a\nenvironments: {prod: }\nretention: {warm: soon}",
             "write `30s`, `10m` or `1h30m`",
         ),
+        (
+            "app: a\nenvironments: {prod: {hosts: [a.test, '*.b.test']}}\nroutes:\n"
+            "- {path: /, service: w, port: 1, hosts: [x.b.test, c.test]}",
+            "berth.yaml:4: c.test is a host of no environment; they have: *.b.test, a.test",
+        ),
         ("app: a\nenvironments: {}", "`environments` must not be empty"),
         ("environments: {prod: }", "`app` is missing"),
         ("app: -x\nenvironments: {prod: }", "berth.yaml:1: `app`: '-x' is not a valid app"),
