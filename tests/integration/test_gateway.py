@@ -86,6 +86,7 @@ def load(made: Gateway, **changes: object) -> Load:
     return Load("127.0.0.1", made.port("plain"), HOST, **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.requirement("R49")
 @pytest.mark.parametrize("keeps_alive", [True, False], ids=["keep-alive", "new connections"])
 @pytest.mark.parametrize("body", [None, b"x" * 2000], ids=["GET", "POST"])
 async def test_no_request_is_lost_over_switches(
@@ -352,6 +353,7 @@ async def test_a_taken_port_is_refused_and_the_old_entrypoints_stay(
     assert await made.processes.up(made.entrypoints) is False
 
 
+@pytest.mark.requirement("R42")
 async def test_a_known_host_gets_a_certificate_and_http2_and_hsts(
     made: Gateway, old: Upstream
 ) -> None:
@@ -374,6 +376,7 @@ async def negotiated(made: Gateway, host: str) -> str | None:
     return found.selected_alpn_protocol()
 
 
+@pytest.mark.requirement("R110")
 @pytest.mark.parametrize("host", ["unknown.test", f"a.b.{HOST}"])
 async def test_an_unknown_host_gets_no_certificate(made: Gateway, host: str) -> None:
     with pytest.raises(aiohttp.ClientConnectorError):
@@ -394,6 +397,7 @@ async def test_plain_http_is_sent_to_https(made: Gateway) -> None:
     assert answer.headers["location"] == f"https://{HOST}:{made.port('https')}/a?b=c"
 
 
+@pytest.mark.requirement("R268")
 @pytest.mark.parametrize("entrypoint", ["plain", "https"])
 async def test_a_client_cannot_say_who_it_is(made: Gateway, old: Upstream, entrypoint: str) -> None:
     await go_live(made, 1, old)
@@ -463,6 +467,7 @@ WHO_ANSWERS = {
 AMBIGUOUS = ("/a%2Fb", "/api%5cx", "/a\\b", "/api/..;/x", "/a%00", "/%zz")
 
 
+@pytest.mark.requirement("R259", "R267")
 async def test_the_longest_prefix_of_whole_segments_wins(prefixed: Gateway) -> None:
     answers = {path: (await ask(prefixed, path)).text for path in WHO_ANSWERS}
     assert answers == WHO_ANSWERS

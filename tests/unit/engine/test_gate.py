@@ -30,6 +30,7 @@ BAD = {
 }
 
 
+@pytest.mark.requirement("R149")
 @pytest.mark.parametrize("cause", BAD)
 async def test_a_bad_release_is_refused_with_its_cause_and_the_old_one_serves(cause: str) -> None:
     world = empty_world()

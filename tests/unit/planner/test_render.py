@@ -124,6 +124,7 @@ def test_values_come_back_just_as_compose_rendered_them(system: str, environment
             assert complete[key].get("command") == source.get("command")
 
 
+@pytest.mark.requirement("R379")
 @pytest.mark.parametrize("environment", ["prod", "stage"])
 def test_no_published_port_survives_in_a_strict_environment(environment: str) -> None:
     for system, name in STACKS:
@@ -236,6 +237,7 @@ def test_a_release_does_not_swallow_the_whole_folder_with_its_secrets() -> None:
         render_release(inputs({"w": service}, {"w": Role.ROUTED}))
 
 
+@pytest.mark.requirement("R338")
 @pytest.mark.parametrize(
     ("user", "image_user", "uid", "target", "mode"),
     [
@@ -301,6 +303,7 @@ def test_state_and_release_have_copies_of_their_own_of_what_both_read() -> None:
     assert all("releases" not in name for name in sources(rendered.state_model["services"]["db"]))
 
 
+@pytest.mark.requirement("R333")
 def test_the_secrets_folder_of_the_environment_wins_over_the_file_of_the_compose_file() -> None:
     model = {"secrets": {"key": {"file": "/srv/app/dev.txt"}}}
     given_ = inputs(
@@ -318,6 +321,7 @@ def test_a_secret_that_nobody_holds_is_refused() -> None:
         render_release(inputs({"w": {"image": "x", "secrets": ["key"]}}, {"w": Role.SINGLE}))
 
 
+@pytest.mark.requirement("R325")
 def test_external_volumes_keep_their_name_and_others_belong_to_the_stack() -> None:
     volumes = {"old": {"external": True, "name": "legacy"}, "new": {"name": "fixed"}}
     service = {"image": "x", "volumes": ["old:/a", "new:/b:ro"]}
