@@ -1,6 +1,8 @@
 """Asking the public way: through the gateway on loopback, naming the release that answers."""
 
-from typing import Final
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from berthmaster.domain.errors import DeploymentFailed
 from berthmaster.domain.hosting import answering, asked_hosts, public_host, reachable
@@ -10,8 +12,10 @@ from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.engine.gate import Gate
 from berthmaster.ports.outside import Outside
 
+T = TypeVar("T")
 POLL_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0  # between two looks while watching
+DEATH_SECONDS: Final = 0.25  # between two looks at the containers meanwhile
 BAD_LOOKS: Final = 3  # failed probes in a row that turn back
 
 
@@ -65,17 +69,32 @@ async def watch(outside: Outside, release: Release, seconds: float) -> str:
     start = outside.clock.monotonic()
     bad = looks = 0
     while outside.clock.monotonic() - start < seconds:
-        await gate.find_death()
         looks += 1
-        answer = await _look(outside, release)
+        answer = await _while_alive(gate, _look(outside, release))
         bad = bad + 1 if answer is not None else 0
         if bad >= BAD_LOOKS:
             raise DeploymentFailed(
                 f"{release.stack}: {release.label} {_seen(answer)} {bad} times in a row, watched"
             )
-        await outside.clock.sleep(WATCH_SECONDS)
+        await _while_alive(gate, outside.clock.sleep(WATCH_SECONDS))
     await gate.find_death()
     return f"{looks} looks, all good"
+
+
+async def _while_alive(gate: Gate, doing: Coroutine[Any, Any, T]) -> T:
+    """Wait for something, and raise as soon as a container dies meanwhile.
+
+    A probe of a dead release hangs in the router's retries: whoever waits for it turns back late.
+    """
+    task = asyncio.ensure_future(doing)
+    try:
+        while True:
+            await gate.find_death()
+            done, _ = await asyncio.wait({task}, timeout=DEATH_SECONDS)
+            if done:
+                return task.result()
+    finally:
+        task.cancel()
 
 
 async def _look(outside: Outside, release: Release) -> ProbeResult | None:
