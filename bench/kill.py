@@ -1,0 +1,395 @@
+"""`kill -9` at every step of every kind of plan, on a real engine, and what the next command makes
+of it: the table of `scripts/bench kill`.
+
+Each command runs in a process of its own and kills itself at a failpoint; `berth tick` comes next.
+Nobody knows the plan beforehand: a scenario goes on until its command ends without having been
+killed. Changes nothing outside the servers that it makes.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+
+from berthmaster.engine.failpoints import POINTS
+from tests.scenario import server as scenario_server
+from tests.scenario.dsl import App, Seen
+from tests.scenario.server import Server
+
+HERE = Path(__file__).parent
+VICTIM = HERE / "victim"
+RESULTS = HERE / "results" / "kill.json"
+TERMINAL = {"succeeded", "unwound"}
+SECOND_KILL_EVERY = 6  # one recovery in so many is killed too
+DATABASE = """
+  db:
+    image: berthmaster/postgres:15
+    environment: {POSTGRES_USER: shop, POSTGRES_DB: shop, POSTGRES_HOST_AUTH_METHOD: trust}
+    volumes: ["rows:/var/lib/postgresql/data"]
+    healthcheck: {test: [CMD-SHELL, "pg_isready -h 127.0.0.1 -U shop -d shop"], interval: 2s}
+  web:
+"""
+MIGRATION = 'jobs:\n  migrate: {service: web, command: ["true"], timeout: 30s, compatible: WORD}\n'
+
+
+@dataclass
+class Kill:
+    """One kill and what became of it."""
+
+    scenario: str
+    step: int
+    point: str
+    action: str = ""
+    state: str = ""  # of the deployment, after recovery
+    recovery_seconds: float = 0.0
+    is_killed_twice: bool = False
+    asked: int = 0
+    lost: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # what is not as promised
+
+    @property
+    def is_recovered(self) -> bool:
+        return not self.faults and not self.lost
+
+
+class Victim:
+    """A tiny stack of four services, and questions about it that only the store can answer."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.app = App(server, name, "stage")
+        self.app.folder.mkdir(parents=True)
+        for file in VICTIM.iterdir():
+            (self.app.folder / file.name).write_text(file.read_text().replace("APP", self.app.name))
+        self.app.give()
+
+    def with_migration(self, *, is_compatible: bool) -> None:
+        """Give it a database and a job that changes it."""
+        word = "yes" if is_compatible else "no"
+        self.app.edit("compose.yaml", "\n  web:\n", DATABASE)
+        self.app.edit("compose.yaml", "  queue:\n", "  queue:\n  rows:\n")
+        self.app.edit("berth.yaml", "retention:", f"{MIGRATION.replace('WORD', word)}retention:")
+
+    def releases(self, *states: str) -> list[int]:
+        """Numbers of releases in these states, oldest first."""
+        query = "SELECT number, state FROM releases WHERE stack = ? ORDER BY number"
+        rows = self.app.server.rows(query, self.app.stack)
+        return [int(str(number)) for number, state in rows if state in states]
+
+    def live_tag(self) -> str | None:
+        query = "SELECT tag FROM releases WHERE stack = ? AND state = 'live'"
+        rows = self.app.server.rows(query, self.app.stack)
+        return str(rows[0][0]) if rows else None
+
+    async def done(self, *words: str) -> None:
+        await self.app.done(*words)
+
+    def deploy_words(self) -> tuple[str, ...]:
+        """Deploy the tag that does not run."""
+        tag = "v2" if self.live_tag() == "v1" else "v1"
+        return ("deploy", self.app.stack, "--tag", tag)
+
+    def last_deployment(self) -> tuple[int, str, str]:
+        """Number, state and plan of the newest one."""
+        query = "SELECT id, state, plan FROM deployments WHERE stack = ? ORDER BY id DESC LIMIT 1"
+        rows = self.app.server.rows(query, self.app.stack)
+        return (int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])) if rows else (0, "", "")
+
+
+class Scenario:
+    """A kind of change: what must be there before it, and the command that is killed."""
+
+    is_answered = True  # something answers before it, so something must answer all the time
+
+    def __init__(self, victim: Victim) -> None:
+        self.victim = victim
+
+    async def prepare(self) -> None:
+        """Once: two releases, so that every later plan has the same steps."""
+        await self.victim.done(*self.victim.deploy_words())
+        await self.victim.done(*self.victim.deploy_words())
+
+    async def ready(self) -> tuple[str, ...]:
+        """Before each kill: the words of the command."""
+        return self.victim.deploy_words()
+
+
+class Update(Scenario):
+    pass
+
+
+class Migration(Scenario):
+    async def prepare(self) -> None:
+        self.victim.with_migration(is_compatible=True)
+        await super().prepare()
+
+
+class Incompatible(Scenario):
+    async def prepare(self) -> None:
+        self.victim.with_migration(is_compatible=False)
+        await super().prepare()
+
+
+class First(Scenario):
+    is_answered = False
+
+    async def prepare(self) -> None:
+        pass
+
+    async def ready(self) -> tuple[str, ...]:
+        if self.victim.releases("live"):
+            await self.victim.done("destroy", self.victim.app.stack, "--confirm", self.stack)
+        return ("deploy", self.stack, "--tag", "v1")
+
+    @property
+    def stack(self) -> str:
+        return self.victim.app.stack
+
+
+class Destroy(First):
+    async def ready(self) -> tuple[str, ...]:
+        if not self.victim.releases("live"):
+            await self.victim.done(*self.victim.deploy_words())
+        return ("destroy", self.stack, "--confirm", self.stack)
+
+
+class WarmRollback(Scenario):
+    async def ready(self) -> tuple[str, ...]:
+        if not self.victim.releases("warm"):
+            await self.victim.done(*self.victim.deploy_words())
+        number = self.victim.releases("warm")[-1]
+        return ("rollback", self.victim.app.stack, "--to", f"r{number}")
+
+
+class ColdRollback(Scenario):
+    async def prepare(self) -> None:
+        self.victim.app.edit("berth.yaml", "warm: 10m", "warm: 0s")
+        await super().prepare()
+
+    async def ready(self) -> tuple[str, ...]:
+        await self.victim.done("tick")
+        number = self.victim.releases("retired")[-1]
+        return ("rollback", self.victim.app.stack, "--to", f"r{number}")
+
+
+class Maintenance(Scenario):
+    async def ready(self) -> tuple[str, ...]:
+        query = "SELECT is_in_maintenance FROM stacks WHERE id = ?"
+        stack = self.victim.app.stack
+        is_on = bool(self.victim.app.server.rows(query, stack)[0][0])
+        return ("maintenance", "off" if is_on else "on", stack)
+
+
+SCENARIOS: dict[str, type[Scenario]] = {
+    "update": Update,
+    "migration": Migration,
+    "incompatible": Incompatible,
+    "first": First,
+    "destroy": Destroy,
+    "cold": ColdRollback,
+    "warm": WarmRollback,
+    "maintenance": Maintenance,
+}
+MAY_BE_AWAY = {"incompatible", "maintenance"}  # 503 is their maintenance page
+
+
+async def kill_everywhere(scenario: Scenario, name: str) -> list[Kill]:
+    """Kill at step 1, 2, 3, ... until the command is not killed any more."""
+    await scenario.prepare()
+    kills: list[Kill] = []
+    for step in count(1):
+        for point in POINTS:
+            kill = await kill_once(scenario, Kill(name, step, point), f"{step}:{point}", len(kills))
+            if kill is None:
+                return kills
+            kills.append(kill)
+            print(_line(kill), file=sys.stderr, flush=True)
+    raise AssertionError("no plan is endless")
+
+
+async def kill_each_action(scenario: Scenario, name: str, actions: Sequence[str]) -> list[Kill]:
+    """The short form: each kind of action once at every point."""
+    kills: list[Kill] = []
+    for action in actions:
+        for point in POINTS:
+            kill = await kill_once(scenario, Kill(name, 0, point), f"{action}:{point}", len(kills))
+            assert kill is not None, f"{action}:{point} was not reached"
+            kills.append(kill)
+    return kills
+
+
+async def kill_once(scenario: Scenario, kill: Kill, failpoint: str, number: int) -> Kill | None:
+    """Kill one command and let the next one recover; None when it was not killed."""
+    victim, app = scenario.victim, scenario.victim.app
+    words = await scenario.ready()
+    before = await app.world()
+    async with _watching(scenario) as seen:
+        done = await app.berth(*words, env={"BERTHMASTER_FAILPOINT": failpoint})
+        if done.code != -signal.SIGKILL:
+            if done.code != 0:
+                raise AssertionError(f"{' '.join(words)} at {failpoint}: {done.said}")
+            return None
+        killed, _, plan = victim.last_deployment()
+        kill.action = action_of(plan, kill.step) or failpoint.partition(":")[0]
+        if number % SECOND_KILL_EVERY == SECOND_KILL_EVERY - 1:
+            kill.is_killed_twice = await _kill_recovery(app)
+        begin = time.monotonic()
+        tick = await app.berth("tick")
+        kill.recovery_seconds = round(time.monotonic() - begin, 2)
+    if tick.code != 0:
+        kill.faults.append(f"tick ended with {tick.code}: {tick.err.strip()[-300:]}")
+    if seen is not None:
+        away = {"503"} if kill.scenario in MAY_BE_AWAY else set()
+        kill.asked, kill.lost = seen.count, [item for item in seen.lost if item not in away]
+    kill.faults += await _faults(scenario, kill, killed, before)
+    return kill
+
+
+def _watching(scenario: Scenario) -> AbstractAsyncContextManager[Seen | None]:
+    return scenario.victim.app.watched() if scenario.is_answered else nullcontext()
+
+
+async def _kill_recovery(app: App) -> bool:
+    for failpoint in ("undo:*:after_unrecorded", "*:after_unrecorded"):
+        done = await app.berth("tick", env={"BERTHMASTER_FAILPOINT": failpoint})
+        if done.code == -signal.SIGKILL:
+            return True
+    return False
+
+
+async def _faults(scenario: Scenario, kill: Kill, killed: int, before: set[str]) -> list[str]:
+    """Everything that is not as it must be once the next command has run."""
+    victim, app = scenario.victim, scenario.victim.app
+    number, kill.state, _ = victim.last_deployment()
+    found = []
+    if number != killed or kill.state not in TERMINAL:
+        found.append(f"d{killed} is {kill.state}")
+    if holder := app.lease_holder():
+        found.append(f"{holder} still holds the lease")
+    world = await app.world()
+    if kill.state == "unwound":
+        found += [f"not as before: {item}" for item in sorted(world ^ before)]
+    else:
+        found += [f"left over: {item}" for item in sorted(left_over(victim, world))]
+    gateway = await app.berth("gateway", "status", "--json")
+    if gateway.code != 0 or gateway.json()["differences"]:
+        found.append(f"gateway: {gateway.said.strip()[-300:]}")
+    if victim.releases("live"):
+        health = await app.berth("health", app.stack, "--json")
+        if health.code != 0 and kill.scenario != "maintenance":
+            found.append(f"health: {health.said.strip()[-300:]}")
+    elif scenario.is_answered:
+        found.append("nothing is live")
+    return found
+
+
+def left_over(victim: Victim, world: set[str]) -> Iterator[str]:
+    """Objects of releases that are neither live nor kept warm; files may outlive their release."""
+    running = victim.releases("live", "warm")
+    recorded = victim.releases("live", "warm", "retired")
+    for item in world:
+        number = re.search(rf"{victim.app.project}[-/]r(\d+)\b", item)
+        if number is None:
+            if not running:
+                yield item
+            continue
+        kept = recorded if item.startswith("folder ") else running
+        if int(number.group(1)) not in kept:
+            yield item
+
+
+def action_of(plan: str, step: int) -> str:
+    """The kind of a step's action, from the recorded plan; empty when there is no such step."""
+    for item in json.loads(plan or "{}").get("steps", ()):
+        if item["number"] == step:
+            return str(item["action"].get("type", item["action"].get("kind", "")))
+    return ""
+
+
+async def run_scenario(name: str) -> list[Kill]:
+    """A server of its own for one scenario."""
+    server = Server()
+    try:
+        await server.set_up()
+        victim = Victim(server, f"kill-{name}"[:20])
+        kills = await kill_everywhere(SCENARIOS[name](victim), name)
+        await server.remove_app(victim.app.name)
+    finally:
+        await server.destroy()
+    return kills
+
+
+def _in_process(name: str, number: int) -> list[Kill]:
+    # Each server owns its block: they run side by side.
+    scenario_server.BLOCK = f"10.{200 + number}.0.0/16"
+    return asyncio.run(run_scenario(name))
+
+
+def table(kills: Sequence[Kill]) -> str:
+    """What the README quotes."""
+    head = ("scenario", "kills", "recovered", "lost", "asked", "hands", "killed twice", "slowest s")
+    rows = [head]
+    for name in dict.fromkeys(kill.scenario for kill in kills):
+        rows.append(_row(name, [kill for kill in kills if kill.scenario == name]))
+    rows.append(_row("all", kills))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _row(name: str, kills: Sequence[Kill]) -> tuple[str, ...]:
+    figures = (
+        len(kills),
+        sum(kill.is_recovered for kill in kills),
+        sum(len(kill.lost) for kill in kills),
+        sum(kill.asked for kill in kills),
+        sum(bool(kill.faults) for kill in kills),
+        sum(kill.is_killed_twice for kill in kills),
+        max((kill.recovery_seconds for kill in kills), default=0.0),
+    )
+    return (name, *(str(figure) for figure in figures))
+
+
+def _line(kill: Kill) -> str:
+    twice = " (twice)" if kill.is_killed_twice else ""
+    verdict = "ok" if kill.is_recovered else f"BAD {kill.faults} lost {kill.lost[:5]}"
+    return (
+        f"{kill.scenario} {kill.step}:{kill.point} {kill.action}{twice} -> {kill.state}"
+        f" in {kill.recovery_seconds} s, {kill.asked} asked: {verdict}"
+    )
+
+
+def main() -> int:
+    """Print the table and write the result file; 1 when one kill was not recovered."""
+    parser = argparse.ArgumentParser(description="kill -9 at every step on a real engine")
+    parser.add_argument("--only", choices=SCENARIOS, action="append")
+    parser.add_argument("--jobs", type=int, default=3, help="scenarios side by side")
+    given = parser.parse_args()
+    names = given.only or list(SCENARIOS)
+    with ProcessPoolExecutor(given.jobs, max_tasks_per_child=1) as pool:
+        kills = [kill for found in pool.map(_in_process, names, count()) for kill in found]
+    print(table(kills))
+    if not given.only:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps([asdict(kill) for kill in kills], indent=1) + "\n")
+    bad = [kill for kill in kills if not kill.is_recovered]
+    for kill in bad:
+        print(_line(kill))
+    return 1 if bad or not kills else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
