@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from berthmaster.adapters.caddy.config import EdgeOptions
@@ -66,15 +66,17 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway() -> AsyncIterator[Gateway]:
+async def gateway(
+    *, tls: Tls = Tls.LOCAL, edge: EdgeOptions | None = None, redirects: bool = True
+) -> AsyncIterator[Gateway]:
     """Start a gateway with entrypoints of each kind; remove every trace after."""
     root = Path(tempfile.mkdtemp(prefix="berth-"))
     plain, trusting, redirect, secure, ask = free_ports(5)
     entrypoints = (
         Entrypoint("plain", plain),
         Entrypoint("tunnel", trusting, trusted_proxies=("127.0.0.0/8",)),
-        Entrypoint("http", redirect, redirect_to="https"),
-        Entrypoint("https", secure, tls=Tls.LOCAL),
+        *([Entrypoint("http", redirect, redirect_to="https")] if redirects else []),
+        Entrypoint("https", secure, tls=tls),
     )
     prefix = f"berthtest-{uuid.uuid4().hex[:8]}-"
     options = GatewayOptions(
@@ -82,7 +84,7 @@ async def gateway() -> AsyncIterator[Gateway]:
         labels={"berthmaster.test": "gateway"},
         pool=POOL,
         router=RouterOptions(ask_port=ask),
-        edge=EdgeOptions(ask_port=ask),
+        edge=replace(edge or EdgeOptions(), ask_port=ask),
     )
     folder = root / "gateway"
     made = Gateway(
