@@ -20,7 +20,9 @@ from berthmaster.planner.diagnosis import diagnose
 from berthmaster.ports.outside import Outside
 
 POLL_SECONDS: Final = 0.1
-SETTLE_SECONDS: Final = 3.0  # a process with neither healthcheck nor probe must last this long
+# A process with neither healthcheck nor probe must last this long before others follow; the watch
+# after the switch (20 s by default) is what catches a later death.
+SETTLE_SECONDS: Final = 1.0
 LOG_LINES: Final = 12
 OWN_CHECK_SECONDS: Final = 0.5  # between two runs of a container's healthcheck by the gate
 OWN_CHECK_TIMEOUT_SECONDS: Final = 10.0

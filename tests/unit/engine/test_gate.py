@@ -8,6 +8,7 @@ from berthmaster.domain.container import Health
 from berthmaster.domain.probing import Probe
 from berthmaster.domain.release import ReleaseRoute
 from berthmaster.domain.report import ReleaseRefused
+from berthmaster.engine.gate import SETTLE_SECONDS
 from berthmaster.domain.spec import SmokeSpec
 from berthmaster.testing.behaviour import (
     CRASH_LOOP,
@@ -66,7 +67,7 @@ async def test_a_service_without_check_and_probe_must_last_a_while() -> None:
     world.engine.script("shop-prod-r1-worker-1", Behaviour())
     await world.deploy(release(1))
     assert world.outside.store.stack(SHOP)
-    assert world.outside.clock.monotonic() >= 3.0
+    assert world.outside.clock.monotonic() >= SETTLE_SECONDS
 
 
 def probes(world: World) -> list[Probe]:
