@@ -137,6 +137,11 @@ def _discard(outside: Outside, stack: StackId, number: int) -> None:
 
 
 def give_back(outside: Outside, stack: StackId, number: int) -> None:
-    """Free the slots and the subnet of a release that will not run."""
+    """Free the slots and the subnet of a release that will not run; the stack's own subnet too
+    while no release of it ever served.
+    """
     outside.store.free_slots(stack.release_key(number))
     outside.store.free_subnet(f"{stack.release_project(number)}-net")
+    record = outside.store.stack(stack)
+    if record is None or record.live is None:
+        outside.store.free_subnet(f"{stack.project}-state")
