@@ -1,0 +1,60 @@
+"""Programs that the scenarios start: an argument vector, what it printed, how it ended."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LIMIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+async def start(*words: str, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+    """Start a program with pipes for what it prints, in a group of its own."""
+    return await asyncio.create_subprocess_exec(
+        *words,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    )
+
+
+async def end(process: asyncio.subprocess.Process) -> Ended:
+    """Wait for its end; kill it when that takes too long."""
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+async def docker(*words: str, code: int | None = 0) -> str:
+    """Ask the Docker command something; its output without the last line break."""
+    ended = await end(await start("docker", *words))
+    assert code is None or ended.code == code, f"docker {' '.join(words)}: {ended.said}"
+    return ended.out.strip()
+
+
+async def docker_lines(*words: str) -> list[str]:
+    return (await docker(*words)).splitlines()

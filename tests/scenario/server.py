@@ -1,0 +1,185 @@
+"""A server of the scenarios' own: state folder, ports, addresses, gateway, registry.
+
+Everything it makes carries its run's name, and `destroy` removes exactly that.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.scenario.commands import Ended, docker, docker_lines, end, start
+
+HERE = Path(__file__).parent
+BLOCK = "10.224.0.0/16"
+VERSIONS = ("v1", "v2", "v3")
+PORTS = range(4200, 9000)  # below the ephemeral ones, so that no client takes one meanwhile
+
+
+@dataclass
+class Server:
+    """One installation of Berthmaster, used through its command only."""
+
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:4])
+    root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bs-")))
+    plain: int = 0
+    https: int = 0
+    registry_port: int = 0
+
+    @property
+    def state(self) -> Path:
+        return self.root / "s"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.state / "gateway/caddy/data/pki/authorities/local/root.crt"
+
+    @property
+    def router(self) -> str:
+        return f"sc{self.run}-router"
+
+    @property
+    def edge(self) -> str:
+        return f"sc{self.run}-edge"
+
+    @property
+    def registry(self) -> str:
+        return f"sc{self.run}-registry"
+
+    @property
+    def images(self) -> str:
+        return f"127.0.0.1:{self.registry_port}/sc{self.run}"
+
+    async def set_up(self) -> None:
+        """Bring registry, images and gateway up."""
+        self.plain, self.https, ask, self.registry_port = free_ports(4)
+        (self.root / "settings.toml").write_text(
+            f'state_folder = "{self.state}"\naddress_block = "{BLOCK}"\ndisk_floor_percent = 1\n'
+            f'docker_host = "{os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")}"\n'
+            f"[pool]\nbackends = 60\nservers = 4\n"
+            f'[gateway]\ncontainer_prefix = "sc{self.run}"\nask_port = {ask}\n'
+            f'[[entrypoints]]\nname = "https"\nport = {self.https}\ntls = "local"\n'
+            f'[[entrypoints]]\nname = "plain"\nport = {self.plain}\n'
+        )
+        await self._start_registry()
+        await asyncio.gather(*(self._build(version) for version in VERSIONS))
+        for words in (("server", "prepare"), ("gateway", "up")):
+            done = await self.berth(*words)
+            assert done.code == 0, done.said
+
+    async def _start_registry(self) -> None:
+        await docker(
+            *(
+                "run",
+                "--detach",
+                "--name",
+                self.registry,
+                "--label",
+                f"berthmaster.test={self.run}",
+            ),
+            *("--publish", f"127.0.0.1:{self.registry_port}:5000", "berthmaster/registry:2"),
+        )
+        await until(lambda: is_open(self.registry_port))
+
+    async def _build(self, version: str) -> None:
+        image = f"{self.images}/app:{version}"
+        await docker(
+            *("build", "--quiet", "--build-arg", f"VERSION={version}"),
+            *("--tag", image, str(HERE / "app")),
+        )
+        await docker("push", "--quiet", image)
+
+    async def berth(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
+        """Run the command to its end."""
+        return await end(await self.start(*words, env=env))
+
+    async def start(
+        self, *words: str, env: Mapping[str, str] | None = None
+    ) -> asyncio.subprocess.Process:
+        """Start the command in a process of its own."""
+        variables = {"BERTHMASTER_SETTINGS": str(self.root / "settings.toml"), **(env or {})}
+        return await start(str(Path(sys.executable).with_name("berth")), *words, env=variables)
+
+    def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
+        """What the store says."""
+        address = f"file:{self.state / 'store.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    async def destroy(self) -> None:
+        """Remove what this run made, by its labels and its names; never more."""
+        if self.registry_port and (self.state / "store.db").exists():
+            for row in self.rows("SELECT id FROM stacks"):
+                await remove_by_label(str(row[0]))
+        for name in (self.router, self.edge, self.registry):
+            await docker("rm", "--force", "--volumes", name, code=None)
+        tags = [f"{self.images}/app:{version}" for version in VERSIONS]
+        await docker("image", "rm", *tags, code=None)
+        await self._remove_firewall_hooks()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    async def remove_app(self, name: str) -> None:
+        """Destroy an app's stacks as a person would; by their label when that does not work."""
+        for row in self.rows("SELECT id FROM stacks WHERE id LIKE ?", f"{name}@%"):
+            stack = str(row[0])
+            await self.berth("destroy", stack, "--confirm", stack)
+            await remove_by_label(stack)
+
+    async def _remove_firewall_hooks(self) -> None:
+        rules = (await end(await start("iptables", "-S"))).out.splitlines()
+        for rule in rules:
+            if rule.startswith("-A ") and f"-s {BLOCK} " in rule:
+                await end(await start("iptables", "-D", *rule.split()[1:]))
+        for option in ("-F", "-X"):
+            await end(await start("iptables", option, f"BERTH-{BLOCK.replace('/', '-')}"))
+
+
+async def remove_by_label(stack: str) -> None:
+    """Remove every object that carries the stack's name."""
+    wanted = f"label=berthmaster.stack={stack}"
+    for kind, remove in (
+        (("container", "ls", "--all"), ("container", "rm", "--force")),
+        (("network", "ls"), ("network", "rm")),
+        (("volume", "ls"), ("volume", "rm")),
+    ):
+        if found := await docker_lines(*kind, "--quiet", "--filter", wanted):
+            await docker(*remove, *found, code=None)
+
+
+def free_ports(count: int) -> list[int]:
+    """Low ports that nobody has, begun at a place of this process's own."""
+    found: list[int] = []
+    begin = os.getpid() * 7 % len(PORTS)
+    for port in [*PORTS[begin:], *PORTS[:begin]]:
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("0.0.0.0", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no ports are free")
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def until(condition: object, *, seconds: float = 20.0) -> None:
+    """Wait until a function (plain or async) says yes."""
+    assert callable(condition)
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(0.02)
