@@ -30,7 +30,7 @@ class JobMoment(StrEnum):
 
     BEFORE_SWITCH = "before-switch"  # with the new image, while the old release serves
     AFTER_SWITCH = "after-switch"  # once the new release was watched
-    MANUAL = "manual"  # only by `berth job`
+    MANUAL = "manual"  # never by a deployment: `berth run` runs its command
 
 
 @dataclass(frozen=True, slots=True)

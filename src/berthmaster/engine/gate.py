@@ -6,7 +6,7 @@ answered well at its own address with the public Host header, and it has stayed 
 `SETTLE_SECONDS` when nothing else vouches for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from berthmaster.domain.container import Container, Health
@@ -28,6 +28,7 @@ OWN_CHECK_SECONDS: Final = 0.5  # between two runs of a container's healthcheck 
 OWN_CHECK_TIMEOUT_SECONDS: Final = 10.0
 EXIT_CODE_SECONDS: Final = 3.0  # a crash loop shows its exit code only between two lives
 CERTAIN_ANSWERS: Final = 100  # polls with the same refusing answer after which waiting is pointless
+LISTENING_ANSWERS: Final = 20  # refused polls after which the listeners are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Verdict:
     waiting_for: str = ""
     probe: Probe | None = None
     answer: ProbeResult | None = None
+    is_vouched: bool = False  # its own healthcheck passes
 
 
 class Gate:
@@ -69,7 +71,7 @@ class Gate:
             for name, service in list(waiting.items()):
                 container = await self._outside.runtime.container(name)
                 verdict = await self._judge(service, name, container)
-                verdict = _grown_certain(verdict, name, repeated)
+                verdict = await self._grown_certain(verdict, name, repeated)
                 if verdict.is_good:
                     del waiting[name]
                 elif verdict.failure:
@@ -100,11 +102,46 @@ class Gate:
         if container.health is Health.STARTING and not await self._passes_own_check(container):
             return Verdict(waiting_for="healthcheck", probe=answer[0], answer=answer[1])
         if answer[1] is not None and not answer[1].is_good:
-            return Verdict(waiting_for="probe", probe=answer[0], answer=answer[1])
+            has_check = container.health is not Health.NONE
+            return Verdict(
+                waiting_for="probe", probe=answer[0], answer=answer[1], is_vouched=has_check
+            )
         is_vouched = container.health is not Health.NONE or answer[1] is not None
         if not is_vouched and _age_seconds(container, self._outside) < SETTLE_SECONDS:
             return Verdict(waiting_for=f"it must last {SETTLE_SECONDS:.0f} s")
         return Verdict(is_good=True)
+
+    async def _grown_certain(
+        self, verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]
+    ) -> Verdict:
+        """Give up early on what waiting cannot change.
+
+        That is a refused Host, a redirect circle, a listener on loopback only; and another port
+        than the probed one, when the container's own healthcheck says that it is ready.
+        """
+        answer = verdict.answer
+        if verdict.is_good or verdict.failure or answer is None or verdict.waiting_for != "probe":
+            return verdict
+        key = (name, answer.describe())
+        repeated[key] = repeated.get(key, 0) + 1
+        if answer.refused and repeated[key] % LISTENING_ANSWERS == 0:
+            failure = await self._listens_elsewhere(verdict, name, repeated[key])
+            return replace(verdict, failure=failure)
+        is_final = answer.status is not None and answer.status < 500
+        if not is_final or repeated[key] < CERTAIN_ANSWERS:
+            return verdict
+        return replace(verdict, failure=answer.describe())
+
+    async def _listens_elsewhere(self, verdict: Verdict, name: str, count: int) -> str:
+        listens = await self._outside.runtime.listening(name)
+        port = verdict.probe.port if verdict.probe else 0
+        here = [item for item in listens if item.endswith(f":{port}")]
+        if here and all(item.startswith(("127.", "[::1]")) for item in here):
+            return f"listens on {here[0]} only"
+        is_ready_elsewhere = verdict.is_vouched and listens and not here
+        if is_ready_elsewhere and count >= CERTAIN_ANSWERS:
+            return f"does not listen on port {port}"
+        return ""
 
     async def _passes_own_check(self, container: Container) -> bool:
         """Run the container's healthcheck now instead of waiting for the engine's next round.
@@ -247,20 +284,6 @@ def smoke_host(release: Release, path: str) -> str:
     """The first exact host on which something answers the path."""
     answered = (host for host in asked_hosts(release) if answering(release.routes, host, path))
     return next(answered, public_host(release))
-
-
-def _grown_certain(verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]) -> Verdict:
-    """Give up early on an answer that waiting cannot change: a refused Host, a redirect circle."""
-    answer = verdict.answer
-    if verdict.is_good or verdict.failure or answer is None or answer.status is None:
-        return verdict
-    if answer.status >= 500 or verdict.waiting_for != "probe":
-        return verdict
-    key = (name, answer.describe())
-    repeated[key] = repeated.get(key, 0) + 1
-    if repeated[key] < CERTAIN_ANSWERS:
-        return verdict
-    return Verdict(failure=answer.describe(), probe=verdict.probe, answer=answer)
 
 
 def _service(release: Release, name: str | None) -> ReleaseService:

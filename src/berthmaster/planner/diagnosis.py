@@ -154,7 +154,7 @@ def _listening(facts: Evidence) -> Diagnosis | None:
     return Diagnosis(
         "slow_start",
         f"Nothing listens on port {wanted} yet.",
-        "If it only starts slowly, raise services.<name>.ready_timeout.",
+        "If it only starts slowly, raise services.<name>.ready.",
     )
 
 
@@ -180,7 +180,7 @@ def _unhealthy(facts: Evidence) -> Diagnosis | None:
         return Diagnosis(
             "slow_start",
             "Its healthcheck has not passed yet.",
-            "If it only starts slowly, raise services.<name>.ready_timeout.",
+            "If it only starts slowly, raise services.<name>.ready.",
         )
     return Diagnosis(
         "never_healthy", "Its healthcheck fails.", "The health line says what it printed."

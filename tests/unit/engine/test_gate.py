@@ -8,8 +8,8 @@ from berthmaster.domain.container import Health
 from berthmaster.domain.probing import Probe
 from berthmaster.domain.release import ReleaseRoute
 from berthmaster.domain.report import ReleaseRefused
-from berthmaster.engine.gate import SETTLE_SECONDS
 from berthmaster.domain.spec import SmokeSpec
+from berthmaster.engine.gate import SETTLE_SECONDS
 from berthmaster.testing.behaviour import (
     CRASH_LOOP,
     NEVER_HEALTHY,

@@ -14,7 +14,7 @@ class FilesFailed(OutsideError):
 
 
 _REMEDIES: Final = {
-    errno.ENOSPC: "the disk is full: free some space (`berth prune`)",
+    errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the disk is mounted read-only",
     errno.EACCES: "run as root",

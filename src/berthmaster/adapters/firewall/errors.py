@@ -8,5 +8,5 @@ class FirewallFailed(OutsideError):
 
     def __init__(self, command: str, detail: str) -> None:
         super().__init__(
-            f"{command}: {detail}", subject="firewall", next_command="berth server check"
+            f"{command}: {detail}", subject="firewall", next_command="berth server prepare"
         )

@@ -29,7 +29,7 @@ class RecordDamaged(GatewayRefused):
         super().__init__(
             f"{path}: {detail}; what is routed now stays as it is",
             subject="gateway",
-            next_command="berth gateway rebuild",
+            next_command="berth gateway up",
         )
 
 

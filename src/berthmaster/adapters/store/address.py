@@ -91,7 +91,7 @@ class Addresses(Part):
             f"no /{self._prefix} is left in {self._block} for {owner}: {why}. "
             "Set another `address_block` in the settings; networks that exist keep their subnet",
             subject="addresses",
-            next_command="berth prune",
+            next_command="berth status",
         )
 
     def _pool_is_used_up(self, owner: str, count: int) -> NoAddressLeft:
@@ -99,7 +99,7 @@ class Addresses(Part):
             f"the router's pool of {self._pool_slots} backends has no {count} left for {owner}. "
             "Raise `pool.backends` in the settings (a planned reload of the gateway)",
             subject="addresses",
-            next_command="berth prune",
+            next_command="berth status",
         )
 
 

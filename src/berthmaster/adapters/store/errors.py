@@ -20,7 +20,7 @@ _PRIMARY: Final = 0xFF
 _CAUSES: Final = {
     sqlite3.SQLITE_BUSY: "another command is writing to it; try again",
     sqlite3.SQLITE_LOCKED: "another command is writing to it; try again",
-    sqlite3.SQLITE_FULL: "the disk is full: free some space (`berth prune`), nothing was written",
+    sqlite3.SQLITE_FULL: "the disk is full: free some space; nothing was written",
     sqlite3.SQLITE_IOERR: "the disk did not read or write: look at `dmesg` and the space left",
     sqlite3.SQLITE_READONLY: "it is read-only: run as root; is the disk mounted read-only?",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: run as root; has the disk space left?",
