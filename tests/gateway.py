@@ -67,7 +67,11 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    *, tls: Tls = Tls.LOCAL, edge: EdgeOptions | None = None, redirects: bool = True
+    *,
+    tls: Tls = Tls.LOCAL,
+    edge: EdgeOptions | None = None,
+    redirects: bool = True,
+    images: tuple[str, str] | None = None,
 ) -> AsyncIterator[Gateway]:
     """Start a gateway with entrypoints of each kind; remove every trace after."""
     root = Path(tempfile.mkdtemp(prefix="berth-"))
@@ -79,7 +83,10 @@ async def gateway(
         Entrypoint("https", secure, tls=tls),
     )
     prefix = f"berthtest-{uuid.uuid4().hex[:8]}-"
+    router_image, edge_image = images or (None, None)
     options = GatewayOptions(
+        router_image=router_image,
+        edge_image=edge_image,
         name_prefix=prefix,
         labels={"berthmaster.test": "gateway"},
         pool=POOL,

@@ -46,11 +46,19 @@ class PoolSettings:
 class GatewaySettings:
     """What router and edge run from, and where certificates come from."""
 
-    router_image: str = field(
-        default="berthmaster/haproxy:2.6", metadata=_about("Image of the router (HAProxy).")
+    router_image: str | None = field(
+        default=None,
+        metadata=_about(
+            "Image of the router; without it `berthmaster/haproxy:2.6` where `images/build` made"
+            " it, else the public `haproxy:2.6`."
+        ),
     )
-    edge_image: str = field(
-        default="berthmaster/caddy:2.6", metadata=_about("Image of the edge (Caddy).")
+    edge_image: str | None = field(
+        default=None,
+        metadata=_about(
+            "Image of the edge; without it `berthmaster/caddy:2.6` where `images/build` made it,"
+            " else the public `caddy:2.6`."
+        ),
     )
     container_prefix: str = field(
         default="berthmaster", metadata=_about("Start of the names of the two containers.")

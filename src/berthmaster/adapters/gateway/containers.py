@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import aiodocker
 import aiohttp
 
 from berthmaster.adapters.gateway.errors import EngineFailed
+from berthmaster.adapters.gateway.images import EDGE_IMAGES, ROUTER_IMAGES, choose_image
 from berthmaster.adapters.gateway.process import LABEL_CONFIG, LABEL_GATEWAY, Process
-from berthmaster.domain.errors import GatewayRefused, ImageNotFound
+from berthmaster.domain.errors import GatewayRefused
 
 _LOG_LINES: Final = 15
 
@@ -20,22 +22,15 @@ class Containers:
     def __init__(self, client: aiodocker.Docker) -> None:
         self._client = client
 
-    async def image_id(self, reference: str) -> str:
-        """The engine's id of an image; raises `ImageNotFound`."""
-        async with _translated(f"image {reference}"):
-            try:
-                return str((await self._client.images.inspect(reference))["Id"])
-            except aiodocker.DockerError as error:
-                if error.status != 404:
-                    raise
-                raise ImageNotFound(
-                    f"the gateway needs the image {reference}, which this engine does not have",
-                    subject=reference,
-                ) from error
+    async def with_image(self, wanted: Process) -> tuple[Process, str]:
+        """The process with an image that is here, and its id; raises `ImageNotFound`."""
+        usual = ROUTER_IMAGES if wanted.kind == "router" else EDGE_IMAGES
+        async with _translated(f"image of the {wanted.kind}"):
+            name, image_id = await choose_image(self._client, wanted.image or None, usual)
+        return replace(wanted, image=name), image_id
 
-    async def is_running(self, wanted: Process) -> bool:
+    async def is_running(self, wanted: Process, image_id: str) -> bool:
         """Whether the container runs with the image and settings that it should have."""
-        image_id = await self.image_id(wanted.image)
         found = await self._inspect(wanted.name)
         if found is None:
             return False

@@ -106,7 +106,8 @@ class DockerGateway:
     async def _bring_up(
         self, containers: Containers, wanted: Process, config: ConfigFile, reload: Reload
     ) -> bool:
-        is_running = await containers.is_running(wanted)
+        wanted, image_id = await containers.with_image(wanted)
+        is_running = await containers.is_running(wanted, image_id)
         if is_running and config.is_applied:
             return False
         old = config.write()
@@ -150,7 +151,7 @@ class DockerGateway:
         raise ProcessDidNotStart(wanted.kind, logs)
 
     def _answers(self, wanted: Process) -> Callable[[], Awaitable[bool]]:
-        if wanted is self._router:
+        if wanted.kind == self._router.kind:
             return lambda: self._is_other_worker(None)
         return lambda: edge_answers(self._layout)
 

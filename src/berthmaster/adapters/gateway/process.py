@@ -15,14 +15,15 @@ from berthmaster.domain.container import LABEL
 LABEL_GATEWAY: Final = f"{LABEL}.gateway"  # router or edge
 LABEL_CONFIG: Final = f"{LABEL}.gateway.config"  # hash of image and container settings
 STOP_SECONDS: Final = 30  # running requests may end
+_SHAPE: Final = 2  # of `Process.container`: another one makes the containers anew
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
     """Everything that an operator may set of the gateway."""
 
-    router_image: str = "berthmaster/haproxy:2.6"
-    edge_image: str = "berthmaster/caddy:2.6"
+    router_image: str | None = None  # None: what `images` finds
+    edge_image: str | None = None
     name_prefix: str = "berthmaster-"
     labels: Mapping[str, str] = field(default_factory=dict)
     pool: PoolSize = field(default_factory=PoolSize)
@@ -36,7 +37,7 @@ class Process:
 
     kind: str  # router, edge
     name: str
-    image: str
+    image: str  # as wanted; empty until it was chosen
     command: tuple[str, ...]
     check: tuple[str, ...]
     folders: tuple[tuple[Path, bool], ...]  # host path, the same inside; whether it may write
@@ -47,14 +48,25 @@ class Process:
     @property
     def settings_hash(self) -> str:
         """Changes when the container must be made anew."""
-        data = [self.image, self.command, [(str(path), write) for path, write in self.folders]]
+        data = [
+            _SHAPE,
+            self.image,
+            self.command,
+            [(str(path), write) for path, write in self.folders],
+        ]
         return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
 
     def container(self, command: tuple[str, ...], *, is_service: bool) -> dict[str, Any]:
-        """The engine's description: host network, read-only, one capability, restarted for ever."""
+        """The engine's description: host network, read-only, one capability, restarted for ever.
+
+        Public images bring a user, an entrypoint and a folder of their own: all three are said.
+        """
         return {
             "Image": self.image,
-            "Cmd": list(command),
+            "User": "0:0",  # of the sockets and files, which nobody else may read
+            "WorkingDir": "/",
+            "Entrypoint": list(command[:1]),
+            "Cmd": list(command[1:]),
             "Env": list(self.environment),
             "Labels": {
                 **self.labels,
@@ -85,7 +97,7 @@ def router_process(layout: Layout, options: GatewayOptions) -> Process:
     return Process(
         kind="router",
         name=f"{options.name_prefix}router",
-        image=options.router_image,
+        image=options.router_image or "",
         command=("haproxy", "-W", "-db", *files),
         check=("haproxy", "-c", "-q", *files),
         folders=((layout.folder, True),),
@@ -101,7 +113,7 @@ def edge_process(layout: Layout, options: GatewayOptions) -> Process:
     return Process(
         kind="edge",
         name=f"{options.name_prefix}edge",
-        image=options.edge_image,
+        image=options.edge_image or "",
         command=("caddy", "run", "--config", config),
         check=("caddy", "validate", "--config", config),
         folders=(
