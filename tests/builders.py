@@ -133,5 +133,7 @@ def observed(
         "images": frozenset(item.image.runs_as for item in live.services if item.image),
         "claims": frozenset(HostClaim("https", host, SHOP.project) for host in live.hosts),
         "attached": frozenset(item.key for item in (live, *warm)),
+        "applied": {item.name: live for item in live.with_role(Role.STATE)},
+        "recorded": frozenset(item.name for item in live.with_role(Role.STATE)),
     }
     return replace(Observed(SHOP, live=live, warm=warm), **{**values, **more})

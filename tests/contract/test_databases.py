@@ -1,5 +1,6 @@
 """The databases port: one suite for the in-memory twin and a real PostgreSQL."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -155,3 +156,132 @@ async def test_a_dump_that_breaks_off_never_counts(server: Subject, tmp_path: Pa
     finally:
         await runtime.close()
     assert os.listdir(tmp_path) == []
+
+
+async def test_points_are_listed_newest_first_with_what_they_hold(
+    subject: Subject, tmp_path: Path
+) -> None:
+    assert subject.databases.points(tmp_path / "none") == ()
+    point = await subject.databases.take(subject.container, tmp_path, "before-r2")
+    assert subject.databases.points(tmp_path) == (point,)
+    assert "postgres" in point.databases
+    assert point.container == subject.container
+
+
+async def test_a_restored_database_takes_the_name_and_can_give_it_back(
+    subject: Subject, tmp_path: Path
+) -> None:
+    databases, container = subject.databases, subject.container
+    await databases.take(container, tmp_path, "p")
+    await databases.restore_into(container, tmp_path, "p", "postgres", "postgres_new")
+    await databases.swap(container, "postgres", "postgres_new", "postgres_old")
+    await databases.swap(container, "postgres", "postgres_new", "postgres_old")
+    assert await _names(subject, tmp_path, "a") >= {"postgres", "postgres_old"}
+    await databases.swap(container, "postgres", "postgres_old", "postgres_new")
+    await databases.swap(container, "postgres", "postgres_old", "postgres_new")
+    await databases.drop(container, "postgres_new")
+    await databases.drop(container, "postgres_new")
+    found = await _names(subject, tmp_path, "b")
+    assert not found & {"postgres_old", "postgres_new"}
+    assert "postgres" in found
+
+
+async def test_a_database_that_the_point_lacks_is_refused(subject: Subject, tmp_path: Path) -> None:
+    await subject.databases.take(subject.container, tmp_path, "p")
+    with pytest.raises(OutsideError, match="nothing_like_it"):
+        await subject.databases.restore_into(
+            subject.container, tmp_path, "p", "nothing_like_it", "new"
+        )
+    assert "new" not in await _names(subject, tmp_path, "a")
+
+
+async def test_a_name_that_is_not_there_cannot_be_swapped_in(
+    subject: Subject, tmp_path: Path
+) -> None:
+    with pytest.raises(OutsideError, match="postgres_new"):
+        await subject.databases.swap(subject.container, "postgres", "postgres_new", "postgres_old")
+
+
+async def _names(subject: Subject, folder: Path, point: str) -> set[str]:
+    """The databases there are, as a dump sees them."""
+    return set((await subject.databases.take(subject.container, folder, point)).databases)
+
+
+@pytest.mark.docker
+async def test_rows_rights_and_settings_come_back_and_the_old_is_kept(
+    server: Subject, tmp_path: Path
+) -> None:
+    databases, name = server.databases, server.container
+    await _sql(
+        server,
+        "shop",
+        "CREATE TABLE t AS SELECT generate_series(1, 1000) AS n",
+        "CREATE ROLE reader LOGIN",
+        "REVOKE CONNECT ON DATABASE shop FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE shop TO reader",
+        "ALTER DATABASE shop SET statement_timeout TO '7s'",
+    )
+    await databases.take(name, tmp_path, "p")
+    await _sql(server, "shop", "DELETE FROM t WHERE n > 10", "CREATE TABLE later (n int)")
+    found = await databases.restore_into(name, tmp_path, "p", "shop", "shop_new")
+    assert found == "1 tables in shop_new, verified"
+    await databases.swap(name, "shop", "shop_new", "shop_old")
+    assert await _sql(server, "shop", "SELECT count(*) FROM t") == "1000"
+    assert await _sql(server, "shop_old", "SELECT count(*) FROM t") == "10"
+    assert await _sql(server, "shop", "SHOW statement_timeout") == "7s"
+    rights = "SELECT has_database_privilege('reader', 'shop', 'CONNECT'), datacl::text ~ '=c'"
+    assert await _sql(server, "shop", f"{rights} FROM pg_database WHERE datname = 'shop'") == "t|t"
+
+
+@pytest.mark.docker
+async def test_a_missing_role_comes_back_and_a_changed_password_stays(
+    server: Subject, tmp_path: Path
+) -> None:
+    databases, name = server.databases, server.container
+    await _sql(
+        server,
+        "shop",
+        "CREATE ROLE gone LOGIN PASSWORD 'x'",
+        "CREATE ROLE kept LOGIN PASSWORD 'old'",
+        "CREATE TABLE t (n int)",
+        "ALTER TABLE t OWNER TO gone",
+    )
+    await databases.take(name, tmp_path, "p")
+    await _sql(
+        server, "shop", "DROP TABLE t", "DROP ROLE gone", "ALTER ROLE kept PASSWORD 'new-one'"
+    )
+    secret = "SELECT rolpassword FROM pg_authid WHERE rolname = 'kept'"
+    before = await _sql(server, "shop", secret)
+    await databases.restore_into(name, tmp_path, "p", "shop", "shop_new")
+    assert await _sql(server, "shop", secret) == before
+    owner = "SELECT tableowner FROM pg_tables WHERE tablename = 't'"
+    assert await _sql(server, "shop_new", owner) == "gone"
+
+
+@pytest.mark.docker
+async def test_a_swap_ends_the_sessions_that_are_in_its_way(
+    server: Subject, tmp_path: Path
+) -> None:
+    await server.databases.take(server.container, tmp_path, "p")
+    await server.databases.restore_into(server.container, tmp_path, "p", "shop", "shop_new")
+    session = asyncio.create_task(_session(server))
+    count = "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'"
+    while await _sql(server, "postgres", count) != "1":
+        await asyncio.sleep(0.05)
+    await server.databases.swap(server.container, "shop", "shop_new", "shop_old")
+    assert await session != 0
+
+
+async def _session(server: Subject) -> int:
+    login = ["psql", "--no-psqlrc", "--username=shop", "--dbname=shop"]
+    command = [*login, "--command", "SELECT pg_sleep(60)"]
+    return (await server.runtime.execute(server.container, command)).exit_code
+
+
+@pytest.mark.docker
+async def test_a_dump_that_was_changed_is_not_restored(server: Subject, tmp_path: Path) -> None:
+    point = await server.databases.take(server.container, tmp_path, "p")
+    with (point.path / "shop.dump").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(OutsideError, match="damaged"):
+        await server.databases.restore_into(server.container, tmp_path, "p", "shop", "new")

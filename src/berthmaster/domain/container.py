@@ -64,6 +64,8 @@ class Image:
     size_bytes: int
     exposed_ports: tuple[int, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)  # that the image itself sets
+    volumes: tuple[str, ...] = ()  # paths that get an anonymous volume unless one is mounted
 
 
 @dataclass(frozen=True, slots=True)

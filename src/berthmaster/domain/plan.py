@@ -75,6 +75,15 @@ class StartState:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordStates:
+    """Record that these state services run by this release's state model, on purpose."""
+
+    stack: StackId
+    release: int
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StartServices:
     """Start app services of a release in its own project; `services` are keys of the rendered
     model.
@@ -138,6 +147,35 @@ class TakeRestorePoint:
     service: str
     container: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreDatabase:
+    """Restore one database of a restore point into a new one beside it, and verify it."""
+
+    stack: StackId
+    container: str
+    point: str  # name of the restore point
+    database: str
+    into: str  # name of the new database
+
+
+@dataclass(frozen=True, slots=True)
+class DropDatabase:
+    """Remove a database that `RestoreDatabase` made."""
+
+    container: str
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwapDatabase:
+    """Give `new` the name of `database`, which is kept as `kept`; swapped back by an undo."""
+
+    container: str
+    database: str
+    new: str
+    kept: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +289,7 @@ Action = (
     | PlaceFiles
     | RemoveFiles
     | StartState
+    | RecordStates
     | StartServices
     | StartContainers
     | StopContainers
@@ -258,6 +297,9 @@ Action = (
     | AwaitReady
     | Smoke
     | TakeRestorePoint
+    | RestoreDatabase
+    | DropDatabase
+    | SwapDatabase
     | RunJob
     | AttachRelease
     | DetachRelease

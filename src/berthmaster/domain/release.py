@@ -96,9 +96,7 @@ class FileCopy:
     mode: int = 0o444
     uid: int = 0
     is_secret: bool = False
-    is_state: bool = (
-        False  # mounted by a state service: lies in the stack's own folder
-    )
+    is_state: bool = False  # mounted by a state service: lies in the stack's own folder
 
 
 class ReleaseState(StrEnum):
@@ -109,6 +107,7 @@ class ReleaseState(StrEnum):
     WARM = "warm"  # replaced, still running: a rollback is a switch
     RETIRED = "retired"  # not running, can be started from its record
     FAILED = "failed"  # was refused
+    STATE = "state"  # no release: the record of a change of state services, kept while it counts
 
 
 @dataclass(frozen=True, slots=True)

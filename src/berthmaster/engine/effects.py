@@ -74,6 +74,8 @@ class Effects:
             case act.StartState(stack, number, services):
                 release_record = self._release(stack, number)
                 await self._up(stack.project, release_record, services, work)
+            case act.RecordStates(stack, number, services):
+                store.record_states(stack, number, services, fence=fence)
             case act.StartServices(stack, number, services):
                 release_record = self._release(stack, number)
                 await self._up(release_record.project, release_record, services, work)
@@ -92,6 +94,15 @@ class Effects:
                 folder = self._outside.files.dump_folder(stack.project)
                 point = await self._outside.databases.take(container, folder, name)
                 return f"{point.path} {point.size_bytes} bytes, verified"
+            case act.RestoreDatabase(stack, container, point_name, database, into):
+                folder = self._outside.files.dump_folder(stack.project)
+                return await self._outside.databases.restore_into(
+                    container, folder, point_name, database, into
+                )
+            case act.DropDatabase(container, database):
+                await self._outside.databases.drop(container, database)
+            case act.SwapDatabase(container, database, new_database, kept):
+                await self._outside.databases.swap(container, database, new_database, kept)
             case act.RunJob():
                 return await self._run_job(action, work)
             case act.AttachRelease(stack, number, slots):

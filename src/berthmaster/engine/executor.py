@@ -30,6 +30,7 @@ from berthmaster.domain.plan import (
     Plan,
     PullImage,
     RemoveContainers,
+    RestoreDatabase,
     RunJob,
     Step,
     StopContainers,
@@ -291,7 +292,7 @@ def limit_seconds(action: Action) -> float:
             return action.timeout_seconds + 60.0
         case Watch():
             return action.seconds + 60.0
-        case PullImage() | TakeRestorePoint():
+        case PullImage() | TakeRestorePoint() | RestoreDatabase():
             return PULL_SECONDS
         case _:
             return STEP_SECONDS

@@ -60,6 +60,9 @@ async def _observe(outside: Outside, action: act.Action) -> Observation:  # noqa
         case act.MarkRetired(stack, release):
             states = {item.number: item.state for item in outside.store.releases(stack)}
             return _is(states.get(release) is ReleaseState.RETIRED)
+        case act.RecordStates(stack, release, services):
+            applied = outside.store.applied_states(stack)
+            return _is(all(applied.get(service) == release for service in services))
         case act.ForgetStack(stack):
             return _is(outside.store.stack(stack) is None)
         case _:

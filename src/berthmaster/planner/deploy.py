@@ -37,11 +37,17 @@ from berthmaster.domain.plan import (
     TakeRestorePoint,
     Watch,
 )
-from berthmaster.domain.release import STATE_FILES, ImagePin, Release, ReleaseService
+from berthmaster.domain.release import (
+    STATE_FILES,
+    ImagePin,
+    Release,
+    ReleaseService,
+)
 from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
 from berthmaster.planner.observed import Observed
+from berthmaster.planner.state import own_files
 from berthmaster.planner.steps import StepList
 
 GATEWAY_PROBE_SECONDS = 15.0
@@ -117,31 +123,63 @@ def _bring_inputs(steps: StepList, release: Release, observed: Observed) -> None
 
 
 def _start_state(steps: StepList, release: Release, observed: Observed) -> None:
-    stack, number = release.stack, release.number
+    """Start what is not there, each by the record that was applied to it last; change nothing."""
     state = release.with_role(Role.STATE)
-    missing = [item for item in state if not observed.containers.issuperset(item.containers)]
     stopped = [
         name
         for item in state
         for name in item.containers
         if name in observed.containers and name not in observed.running
     ]
-    if missing:
-        names = tuple(name for item in missing for name in item.containers)
-        keys = tuple(key for item in missing for key in item.compose_services)
-        steps.add(
-            StartState(stack, number, keys, names),
-            (_names(missing), "start", "not there yet; state outlives releases"),
-            (RemoveContainers(names, 30.0), "remove containers, keep volumes"),
-        )
+    for record, services in _by_record(release, observed):
+        _start_missing(steps, release, record, services, observed)
     if stopped:
         steps.add(
             StartContainers(tuple(stopped)),
             (", ".join(stopped), "start again", "stopped, and the release needs it"),
         )
-    if state:
-        _await(steps, release, state, "the release depends on it")
+    for record, services in _by_record(release, observed):
+        _await(steps, record, services, "the release depends on it")
     steps.barrier()
+
+
+def _by_record(
+    release: Release, observed: Observed
+) -> list[tuple[Release, tuple[ReleaseService, ...]]]:
+    """The release's state services as they run or will, grouped by the record they run by."""
+    found: dict[int, tuple[Release, tuple[ReleaseService, ...]]] = {}
+    for service in release.with_role(Role.STATE):
+        record = observed.applied.get(service.name, release)
+        applied = next((item for item in record.services if item.name == service.name), service)
+        _, known = found.get(record.number, (record, ()))
+        found[record.number] = (record, (*known, applied))
+    return [found[number] for number in sorted(found)]
+
+
+def _start_missing(
+    steps: StepList,
+    release: Release,
+    record: Release,
+    services: tuple[ReleaseService, ...],
+    observed: Observed,
+) -> None:
+    missing = [item for item in services if not observed.containers.issuperset(item.containers)]
+    if not missing:
+        return
+    if own_files(record):
+        steps.add(
+            PlaceFiles(record.stack, record.number),
+            (f"files {record.label}", "place what is missing", "state services mount them"),
+        )
+        steps.barrier()
+    names = tuple(name for item in missing for name in item.containers)
+    keys = tuple(key for item in missing for key in item.compose_services)
+    by = "" if record.number == release.number else f" by {record.label}"
+    steps.add(
+        StartState(release.stack, record.number, keys, names),
+        (_names(missing), f"start{by}", "not there yet; state outlives releases"),
+        (RemoveContainers(names, 30.0), "remove containers, keep volumes"),
+    )
 
 
 def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
@@ -169,11 +207,17 @@ def _restore_points(steps: StepList, release: Release) -> None:
                     release.number,
                     service.name,
                     service.containers[0],
-                    f"before-{release.label}",
+                    _point_name(release, service),
                 ),
                 (service.name, "take restore point", f"a migration of {release.label} follows"),
             )
     steps.barrier()
+
+
+def _point_name(release: Release, service: ReleaseService) -> str:
+    """One name for each database: a point that is there is never written again."""
+    others = [item for item in release.with_role(Role.STATE) if item.is_dumpable]
+    return f"before-{release.label}" + ("" if len(others) == 1 else f"-{service.name}")
 
 
 def _run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> None:
@@ -315,13 +359,20 @@ def _start(
 ) -> None:
     names = tuple(name for item in services for name in item.containers)
     keys = tuple(key for item in services for key in item.compose_services)
-    limit = max(max(item.drain_seconds, item.stop_seconds) for item in services)
+    limit = max(_undo_seconds(item) for item in services)
     steps.add(
         StartServices(release.stack, release.number, keys, names),
         (f"{_names(services)} {release.label}", "start", cause),
         (RemoveContainers(names, limit), "remove"),
     )
     steps.barrier()
+
+
+def _undo_seconds(service: ReleaseService) -> float:
+    """How long a new container may take to stop: a routed one that never served has no requests."""
+    if service.role is Role.ROUTED:
+        return service.stop_seconds
+    return max(service.drain_seconds, service.stop_seconds)
 
 
 def _await(

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from berthmaster.domain import codec
 from berthmaster.domain.names import StackId
@@ -26,6 +27,9 @@ class Observed:
     attached: frozenset[str] = frozenset()  # release keys the router holds
     is_in_maintenance: bool = False
     has_dumpable_database: bool = False
+    applied: Mapping[str, Release] = field(default_factory=dict)
+    # state service -> the record that it was started by; without one that is kept, the live release
+    recorded: frozenset[str] = frozenset()  # state services of which the store knows the record
 
     def generation(self) -> str:
         """Hash of what a plan rests on; apply refuses a plan whose generation is old.
@@ -37,6 +41,7 @@ class Observed:
             "warm": sorted(release.number for release in self.warm),
             "networks": sorted(self.networks),
             "volumes": sorted(self.volumes),
+            "state": {name: item.number for name, item in sorted(self.applied.items())},
             "claims": sorted(codec.encode(claim)["host"] for claim in self.claims),
             "maintenance": self.is_in_maintenance,
         }

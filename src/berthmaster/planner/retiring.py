@@ -9,6 +9,7 @@ from berthmaster.domain.plan import (
     MarkLive,
     MarkRetired,
     Plan,
+    RecordStates,
     ReleaseHosts,
     RemoveContainers,
     RemoveFiles,
@@ -31,11 +32,27 @@ def retire_old(steps: StepList, release: Release, observed: Observed) -> None:
         (f"release {release.label}", "record as live", "it stood the watch"),
     )
     steps.barrier()
+    _record_states(steps, release, observed)
+    steps.barrier()
     if old:
         _end_old_work(steps, old, release, observed)
     for warm in observed.warm:
         if warm.number != release.number:
             retire(steps, warm, f"replaced twice: {release.label} is live")
+
+
+def _record_states(steps: StepList, release: Release, observed: Observed) -> None:
+    """Note by which record each state service was started, when nobody did yet."""
+    by_record: dict[int, list[str]] = {}
+    for service in release.with_role(Role.STATE):
+        if service.name not in observed.recorded:
+            number = observed.applied.get(service.name, release).number
+            by_record.setdefault(number, []).append(service.name)
+    for number, names in sorted(by_record.items()):
+        steps.add(
+            RecordStates(release.stack, number, tuple(names)),
+            (", ".join(names), f"record as r{number}", "later releases leave it alone"),
+        )
 
 
 def _end_old_work(steps: StepList, old: Release, release: Release, observed: Observed) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,9 @@ class RestorePoint:
     path: Path  # a folder
     size_bytes: int
     database: str  # the databases in it, by comma
+    databases: tuple[str, ...] = ()
+    container: str = ""  # that it was taken from
+    taken_at: datetime | None = None
 
 
 class Databases(Protocol):
@@ -26,4 +30,30 @@ class Databases(Protocol):
 
         Raises `OutsideError`; an unverified dump never counts. Taking it twice keeps the first.
         """
+        ...
+
+    def points(self, folder: Path) -> tuple[RestorePoint, ...]:
+        """The whole restore points in a folder, newest first; none when there is no folder."""
+        ...
+
+    async def restore_into(
+        self, container: str, folder: Path, name: str, database: str, into: str
+    ) -> str:
+        """Restore `database` of the restore point `name` into the new database `into`.
+
+        All or nothing, and verified; roles that are missing come back first. What an earlier try
+        left under that name is replaced. Returns what was found, in words. Raises `OutsideError`.
+        """
+        ...
+
+    async def swap(self, container: str, database: str, new: str, kept: str) -> None:
+        """Rename `database` to `kept` and `new` to `database`, both or neither.
+
+        Ends every connection to them. Swapped already (there is no `new`, and `kept` is there) is
+        no error. Raises `OutsideError`.
+        """
+        ...
+
+    async def drop(self, container: str, database: str) -> None:
+        """Remove a database that `restore_into` made; one that is not there is no error."""
         ...

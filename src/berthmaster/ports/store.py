@@ -5,7 +5,7 @@ write that could be interleaved with another coroutine would not be the write-ah
 be.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,7 +114,30 @@ class Store(Protocol):
         ...
 
     def set_release_state(self, stack: StackId, number: int, state: ReleaseState) -> None: ...
-    def remove_release(self, stack: StackId, number: int) -> None: ...
+    def remove_release(self, stack: StackId, number: int) -> None:
+        """Raises `Bug` for the live one and for one that a state service was started by."""
+        ...
+
+    def keep_state_only(self, release: Release) -> None:
+        """Replace a record by this part of it, which state services run by; it is no release now.
+
+        Gives back what the release held of the router's pool. Raises `Bug` for the live one.
+        """
+        ...
+
+    # state services
+    def applied_states(self, stack: StackId) -> Mapping[str, int]:
+        """By service: the release whose state model was applied last, on purpose."""
+        ...
+
+    def record_states(
+        self, stack: StackId, release: int, services: Sequence[str], *, fence: int
+    ) -> None:
+        """Note that these state services were started by this release's record.
+
+        A release that never served becomes `ReleaseState.STATE`: the record of a state change.
+        """
+        ...
 
     # deployments and journal
     def open_deployment(

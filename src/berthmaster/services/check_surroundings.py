@@ -8,6 +8,15 @@ from berthmaster.ports.progress import Progress
 
 async def refuse_bad_surroundings(outside: Outside, release: Release, progress: Progress) -> None:
     """Raise `OutsideError` or `NotAllowed` with the remedy; mends a changed firewall chain."""
+    refuse_short_disk(outside)
+    await refuse_without_gateway(outside, release)
+    ports = [item.port for item in outside.entrypoints]
+    if await outside.firewall.ensure(outside.address_block, ports):
+        progress.note("the firewall chain had been changed; it is as it must be again")
+
+
+def refuse_short_disk(outside: Outside) -> None:
+    """Raise `OutsideError` when the state folder's disk is below the floor."""
     shortage = disk_shortage(outside)
     if shortage:
         raise OutsideError(
@@ -15,10 +24,6 @@ async def refuse_bad_surroundings(outside: Outside, release: Release, progress: 
             subject="disk",
             next_command="free space, or lower the setting disk_floor_percent",
         )
-    await refuse_without_gateway(outside, release)
-    ports = [item.port for item in outside.entrypoints]
-    if await outside.firewall.ensure(outside.address_block, ports):
-        progress.note("the firewall chain had been changed; it is as it must be again")
 
 
 def disk_shortage(outside: Outside) -> str:

@@ -13,6 +13,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.check_surroundings import refuse_bad_surroundings
+from berthmaster.services.compare_state import state_notes
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.prepare_release import (
     Prepared,
@@ -113,7 +114,7 @@ async def _plan(outside: Outside, prepared: Prepared) -> Plan:
         plan,
         dropped=prepared.dropped,
         two_writers=prepared.two_writers if observed.live else (),
-        notes=(*plan.notes, *prepared.notes),
+        notes=(*plan.notes, *state_notes(outside, release, observed), *prepared.notes),
         details=details,
     )
 

@@ -1,7 +1,8 @@
 """Retention: what no kept release needs any more goes; nothing that is not ours is touched.
 
-Kept are the live release, warm ones, and the newest `retention.releases` that served; of the
-refused ones the newest few, for their reports. Images go only when no kept release runs them.
+Kept are the live release, warm ones, the newest `retention.releases` that served and every record
+that a state service runs by; of the refused ones the newest few, for their reports. Images go only
+when no kept release runs them.
 """
 
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.planner.state import state_part
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary
 
@@ -24,7 +26,8 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
     told = []
     for item in _beyond(summaries, newest.retention.releases):
         release = outside.store.release(stack, item.number)
-        outside.store.remove_release(stack, item.number)
+        if not _remove_record(outside, stack, item, release):
+            continue
         outside.store.free_subnet(f"{stack.release_project(item.number)}-net")
         told.append(f"{stack}: the record of r{item.number} is beyond retention; it is removed")
         if release:
@@ -38,10 +41,29 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
     return tuple(told)
 
 
+def _remove_record(
+    outside: Outside, stack: StackId, item: ReleaseSummary, release: Release | None
+) -> bool:
+    """Remove a record, or all of it that no state service runs by; False when nothing changed."""
+    needed = {
+        name
+        for name, number in outside.store.applied_states(stack).items()
+        if number == item.number
+    }
+    if not needed:
+        outside.store.remove_release(stack, item.number)
+    elif item.state is ReleaseState.STATE or release is None:
+        return False
+    else:
+        outside.store.keep_state_only(state_part(release, frozenset(needed)))
+    return True
+
+
 def _beyond(summaries: tuple[ReleaseSummary, ...], kept: int) -> list[ReleaseSummary]:
     served = [item for item in summaries if item.state is ReleaseState.RETIRED]
     refused = [item for item in summaries if item.state is ReleaseState.FAILED]
-    return [*served[kept:], *refused[KEPT_REFUSED:]]
+    replaced = [item for item in summaries if item.state is ReleaseState.STATE]
+    return [*served[kept:], *refused[KEPT_REFUSED:], *replaced]
 
 
 async def _remove_images(outside: Outside, release: Release) -> None:

@@ -7,6 +7,7 @@ from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import RouteTable
+from berthmaster.domain.spec import Role
 from berthmaster.planner.observed import Observed
 from berthmaster.ports.outside import Outside
 
@@ -45,7 +46,18 @@ async def observe_stack(
             if item.release.rpartition("/")[0] == stack.project
         ),
         is_in_maintenance=bool(record and record.is_in_maintenance),
+        applied=applied_states(outside, stack, live),
+        recorded=frozenset(outside.store.applied_states(stack)),
     )
+
+
+def applied_states(outside: Outside, stack: StackId, live: Release | None) -> dict[str, Release]:
+    """The record that each state service was started by; without one, the live release's."""
+    numbers = outside.store.applied_states(stack)
+    records = {number: outside.store.release(stack, number) for number in set(numbers.values())}
+    started = {item.name: live for item in live.with_role(Role.STATE)} if live else {}
+    found = {name: records[number] for name, number in numbers.items()}
+    return started | {name: release for name, release in found.items() if release}
 
 
 async def _table(outside: Outside) -> RouteTable:

@@ -31,6 +31,7 @@ from berthmaster.planner.render import FileRequest, Rendered, RenderInputs, rend
 from berthmaster.planner.roles import RoleDecision, decide_roles
 from berthmaster.ports.compose import ComposeInputs
 from berthmaster.ports.outside import Outside
+from berthmaster.services.observe import applied_states
 from berthmaster.services.pin_images import PinnedImages, pin_images
 
 
@@ -43,6 +44,7 @@ class ReleaseRequest:
     tag: str | None = None
     images: Mapping[str, str] = field(default_factory=dict)  # service -> reference
     command: str = "berth deploy"
+    state_services: frozenset[str] = frozenset()  # to be changed on purpose, instead of a release
 
     def options(self) -> dict[str, str]:
         """What counts for the fingerprint."""
@@ -135,7 +137,7 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     """
     rendering = await render_model(outside, request)
     refuse_violations(rendering.violations)
-    state = _pins_of_state(outside, request.stack)
+    state = _pins_that_stay(outside, request)
     pinned = await pin_images(outside, rendering.model, rendering.decisions, state)
     draft = await _draft(outside, request, rendering, pinned, number)
     rendered = render_release(_render_inputs(outside, draft))
@@ -144,12 +146,18 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     return Prepared(release, rendered.dropped, rendered.two_writers, notes)
 
 
-def _pins_of_state(outside: Outside, stack: StackId) -> dict[str, ImagePin]:
-    record = outside.store.stack(stack)
-    live = outside.store.release(stack, record.live) if record and record.live else None
+def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, ImagePin]:
+    """Pins of what will run on: state services, or all but those that are to be changed."""
+    record = outside.store.stack(request.stack)
+    live = outside.store.release(request.stack, record.live) if record and record.live else None
     if live is None:
         return {}
-    return {item.name: item.image for item in live.with_role(Role.STATE) if item.image}
+    applied = applied_states(outside, request.stack, live)
+    pins = {item.name: item.image for item in live.services if request.state_services}
+    for name, release in applied.items():
+        pins[name] = next((item.image for item in release.services if item.name == name), None)
+    changed = request.state_services
+    return {name: pin for name, pin in pins.items() if pin and name not in changed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +221,11 @@ def _render_inputs(outside: Outside, draft: _Draft) -> RenderInputs:
         users=draft.pinned.users,
         variables=outside.specs.env_values(request.folder, environment.env_file),
         secret_files=outside.specs.secret_files(rendering.spec, environment.name),
-        state_folder=str(outside.files.release_folder(stack.project, STATE_FILES)),
+        state_folder=str(
+            outside.files.release_folder(
+                stack.project, draft.number if request.state_services else STATE_FILES
+            )
+        ),
     )
 
 

@@ -6,12 +6,14 @@ import contextlib
 
 from berthmaster.domain.deployment import Deployment, DeploymentState
 from berthmaster.domain.errors import LeaseHeld, NotAllowed, NotFound
+from berthmaster.domain.plan import RecordStates
 from berthmaster.domain.release import ReleaseState
 from berthmaster.engine.executor import Executor, is_ended, is_past_no_return
 from berthmaster.engine.failpoints import failpoint_from_environment
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
+from berthmaster.services.change_state import discard_record
 from berthmaster.services.deploy import give_back
 
 
@@ -80,6 +82,10 @@ def _is_stuck_undoing(outside: Outside, deployment: Deployment) -> bool:
 
 def _settle(outside: Outside, deployment: Deployment) -> None:
     """Mark the release that was not taken and give its reservations back."""
+    if deployment.verb == "state":
+        for step in deployment.plan.steps:
+            if isinstance(step.action, RecordStates):
+                discard_record(outside, deployment.stack, step.action.release)
     if deployment.verb != "deploy" or deployment.release is None:
         return
     release = outside.store.release(deployment.stack, deployment.release)

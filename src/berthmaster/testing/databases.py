@@ -1,6 +1,8 @@
 """The databases port in memory."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from berthmaster.domain.errors import OutsideError
@@ -8,20 +10,75 @@ from berthmaster.ports.databases import RestorePoint
 from berthmaster.testing.world import FakeEngine
 
 
+@dataclass(slots=True)
+class Contents:
+    """The databases of one container: a word for what is in each, by name."""
+
+    databases: dict[str, str] = field(default_factory=lambda: {"postgres": "first"})
+
+
 class FakeDatabases:
-    """`ports.databases.Databases` that dumps nothing and remembers what it was asked for."""
+    """`ports.databases.Databases` whose databases are words; tests read and change `contents`."""
 
     def __init__(self, world: FakeEngine | None = None) -> None:
         self.world = world or FakeEngine()
-        self.points: dict[tuple[Path, str], RestorePoint] = {}
+        self.points_taken: dict[tuple[Path, str], RestorePoint] = {}
+        self.dumped: dict[tuple[Path, str], dict[str, str]] = {}
+        self.contents: dict[str, Contents] = {}
 
     def can_dump(self, image: str, environment: Mapping[str, str]) -> bool:
         return "postgres" in image or "PGDATA" in environment
 
+    def inside(self, container: str) -> dict[str, str]:
+        """The databases of a container, which survive it: they lie in its volume."""
+        return self.contents.setdefault(container, Contents()).databases
+
     async def take(self, container: str, folder: Path, name: str) -> RestorePoint:
         with self.world.calling("databases.take", container):
-            found = self.world.containers.get(container)
-            if (folder, name) not in self.points and (found is None or found.state != "running"):
-                raise OutsideError(f"{container} does not run", subject=container)
-            point = RestorePoint(name, folder / name, 1000, "postgres")
-            return self.points.setdefault((folder, name), point)
+            if (folder, name) in self.points_taken:
+                return self.points_taken[folder, name]
+            self._check_running(container)
+            names = tuple(sorted(self.inside(container)))
+            taken_at = datetime(2026, 1, 1, tzinfo=UTC)
+            point = RestorePoint(
+                name, folder / name, 1000, ", ".join(names), names, container, taken_at
+            )
+            self.dumped[folder, name] = dict(self.inside(container))
+            return self.points_taken.setdefault((folder, name), point)
+
+    def points(self, folder: Path) -> tuple[RestorePoint, ...]:
+        found = [point for (where, _), point in self.points_taken.items() if where == folder]
+        return tuple(reversed(found))
+
+    async def restore_into(
+        self, container: str, folder: Path, name: str, database: str, into: str
+    ) -> str:
+        with self.world.calling("databases.restore_into", container):
+            self._check_running(container)
+            dumped = self.dumped.get((folder, name), {})
+            if database not in dumped:
+                raise OutsideError(f"no restore point {name} holds {database}", subject=name)
+            self.inside(container)[into] = dumped[database]
+            return "1 tables"
+
+    async def swap(self, container: str, database: str, new: str, kept: str) -> None:
+        with self.world.calling("databases.swap", container):
+            self._check_running(container)
+            inside = self.inside(container)
+            if new not in inside and kept in inside:
+                return
+            if new not in inside or kept in inside:
+                raise OutsideError(f"{container}: {new} cannot become {database}", subject=database)
+            if database in inside:
+                inside[kept] = inside.pop(database)
+            inside[database] = inside.pop(new)
+
+    async def drop(self, container: str, database: str) -> None:
+        with self.world.calling("databases.drop", container):
+            self._check_running(container)
+            self.inside(container).pop(database, None)
+
+    def _check_running(self, container: str) -> None:
+        found = self.world.containers.get(container)
+        if found is None or found.state != "running":
+            raise OutsideError(f"{container} does not run", subject=container)

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from tests.builders import SHOP, release
+from tests.builders import SHOP, image, models, release
 
 from berthmaster.domain.container import Health
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import FileCopy, Release, ReleaseService, ReleaseState
 from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import JobSpec
@@ -18,6 +18,7 @@ from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import can_switch_back, plan_switch_back
+from berthmaster.planner.state import plan_state_change, state_record
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
 from berthmaster.services.carry_out import carry_out
@@ -26,7 +27,7 @@ from berthmaster.services.observe import observe_stack
 from berthmaster.testing.behaviour import Behaviour
 from berthmaster.testing.clock import FakeClock
 from berthmaster.testing.compose import FakeCompose
-from berthmaster.testing.databases import FakeDatabases
+from berthmaster.testing.databases import Contents, FakeDatabases
 from berthmaster.testing.files import FakeFiles
 from berthmaster.testing.prober import FakeProber
 from berthmaster.testing.registry import FakeRegistry
@@ -48,6 +49,8 @@ class View:
     table: RouteTable
     live: int | None
     is_in_maintenance: bool
+    applied: Any
+    databases: Any
 
 
 @dataclass(slots=True)
@@ -58,6 +61,11 @@ class World:
     outside: Outside
     router: FakeRouter
 
+    @property
+    def databases(self) -> FakeDatabases:
+        assert isinstance(self.outside.databases, FakeDatabases)
+        return self.outside.databases
+
     async def view(self) -> View:
         snapshot: Snapshot = self.engine.snapshot()
         record = self.outside.store.stack(SHOP)
@@ -67,11 +75,18 @@ class World:
             _sorted(await self.router.table()),
             record.live if record else None,
             bool(record and record.is_in_maintenance),
+            dict(self.outside.store.applied_states(SHOP)),
+            {
+                name: dict(item.databases)
+                for name, item in self.databases.contents.items()
+                if item != Contents()
+            },
         )
 
     def record(self, value: Release) -> Release:
         """Put a release and its images where a deploy would find them."""
-        sealed = self.outside.vault.seal(SealedValues().to_bytes())
+        secrets = {item.target: b"s" for item in value.files if item.is_secret}
+        sealed = self.outside.vault.seal(SealedValues({}, secrets).to_bytes())
         value = replace(value, sealed=sealed)
         for item in value.services:
             if item.image and item.image.runs_as not in self.engine.remote_images:
@@ -89,6 +104,13 @@ class World:
         if verb == "rollback" and can_switch_back(value, observed):
             return plan_switch_back(value, observed, slots=slots)
         return plan_deploy(value, observed, slots=slots, verb=verb)
+
+    async def plan_state(self, value: Release) -> Plan:
+        """Change the database to what `value` says of it."""
+        db = models(value.services, value.number, value.network.name)[1]
+        recorded = self.record(state_record(replace(value, state_model=db), frozenset({"db"})))
+        observed = await observe_stack(self.outside, SHOP, release=recorded)
+        return plan_state_change(recorded, observed)
 
     async def carry_out(self, plan: Plan) -> None:
         async with hold(self.outside.store, str(SHOP), what="test") as lease:
@@ -163,6 +185,35 @@ async def cold_rollback(world: World) -> Plan:
     return await world.plan_deploy(release(1), verb="rollback")
 
 
+async def state_change(world: World) -> Plan:
+    await world.deploy(release(1))
+    return await world.plan_state(with_other_database(2))
+
+
+async def second_state_change(world: World) -> Plan:
+    await world.deploy(release(1))
+    await world.carry_out(await world.plan_state(with_other_database(2)))
+    return await world.plan_state(with_other_database(3))
+
+
+async def deploy_after_a_state_change_that_went_missing(world: World) -> Plan:
+    await second_state_change(world)
+    await world.outside.runtime.remove("shop-prod-db-1")
+    return await world.plan_deploy(release(4))
+
+
+def with_other_database(number: int) -> Release:
+    """The shop with another build of its database, and a file that the database mounts."""
+    value = release(number)
+    files = (FileCopy("configs/db.conf", "", is_secret=True, is_state=True),)
+    return release(number, services=other_database(value.services, number), files=files)
+
+
+def other_database(services: tuple[ReleaseService, ...], number: int) -> tuple[ReleaseService, ...]:
+    pin = image("db", number)
+    return tuple(replace(item, image=pin) if item.name == "db" else item for item in services)
+
+
 async def maintenance(world: World) -> Plan:
     await world.deploy(release(1))
     return plan_maintenance(await observe_stack(world.outside, SHOP), is_on=True)
@@ -191,6 +242,9 @@ SCENARIOS: dict[str, Scenario] = {
         incompatible_migration,
         warm_rollback,
         cold_rollback,
+        state_change,
+        second_state_change,
+        deploy_after_a_state_change_that_went_missing,
         maintenance,
         retire,
         destroy,

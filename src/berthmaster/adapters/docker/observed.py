@@ -73,11 +73,13 @@ def inspected_image(data: Mapping[str, Any]) -> Image:
         size_bytes=int(data.get("Size") or 0),
         exposed_ports=_tcp_ports(config.get("ExposedPorts") or {}),
         labels=config.get("Labels") or {},
+        environment=dict(item.split("=", 1) for item in config.get("Env") or () if "=" in item),
+        volumes=tuple(sorted(config.get("Volumes") or ())),
     )
 
 
 def listed_image(data: Mapping[str, Any]) -> Image:
-    """Read a row of the images' list call, which knows no user, architecture or port."""
+    """Read a row of the images' list call, which knows little more than its names."""
     return Image(
         id=data["Id"],
         repo_digests=tuple(

@@ -11,26 +11,21 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from berthmaster.adapters.postgres import errors
-from berthmaster.domain.container import ExecResult
+from berthmaster.adapters.postgres import errors, restore
+from berthmaster.adapters.postgres.server import connection, open_server
 from berthmaster.domain.names import check_name
 from berthmaster.ports.databases import RestorePoint
 from berthmaster.ports.runtime import Runtime
 
 MANIFEST: Final = "manifest.json"
-DUMP_SECONDS: Final = (
-    3600.0  # 85 MB take about 1.3 s (limits.md 2.6): far beyond what one server holds
-)
-_QUERY_SECONDS: Final = 30.0
+GLOBALS: Final = "globals.sql"
 _IMAGES: Final = ("postgres", "postgis", "timescale", "pgvector")
-_LIST: Final = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY 1"
 
 
 class PostgresDumps:
@@ -53,6 +48,32 @@ class PostgresDumps:
                 raise errors.not_written(container, folder, exc) from exc
         return _read_point(final)
 
+    def points(self, folder: Path) -> tuple[RestorePoint, ...]:
+        try:
+            found = [_read_point(path.parent) for path in folder.glob(f"*/{MANIFEST}")]
+        except OSError as exc:
+            raise errors.not_read(folder, exc) from exc
+        whole = [point for point in found if not point.name.endswith(".part")]
+        return tuple(sorted(whole, key=lambda point: str(point.taken_at), reverse=True))
+
+    async def restore_into(
+        self, container: str, folder: Path, name: str, database: str, into: str
+    ) -> str:
+        server = await open_server(self._runtime, container)
+        point = folder / check_name("service", name)
+        try:
+            dump, roles = _checked_files(point, database)
+        except OSError as exc:
+            raise errors.not_read(point, exc) from exc
+        await restore.restore_roles(server, roles)
+        return await restore.restore_database(server, dump, database, into)
+
+    async def swap(self, container: str, database: str, new: str, kept: str) -> None:
+        await restore.swap(await open_server(self._runtime, container), database, new, kept)
+
+    async def drop(self, container: str, database: str) -> None:
+        await restore.drop(await open_server(self._runtime, container), database)
+
     async def _write(self, container: str, folder: Path, final: Path) -> None:
         _make_private(folder)
         part = Path(tempfile.mkdtemp(prefix=f"{final.name}-", suffix=".part", dir=folder))
@@ -64,87 +85,39 @@ class PostgresDumps:
 
     async def _fill(self, container: str, part: Path) -> None:
         found = await self._runtime.container(container)
-        if found is None or not found.is_running:
-            raise errors.not_running(container)
-        server = _Server(self._runtime, container, await self._user(container))
-        await server.run("pg_dumpall", "--globals-only", into=part / "globals.sql")
+        server = await open_server(self._runtime, container)
+        await server.run("pg_dumpall", "--globals-only", into=part / GLOBALS)
         databases = await server.databases()
         for database in databases:
-            path = part / _file_name(database)
-            await server.run("pg_dump", "--format=custom", _connection(database), into=path)
+            path = part / file_name(database)
+            await server.run("pg_dump", "--format=custom", connection(database), into=path)
             # NOTE: `-l` reads only the list in front; writing the script away reads all.
             await server.run("pg_restore", "--file=/dev/null", source=path, has_login=False)
         _write_manifest(
             part,
             {
                 "container": container,
-                "image_id": found.image_id,
+                "image_id": found.image_id if found else "",
                 "version": await server.version(),
                 "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "databases": {database: _file_name(database) for database in databases},
+                "databases": {database: file_name(database) for database in databases},
             },
         )
 
-    async def _user(self, container: str) -> str:
-        """The superuser that the image made: from the container's own environment."""
-        answer = await self._runtime.execute(container, ["printenv", "POSTGRES_USER"])
-        if answer.exit_code == 0:
-            return answer.output.strip()
-        answer = await self._runtime.execute(container, ["printenv", "POSTGRES_USER_FILE"])
-        if answer.exit_code == 0:
-            answer = await self._runtime.execute(container, ["cat", answer.output.strip()])
-        return answer.output.strip() if answer.exit_code == 0 else "postgres"
+
+def _checked_files(point: Path, database: str) -> tuple[Path, str]:
+    """The dump of a database and the roles, both as they were when they were verified."""
+    manifest = json.loads((point / MANIFEST).read_text())
+    file = manifest["databases"].get(database)
+    if file is None:
+        raise errors.not_in_point(point.name, database, tuple(manifest["databases"]))
+    for part in (file, GLOBALS):
+        if _describe(point / part) != manifest["files"][part]:
+            raise errors.damaged(point.name, part)
+    return point / file, (point / GLOBALS).read_text()
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """The PostgreSQL inside a container and the user that may read all of it."""
-
-    runtime: Runtime
-    container: str
-    user: str
-
-    async def databases(self) -> tuple[str, ...]:
-        """Every database that is no template."""
-        query = ("--no-psqlrc", "--tuples-only", "--no-align", "--dbname=template1")
-        answer = await self.run("psql", *query, "--command", _LIST)
-        return tuple(answer.output.split("\n")[:-1])
-
-    async def version(self) -> str:
-        """The server's tools' version: `15.18`."""
-        answer = await self.run("pg_dump", "--version", has_login=False)
-        return next((word for word in answer.output.split() if word[0].isdigit()), "")
-
-    async def run(
-        self,
-        tool: str,
-        *arguments: str,
-        into: Path | None = None,
-        source: Path | None = None,
-        has_login: bool = True,
-    ) -> ExecResult:
-        """Run a tool without a prompt; raises `OutsideError` with what it said."""
-        login: Sequence[str] = (f"--username={self.user}", "--no-password") if has_login else ()
-        is_long = into is not None or source is not None
-        answer = await self.runtime.execute(
-            self.container,
-            [tool, *login, *arguments],
-            into=into,
-            source=source,
-            timeout_seconds=DUMP_SECONDS if is_long else _QUERY_SECONDS,
-        )
-        if answer.exit_code != 0:
-            raise errors.failed(self.container, tool, answer.errors or answer.output)
-        return answer
-
-
-def _connection(database: str) -> str:
-    """A name with `=` in it would be read as settings; quoted as one, any name is only a name."""
-    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
-    return f"--dbname=dbname='{escaped}'"
-
-
-def _file_name(database: str) -> str:
+def file_name(database: str) -> str:
     """A database may be called anything; a file may not."""
     return f"{quote(database, safe='')}.dump"
 
@@ -188,4 +161,13 @@ def _sync(path: Path) -> None:
 def _read_point(final: Path) -> RestorePoint:
     manifest = json.loads((final / MANIFEST).read_text())
     size_bytes = sum(file["size_bytes"] for file in manifest["files"].values())
-    return RestorePoint(final.name, final, size_bytes, ", ".join(manifest["databases"]))
+    databases = tuple(manifest["databases"])
+    return RestorePoint(
+        final.name,
+        final,
+        size_bytes,
+        ", ".join(databases),
+        databases,
+        manifest["container"],
+        datetime.fromisoformat(manifest["taken_at"]),
+    )

@@ -24,3 +24,36 @@ def not_written(container: str, folder: object, error: OSError) -> OutsideError:
         f"{container}: the restore point could not be written to {folder}: {error.strerror}",
         subject=str(folder),
     )
+
+
+def not_read(folder: object, error: OSError) -> OutsideError:
+    """A restore point is not there, or cannot be read."""
+    return OutsideError(
+        f"the restore point {folder} cannot be read: {error.strerror}", subject=str(folder)
+    )
+
+
+def not_in_point(name: str, database: str, known: tuple[str, ...]) -> OutsideError:
+    """It holds other databases."""
+    what = f"the restore point {name} holds {', '.join(known)}, not {database}"
+    return OutsideError(what, subject=name)
+
+
+def damaged(name: str, part: str) -> OutsideError:
+    """A file is not the one that was verified when it was written."""
+    return OutsideError(f"the restore point {name} is damaged: {part} has changed", subject=name)
+
+
+def incomplete(container: str, database: str, found: int, wanted: int) -> OutsideError:
+    """The restored database is not what was dumped."""
+    what = f"{database} has {found} tables after the restore, its dump has {wanted}"
+    return OutsideError(f"{container}: {what}", subject=container)
+
+
+def not_swappable(container: str, new: str, database: str) -> OutsideError:
+    """Neither swapped nor ready to be."""
+    return OutsideError(
+        f"{container}: {new} cannot take the name {database}: it is not there, or the name to keep"
+        " the old one under is taken",
+        subject=container,
+    )

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -108,9 +108,11 @@ class Releases(Part):
     def remove_release(self, stack: StackId, number: int) -> None:
         """Remove a release's record and what it holds of the router's pool.
 
-        Refuses the live one.
+        Refuses the live one, and one that a state service was started by.
         """
         with self._database.transaction():
+            if number in self.applied_states(stack).values():
+                raise Bug(f"{stack}: a state service runs by the record of r{number}")
             row = self._database.row_or_none(
                 "SELECT state FROM releases WHERE stack = ? AND number = ?", str(stack), number
             )
@@ -120,6 +122,48 @@ class Releases(Part):
                 "DELETE FROM releases WHERE stack = ? AND number = ?", str(stack), number
             )
             self._database.write("DELETE FROM slots WHERE owner = ?", stack.release_key(number))
+
+    def keep_state_only(self, release: Release) -> None:
+        """Replace a record by the part of it that state services run by."""
+        stack, number = str(release.stack), release.number
+        with self._database.transaction():
+            changed = self._database.write(
+                "UPDATE releases SET state = ?, warm_until = NULL"
+                " WHERE stack = ? AND number = ? AND state <> ?",
+                *(ReleaseState.STATE, stack, number, ReleaseState.LIVE),
+            )
+            if not changed:
+                raise Bug(f"{stack}: r{number} is live or gone; its record stays whole")
+            self._database.write(
+                "UPDATE release_documents SET document = ? WHERE stack = ? AND number = ?",
+                *(_write(release), stack, number),
+            )
+            self._database.write("DELETE FROM slots WHERE owner = ?", release.key)
+
+    def applied_states(self, stack: StackId) -> Mapping[str, int]:
+        """By service: the release whose state model was applied last."""
+        rows = self._database.rows(
+            "SELECT service, release FROM applied_states WHERE stack = ? ORDER BY service",
+            str(stack),
+        )
+        return {row["service"]: row["release"] for row in rows}
+
+    def record_states(
+        self, stack: StackId, release: int, services: Sequence[str], *, fence: int
+    ) -> None:
+        """Note that these services were started by this record, in one transaction."""
+        with self._database.transaction():
+            check_fence(self._database, self._clock, stack, fence)
+            for service in services:
+                self._database.write(
+                    "INSERT INTO applied_states (stack, service, release) VALUES (?, ?, ?)"
+                    " ON CONFLICT (stack, service) DO UPDATE SET release = excluded.release",
+                    *(str(stack), service, release),
+                )
+            self._database.write(
+                "UPDATE releases SET state = ? WHERE stack = ? AND number = ? AND state = ?",
+                *(ReleaseState.STATE, str(stack), release, ReleaseState.PREPARED),
+            )
 
     def _set_state(
         self, stack: StackId, number: int, state: ReleaseState, warm_until: datetime | None

@@ -1,0 +1,109 @@
+"""The PostgreSQL inside a container: its tools, run over its own socket, and SQL with any name.
+
+No password is needed on the socket and none is put anywhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from berthmaster.adapters.postgres import errors
+from berthmaster.domain.container import ExecResult
+from berthmaster.ports.runtime import Runtime
+
+# 85 MB take about 1.3 s (limits.md 2.6): far beyond what one server holds.
+DUMP_SECONDS: Final = 3600.0
+QUERY_SECONDS: Final = 30.0
+_LIST: Final = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The PostgreSQL inside a container and the user that may read all of it."""
+
+    runtime: Runtime
+    container: str
+    user: str
+
+    async def databases(self) -> tuple[str, ...]:
+        """Every database that is no template."""
+        return tuple((await self.ask(_LIST)).split("\n")[:-1])
+
+    async def ask(
+        self, *statements: str, database: str = "template1", seconds: float = QUERY_SECONDS
+    ) -> str:
+        """Run statements, each in a transaction of its own; returns the rows, without a heading."""
+        commands = [part for statement in statements for part in ("--command", statement)]
+        answer = await self.run(
+            "psql",
+            *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align"),
+            *("--set=ON_ERROR_STOP=1", connection(database), *commands),
+            seconds=seconds,
+        )
+        return answer.output
+
+    async def version(self) -> str:
+        """The server's tools' version: `15.18`."""
+        answer = await self.run("pg_dump", "--version", has_login=False)
+        return next((word for word in answer.output.split() if word[0].isdigit()), "")
+
+    async def run(
+        self,
+        tool: str,
+        *arguments: str,
+        into: Path | None = None,
+        source: Path | None = None,
+        has_login: bool = True,
+        seconds: float = QUERY_SECONDS,
+    ) -> ExecResult:
+        """Run a tool without a prompt; raises `OutsideError` with what it said."""
+        login: Sequence[str] = (f"--username={self.user}", "--no-password") if has_login else ()
+        is_long = into is not None or source is not None
+        answer = await self.runtime.execute(
+            self.container,
+            [tool, *login, *arguments],
+            into=into,
+            source=source,
+            timeout_seconds=DUMP_SECONDS if is_long else seconds,
+        )
+        if answer.exit_code != 0:
+            raise errors.failed(self.container, tool, answer.errors or answer.output)
+        return answer
+
+
+async def open_server(runtime: Runtime, container: str) -> Server:
+    """The server in a container; raises `OutsideError` when it does not run."""
+    found = await runtime.container(container)
+    if found is None or not found.is_running:
+        raise errors.not_running(container)
+    return Server(runtime, container, await _user(runtime, container))
+
+
+def connection(database: str) -> str:
+    """Name a database for a tool: as a setting, so that one with `=` in it is only a name."""
+    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"--dbname=dbname='{escaped}'"
+
+
+def identifier(name: str) -> str:
+    """Any name as SQL writes it."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def literal(text: str) -> str:
+    """Any text as SQL writes it; `standard_conforming_strings` is on since 9.1."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
+async def _user(runtime: Runtime, container: str) -> str:
+    """The superuser that the image made: from the container's own environment."""
+    answer = await runtime.execute(container, ["printenv", "POSTGRES_USER"])
+    if answer.exit_code == 0:
+        return answer.output.strip()
+    answer = await runtime.execute(container, ["printenv", "POSTGRES_USER_FILE"])
+    if answer.exit_code == 0:
+        answer = await runtime.execute(container, ["cat", answer.output.strip()])
+    return answer.output.strip() if answer.exit_code == 0 else "postgres"
