@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.scenario.commands import Ended, docker, docker_lines, end, start
 
 HERE = Path(__file__).parent
-BLOCK = "10.224.0.0/16"
+BLOCK = f"10.{224 + os.getpid() % 16}.0.0/16"  # another one for each run beside this
 VERSIONS = ("v1", "v2", "v3")
 PORTS = range(4200, 9000)  # below the ephemeral ones, so that no client takes one meanwhile
 
