@@ -146,3 +146,11 @@ def give_back(outside: Outside, stack: StackId, number: int) -> None:
     record = outside.store.stack(stack)
     if record is None or record.live is None:
         outside.store.free_subnet(f"{stack.project}-state")
+
+
+def give_slots_back(outside: Outside, stack: StackId, number: int) -> None:
+    """Free the slots of a release that stays retired; not while a person is waited for."""
+    release = outside.store.release(stack, number)
+    is_retired = release is not None and release.state is ReleaseState.RETIRED
+    if is_retired and all(item.stack != stack for item in outside.store.unfinished()):
+        outside.store.free_slots(stack.release_key(number))

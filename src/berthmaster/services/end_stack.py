@@ -26,11 +26,7 @@ async def destroy(
     """Remove the stack; the caller has asked for its name."""
     async with hold(outside.store, str(stack), what="berth destroy") as lease:
         plan = await plan_end(outside, stack, removes_volumes=removes_volumes)
-        outcome = await carry_out(outside, lease, plan, progress)
-    for owner in outside.store.subnets():
-        if owner == f"{stack.project}-state" or _is_release_network(owner, stack):
-            outside.store.free_subnet(owner)
-    return outcome
+        return await carry_out(outside, lease, plan, progress)
 
 
 async def set_maintenance(
@@ -41,11 +37,6 @@ async def set_maintenance(
     async with hold(outside.store, str(stack), what="berth maintenance") as lease:
         plan = plan_maintenance(await observe_stack(outside, stack), is_on=is_on)
         return await carry_out(outside, lease, plan, progress)
-
-
-def _is_release_network(owner: str, stack: StackId) -> bool:
-    head, _, tail = owner.removesuffix("-net").rpartition("-r")
-    return head == stack.project and tail.isdigit() and owner.endswith("-net")
 
 
 def _known(outside: Outside, stack: StackId) -> None:

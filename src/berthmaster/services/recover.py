@@ -14,7 +14,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.change_state import discard_record
-from berthmaster.services.deploy import give_back
+from berthmaster.services.deploy import give_back, give_slots_back
 
 
 async def continue_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:
@@ -86,6 +86,8 @@ def _settle(outside: Outside, deployment: Deployment) -> None:
         for step in deployment.plan.steps:
             if isinstance(step.action, RecordStates):
                 discard_record(outside, deployment.stack, step.action.release)
+    if deployment.verb == "rollback" and deployment.release is not None:
+        give_slots_back(outside, deployment.stack, deployment.release)
     if deployment.verb != "deploy" or deployment.release is None:
         return
     release = outside.store.release(deployment.stack, deployment.release)

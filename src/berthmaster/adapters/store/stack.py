@@ -52,7 +52,7 @@ class Stacks(Part):
         self._database.write("UPDATE stacks SET held_because = ? WHERE id = ?", because, str(stack))
 
     def forget_stack(self, stack: StackId) -> None:
-        """Remove the stack with its releases, slots and ended deployments.
+        """Remove the stack with its releases, slots, subnets and ended deployments.
 
         A tombstone stays in the events. The unfinished deployment stays: it is the one that asks
         for this.
@@ -62,6 +62,10 @@ class Stacks(Part):
             if not self._database.write("DELETE FROM stacks WHERE id = ?", name):
                 return
             self._database.write("DELETE FROM slots WHERE owner GLOB ?", f"{stack.project}/r[0-9]*")
+            self._database.write(
+                "DELETE FROM subnets WHERE owner = ? OR owner GLOB ?",
+                *(f"{stack.project}-state", f"{stack.project}-r[0-9]*-net"),
+            )
             self._database.write(
                 "DELETE FROM deployments WHERE stack = ?"
                 " AND state IN ('succeeded', 'unwound', 'failed')",

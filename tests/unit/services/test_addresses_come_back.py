@@ -1,0 +1,57 @@
+"""Slots and subnets of what does not run are free again, however a command ended."""
+
+import pytest
+from tests.builders import SHOP, release
+from tests.unit.engine.worlds import empty_world
+
+from berthmaster.domain.release import ReleaseState
+from berthmaster.engine.failpoints import Failpoint, Killed
+from berthmaster.ports.progress import Silence
+from berthmaster.services import carry_out
+from berthmaster.services.end_stack import destroy
+from berthmaster.services.recover import recover_abandoned
+from berthmaster.services.roll_back import roll_back
+
+OWNERS = ("shop-prod-state", "shop-prod-r1-net")
+
+
+def kill_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next plan is killed before its first step."""
+    kill = Failpoint("1", "before", how="raise")
+    monkeypatch.setattr(carry_out, "failpoint_from_environment", lambda: kill)
+
+
+async def test_a_destroy_that_was_killed_gives_every_subnet_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = empty_world()
+    await world.deploy(release(1))
+    store = world.outside.store
+    store.reserve_subnets([*OWNERS, "shop-prod-eu-r1-net"], taken=())
+    kill_the_next(monkeypatch)
+    with pytest.raises(Killed):
+        await destroy(world.outside, SHOP, Silence(), removes_volumes=True)
+    await recover_abandoned(world.outside, Silence())
+    assert set(store.subnets()) == {"shop-prod-eu-r1-net"}  # a neighbour's
+
+
+async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = empty_world()
+    for number in (1, 2):
+        await world.deploy(release(number))
+    store = world.outside.store
+    store.set_release_state(SHOP, 1, ReleaseState.RETIRED)
+    store.free_slots(SHOP.release_key(1))
+    for name in [name for name in world.engine.containers if "-r1-" in name]:
+        del world.engine.containers[name]
+    free = store.reserve_slots("next", 1)
+    store.free_slots("next")
+    kill_the_next(monkeypatch)
+    with pytest.raises(Killed):
+        await roll_back(world.outside, SHOP, Silence(), to=1)
+    assert store.reserve_slots("next", 1) != free
+    store.free_slots("next")
+    await recover_abandoned(world.outside, Silence())
+    assert store.reserve_slots("next", 1) == free
