@@ -13,7 +13,7 @@ from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
 from berthmaster.planner.retiring import plan_retire
-from berthmaster.planner.rollback import plan_switch_back
+from berthmaster.planner.rollback import plan_start_again, plan_switch_back
 from berthmaster.planner.text import render_plan
 from berthmaster.planner.validate import check_plan
 
@@ -38,9 +38,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "switch_back": lambda: plan_switch_back(
         release(6), observed(release(7), warm=(release(6),)), slots=(1,)
     ),
-    "cold_rollback": lambda: plan_deploy(
-        release(5), observed(release(7)), slots=(3,), verb="rollback"
-    ),
+    "cold_rollback": lambda: plan_start_again(release(5), observed(release(7)), slots=(3,)),
     "retire": lambda: plan_retire(
         release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
     ),

@@ -2,8 +2,10 @@
 
 The switch comes first and the queue's consumers change hands after it, because the person who types
 `berth rollback` wants the old answers now. A release whose containers are gone goes through
-`planner.deploy.plan_deploy` from its record, like any other.
+`planner.deploy.plan_deploy` from its record, like any other, but without its migrations.
 """
+
+from dataclasses import replace
 
 from berthmaster.domain.plan import (
     AttachRelease,
@@ -22,7 +24,12 @@ from berthmaster.domain.plan import (
 from berthmaster.domain.release import Release
 from berthmaster.domain.spec import Role
 from berthmaster.planner import retiring
-from berthmaster.planner.deploy import GATEWAY_PROBE_SECONDS, claims_of, describe_routes
+from berthmaster.planner.deploy import (
+    GATEWAY_PROBE_SECONDS,
+    claims_of,
+    describe_routes,
+    plan_deploy,
+)
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
@@ -31,6 +38,19 @@ def can_switch_back(release: Release, observed: Observed) -> bool:
     """Whether every routed container of the release still runs."""
     routed = [name for item in release.with_role(Role.ROUTED) for name in item.containers]
     return bool(routed) and observed.running.issuperset(routed)
+
+
+def plan_start_again(release: Release, observed: Observed, *, slots: tuple[int, ...]) -> Plan:
+    """Plan a cold rollback: the deployment of an older record, but never its migrations.
+
+    Old code works on a newer schema, or the rollback was refused. Running its migration again would
+    do nothing at best, and some tools stop at a schema that they do not know.
+    """
+    kept = tuple(job for job in release.jobs if not job.is_migration)
+    plan = plan_deploy(replace(release, jobs=kept), observed, slots=slots, verb="rollback")
+    left = ", ".join(job.name for job in release.jobs if job.is_migration)
+    notes = (f"not run again: {left}; a rollback leaves data as it is",) if left else ()
+    return replace(plan, notes=(*plan.notes, *notes))
 
 
 def plan_switch_back(release: Release, observed: Observed, *, slots: tuple[int, ...]) -> Plan:

@@ -13,6 +13,7 @@ from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.planner.state import state_part
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary
+from berthmaster.services.deploy import give_back
 
 KEPT_REFUSED: Final = 5
 
@@ -28,7 +29,7 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
         release = outside.store.release(stack, item.number)
         if not _remove_record(outside, stack, item, release):
             continue
-        outside.store.free_subnet(f"{stack.release_project(item.number)}-net")
+        give_back(outside, stack, item.number)
         told.append(f"{stack}: the record of r{item.number} is beyond retention; it is removed")
         if release:
             await _remove_images(outside, release)
