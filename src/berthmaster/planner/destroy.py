@@ -17,7 +17,7 @@ from berthmaster.planner.steps import StepList
 
 
 def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volumes: bool) -> Plan:
-    """Plan to remove a stack; `numbers` are all its recorded releases. Every step is forward only."""
+    """Plan to remove a stack; `numbers` are its recorded releases. Every step is forward only."""
     stack = observed.stack
     steps = StepList()
     steps.point_of_no_return()
