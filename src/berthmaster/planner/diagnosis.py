@@ -187,6 +187,16 @@ def _unhealthy(facts: Evidence) -> Diagnosis | None:
     )
 
 
+def _smoke(facts: Evidence) -> Diagnosis | None:
+    if "smoke request" not in facts.what:
+        return None
+    return Diagnosis(
+        "bad_smoke",
+        f"It answers, but not as `smoke` in berth.yaml wants: {facts.answer or 'no answer'}.",
+        "Correct what it answers, or the request in berth.yaml.",
+    )
+
+
 def _architecture() -> Diagnosis:
     return Diagnosis(
         "wrong_architecture",
@@ -218,4 +228,5 @@ _RULES: Final[tuple[Callable[[Evidence], Diagnosis | None], ...]] = (
     _listening,
     _error_answer,
     _unhealthy,
+    _smoke,
 )

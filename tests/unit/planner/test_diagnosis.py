@@ -45,11 +45,12 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("disk_full", {"state": "exited", "log": ("OSError: No space left on device",)}),
     ("unreadable_file", {"log": ("PermissionError: [Errno 13] '/run/secrets/key'",)}),
+    ("bad_smoke", {"state": "running", "status": 200, "what": "failed the smoke request /"}),
     ("unknown", {"state": "running"}),
 ]
 
 
 @pytest.mark.parametrize(("cause", "facts"), CASES, ids=[case[0] for case in CASES])
 def test_the_report_names_the_cause(cause: str, facts: dict[str, Any]) -> None:
-    evidence = Evidence("web", "shop-prod-r7-web-1", "failed", **facts)
+    evidence = Evidence(**{"what": "failed", **facts}, service="web", container="shop-prod-r7-web-1")
     assert diagnose(evidence).cause == cause

@@ -81,7 +81,10 @@ def parse_document(text: str, name: str) -> Document:
         raise InvalidSpec(f"not valid YAML: {error}", location=name) from error
     except RecursionError as error:
         raise InvalidSpec(f"nested deeper than {MAX_DEPTH} levels", location=name) from error
-    document.data = None if node is None else _convert(node, (), document)
+    try:
+        document.data = None if node is None else _convert(node, (), document)
+    except RecursionError as error:  # `&a {<<: *a}`
+        raise InvalidSpec("an alias contains itself", location=name) from error
     return document
 
 

@@ -77,7 +77,7 @@ class ComposeCli:
             )
         if ended.code != 0:
             await self.version()
-            raise errors.failed(project, "up", ended.code, ended.errors)
+            raise errors.up_failed(project, ended.code, ended.errors)
 
     async def run(
         self, project: str, model: Mapping[str, Any], service: str, command: Sequence[str]

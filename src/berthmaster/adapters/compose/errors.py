@@ -3,16 +3,21 @@
 Nothing that a Compose file takes as a value is printed: messages pass through a `Mask` first.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from berthmaster.domain.errors import ComposeFailed, OutsideError
+from berthmaster.domain.errors import ComposeFailed, DeploymentFailed, OutsideError
 
 SHORTEST_SECRET: Final = (
     6  # characters; shorter values (ports, `true`) would blot out half the message
 )
 _TAIL_LINES: Final = 20
+_NOT_STARTED: Final = re.compile(  # what runc says of a command; its other failures are not its own
+    r"exec:? (?:[^\n]*?: )?(?P<why>exec format error|permission denied|is a directory"
+    r"|no such file or directory|executable file not found in \$PATH)"
+)
 
 
 class Mask:
@@ -61,6 +66,19 @@ def failed(project: str, verb: str, code: int, output: str) -> ComposeFailed:
     tail = "\n".join(output.strip().splitlines()[-_TAIL_LINES:])
     return ComposeFailed(
         f"{project}: docker compose {verb} ended with {code}:\n{tail}", subject=project
+    )
+
+
+def up_failed(project: str, code: int, output: str) -> ComposeFailed | DeploymentFailed:
+    """`docker compose up` ended badly: a command that cannot run is the release's own fault."""
+    found = _NOT_STARTED.search(output)
+    if found is None:
+        return failed(project, "up", code, output)
+    command = re.search(r'exec: "([^"\n]+)"', output)
+    name = command.group(1) if command else "its command"
+    return DeploymentFailed(
+        f"{project}: a container cannot be started: {name}: {found['why']}. "
+        "Correct `command` or `entrypoint`, or build the image for this server's processor"
     )
 
 
