@@ -1,6 +1,7 @@
 """Commands that make releases live: plan, deploy, rollback; and the list of releases."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,6 +54,14 @@ def plan(
     metavar="HASH",
     help="Refuse when the world is not the one of the plan that was looked at.",
 )
+@click.option(
+    "--state",
+    "services",
+    metavar="SERVICE",
+    multiple=True,
+    help="Change this state service to what the files say, and nothing else.",
+)
+@click.option("--confirm", metavar="NAME", help="The stack's name: with --state, data may be lost.")
 @click.option("--yes", is_flag=True, hidden=True, help="Accepted and ignored: nothing is asked.")
 @click.pass_context
 def deploy(
@@ -62,14 +71,24 @@ def deploy(
     tag: str | None,
     images: tuple[str, ...],
     based_on: str | None,
+    services: tuple[str, ...],
+    confirm: str | None,
     **flags: bool,
 ) -> None:
     """Make a stack run what its files say.
 
-    Nothing is lost: the old release serves until the new one is good.
+    Nothing is lost: the old release serves until the new one is good. State services are left as
+    they are; --state changes one on purpose.
     """
     invocation = context.find_object(Invocation) or Invocation()
-    if flags["is_plan"]:
+    if services:
+        request = _request(invocation, stack, tag, images, "berth deploy --state")
+        request = replace(request, state_services=frozenset(services))
+        if flags["is_plan"]:
+            _plan_state(invocation, request, confirm)
+        else:
+            _change_state(invocation, request, confirm, based_on)
+    elif flags["is_plan"]:
         context.invoke(plan, stack=stack, tag=tag, images=images)
     elif flags["is_all"]:
         if stack or images:
@@ -103,6 +122,51 @@ def _deploy_one(
     _print_outcome(invocation, done, facts)
 
 
+def _plan_state(invocation: Invocation, request: "ReleaseRequest", confirm: str | None) -> None:
+    from berthmaster.services.change_state import plan_state
+
+    found = invocation.run(lambda outside: plan_state(outside, request, confirm=confirm))
+    if isinstance(found, Plan):
+        _print_plan(invocation, found)
+    else:
+        _print_state(invocation, request, found.services, found.message)
+
+
+def _change_state(
+    invocation: Invocation, request: "ReleaseRequest", confirm: str | None, based_on: str | None
+) -> None:
+    from berthmaster.services.change_state import StateUnchanged, change_state
+
+    async def work(outside: Outside) -> "Outcome | StateUnchanged":
+        return await change_state(
+            outside, request, invocation.progress, confirm=confirm, based_on=based_on
+        )
+
+    done = changing(invocation, work)
+    if isinstance(done, StateUnchanged):
+        _print_state(invocation, request, done.services, done.message)
+        return
+    names = tuple(line.name for line in done.plan.services)
+    text = f"{', '.join(names)} changed  ({done.deployment}, {done.seconds:.1f} s)"
+    _print_state(invocation, request, names, text, done)
+
+
+def _print_state(
+    invocation: Invocation,
+    request: "ReleaseRequest",
+    services: tuple[str, ...],
+    text: str,
+    done: "Outcome | None" = None,
+) -> None:
+    if not invocation.is_json:
+        click.echo(f"{request.stack}  {text}")
+        return
+    facts = {"stack": str(request.stack), "services": services, "is_changed": done is not None}
+    if done is not None:
+        facts |= {"deployment": done.deployment, "seconds": round(done.seconds, 3)}
+    print_json(facts)
+
+
 def _deploy_all(invocation: Invocation, tag: str | None, *, is_forced: bool) -> int:
     """Every known stack; goes on after a failure, and the worst code wins."""
     from berthmaster.cli.failure import tell
@@ -134,25 +198,38 @@ def _deploy_all(invocation: Invocation, tag: str | None, *, is_forced: bool) -> 
 @click.command(cls=BerthCommand)
 @stack_argument
 @click.option("--to", metavar="rN", help="The release to return to; by default the one before.")
+@click.option(
+    "--restore-point", metavar="NAME", help="Put the data of this restore point back, too."
+)
 @click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
 @click.pass_obj
-def rollback(invocation: Invocation, stack: str | None, to: str | None, is_plan: bool) -> None:
+def rollback(
+    invocation: Invocation,
+    stack: str | None,
+    to: str | None,
+    restore_point: str | None,
+    is_plan: bool,
+) -> None:
     """Return to an older release.
 
-    A switch while it is warm, else a start from its record.
+    A switch while it is warm, else a start from its record. Data stays as it is, unless a restore
+    point is named.
     """
     from berthmaster.services.roll_back import plan_rollback, roll_back
 
     wanted = invocation.known_stack(stack)
     number = release_number(to) if to else None
     if is_plan:
-        _print_plan(
-            invocation, invocation.run(lambda outside: plan_rollback(outside, wanted, to=number))
+        planned = invocation.run(
+            lambda outside: plan_rollback(outside, wanted, to=number, restore_point=restore_point)
         )
+        _print_plan(invocation, planned)
         return
 
     async def work(outside: Outside) -> "tuple[Outcome, Mapping[str, Any]]":
-        outcome = await roll_back(outside, wanted, invocation.progress, to=number)
+        outcome = await roll_back(
+            outside, wanted, invocation.progress, to=number, restore_point=restore_point
+        )
         return outcome, outcome_json(outside, outcome)
 
     outcome, facts = changing(invocation, work)

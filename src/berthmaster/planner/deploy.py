@@ -62,14 +62,14 @@ def plan_deploy(
     upstream set.
     """
     steps = StepList()
-    _bring_inputs(steps, release, observed)
-    _start_state(steps, release, observed)
+    bring_inputs(steps, release, observed)
+    start_state(steps, release, observed)
     _migrate(steps, release, observed)
     _start_routed(steps, release)
     _hand_work_over(steps, release, observed)
     _switch(steps, release, observed, slots)
     _start_singles(steps, release, observed)
-    _watch(steps, release, observed)
+    watch(steps, release)
     retiring.retire_old(steps, release, observed)
     return Plan(
         stack=release.stack,
@@ -78,13 +78,14 @@ def plan_deploy(
         new=release.number,
         based_on=observed.generation(),
         steps=steps.done(),
-        services=tuple(_service_line(service, observed) for service in release.services),
+        services=tuple(service_line(service, observed) for service in release.services),
         gaps=_gaps(release, observed),
         routes=tuple(describe_routes(release)),
     )
 
 
-def _bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
+def bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
+    """Add pulls, networks, volumes and files of a release."""
     label, stack = release.label, release.stack
     users: dict[ImagePin, list[str]] = {}
     for service in release.services:
@@ -122,7 +123,7 @@ def _bring_inputs(steps: StepList, release: Release, observed: Observed) -> None
     steps.barrier()
 
 
-def _start_state(steps: StepList, release: Release, observed: Observed) -> None:
+def start_state(steps: StepList, release: Release, observed: Observed) -> None:
     """Start what is not there, each by the record that was applied to it last; change nothing."""
     state = release.with_role(Role.STATE)
     stopped = [
@@ -139,7 +140,7 @@ def _start_state(steps: StepList, release: Release, observed: Observed) -> None:
             (", ".join(stopped), "start again", "stopped, and the release needs it"),
         )
     for record, services in _by_record(release, observed):
-        _await(steps, record, services, "the release depends on it")
+        await_ready(steps, record, services, "the release depends on it")
     steps.barrier()
 
 
@@ -195,7 +196,7 @@ def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
     if any(job.is_migration for job in jobs) and observed.live:
         _restore_points(steps, release)
     for job in jobs:
-        _run_job(steps, release, job, "the new code needs it before it serves")
+        run_job(steps, release, job, "the new code needs it before it serves")
 
 
 def _restore_points(steps: StepList, release: Release) -> None:
@@ -220,7 +221,8 @@ def _point_name(release: Release, service: ReleaseService) -> str:
     return f"before-{release.label}" + ("" if len(others) == 1 else f"-{service.name}")
 
 
-def _run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> None:
+def run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> None:
+    """Add the run of a job, once, to its end."""
     container = f"{release.project}-job-{job.name}"
     steps.add(
         RunJob(
@@ -239,9 +241,14 @@ def _run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> Non
 
 def _start_routed(steps: StepList, release: Release) -> None:
     for wave in waves(release.with_role(Role.ROUTED)):
-        _start(steps, release, wave, f"{release.label} is new")
-        _await(steps, release, wave, "gate before the switch")
+        start(steps, release, wave, f"{release.label} is new")
+        await_ready(steps, release, wave, "gate before the switch")
         steps.barrier()
+    smoke(steps, release)
+
+
+def smoke(steps: StepList, release: Release) -> None:
+    """Add the declared questions that the release must answer before the switch."""
     if release.smoke:
         steps.add(
             Smoke(release.stack, release.number),
@@ -261,8 +268,8 @@ def _hand_work_over(steps: StepList, release: Release, observed: Observed) -> No
     if not is_stopped_already:
         _stop_old(steps, release, observed, f"{release.label} takes over")
     for wave in waves(release.with_role(Role.CONSUMER)):
-        _start(steps, release, wave, f"{release.label} takes work over")
-        _await(steps, release, wave, "gate before the switch")
+        start(steps, release, wave, f"{release.label} takes work over")
+        await_ready(steps, release, wave, "gate before the switch")
         steps.barrier()
 
 
@@ -287,13 +294,23 @@ def _stop_old(steps: StepList, release: Release, observed: Observed, cause: str)
 def _switch(steps: StepList, release: Release, observed: Observed, slots: tuple[int, ...]) -> None:
     if not release.routes:
         return
+    attach_and_switch(steps, release, observed, slots)
+    _leave_maintenance(steps, release, observed)
+    probe_gateway(steps, release)
+
+
+def attach_and_switch(
+    steps: StepList, release: Release, observed: Observed, slots: tuple[int, ...]
+) -> None:
+    """Add what points the stack's routes and hosts at a release."""
     stack, number, label = release.stack, release.number, release.label
     old = observed.live.number if observed.live else None
-    steps.add(
-        AttachRelease(stack, number, slots),
-        (f"router {label}", "attach upstreams", "known to the router, without traffic"),
-        (DetachRelease(stack, number), "detach"),
-    )
+    if release.key not in observed.attached:
+        steps.add(
+            AttachRelease(stack, number, slots),
+            (f"router {label}", "attach upstreams", "known to the router, without traffic"),
+            (DetachRelease(stack, number), "detach"),
+        )
     new_claims = tuple(claim for claim in claims_of(release) if claim not in observed.claims)
     if new_claims:
         steps.add(
@@ -312,10 +329,17 @@ def _switch(steps: StepList, release: Release, observed: Observed, slots: tuple[
         (Switch(stack, number, old), f"switch {label} -> {_release(old)}"),
     )
     steps.barrier()
-    _leave_maintenance(steps, release, observed)
+
+
+def probe_gateway(steps: StepList, release: Release) -> None:
+    """Add the question asked the public way."""
     steps.add(
-        ProbeGateway(stack, number, GATEWAY_PROBE_SECONDS),
-        (f"release {label}", "probe through the gateway", "the public way must answer from it"),
+        ProbeGateway(release.stack, release.number, GATEWAY_PROBE_SECONDS),
+        (
+            f"release {release.label}",
+            "probe through the gateway",
+            "the public way must answer from it",
+        ),
     )
     steps.barrier()
 
@@ -336,15 +360,16 @@ def _leave_maintenance(steps: StepList, release: Release, observed: Observed) ->
 def _start_singles(steps: StepList, release: Release, observed: Observed) -> None:
     singles = release.with_role(Role.SINGLE)
     if singles:
-        _start(steps, release, singles, "the old one has stopped")
-        _await(steps, release, singles, "it must stay up")
+        start(steps, release, singles, "the old one has stopped")
+        await_ready(steps, release, singles, "it must stay up")
         steps.barrier()
     for job in release.jobs:
         if job.when is JobMoment.AFTER_SWITCH:
-            _run_job(steps, release, job, "declared after-switch")
+            run_job(steps, release, job, "declared after-switch")
 
 
-def _watch(steps: StepList, release: Release, observed: Observed) -> None:
+def watch(steps: StepList, release: Release) -> None:
+    """Add the watch, when the release asks for one."""
     seconds = release.retention.watch_seconds
     if seconds > 0:
         steps.add(
@@ -354,9 +379,10 @@ def _watch(steps: StepList, release: Release, observed: Observed) -> None:
         steps.barrier()
 
 
-def _start(
+def start(
     steps: StepList, release: Release, services: tuple[ReleaseService, ...], cause: str
 ) -> None:
+    """Add the start of app services of a release."""
     names = tuple(name for item in services for name in item.containers)
     keys = tuple(key for item in services for key in item.compose_services)
     limit = max(_undo_seconds(item) for item in services)
@@ -375,9 +401,10 @@ def _undo_seconds(service: ReleaseService) -> float:
     return max(service.drain_seconds, service.stop_seconds)
 
 
-def _await(
+def await_ready(
     steps: StepList, release: Release, services: tuple[ReleaseService, ...], cause: str
 ) -> None:
+    """Add the gate over services that were started."""
     limit = max(item.ready_seconds for item in services)
     names = tuple(item.name for item in services)
     steps.barrier()
@@ -448,7 +475,8 @@ def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _service_line(service: ReleaseService, observed: Observed) -> ServiceLine:
+def service_line(service: ReleaseService, observed: Observed) -> ServiceLine:
+    """What happens to a service, for the plan's table."""
     match service.role:
         case Role.STATE:
             is_there = observed.containers.issuperset(service.containers)

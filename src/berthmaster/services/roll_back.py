@@ -1,43 +1,72 @@
 """`berth rollback`: the same engine, an older record."""
 
-from berthmaster.domain.errors import NotAllowed, NotFound
+import re
+from typing import Final
+
+from berthmaster.domain.errors import BerthmasterError, NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
-from berthmaster.planner.deploy import plan_deploy
-from berthmaster.planner.rollback import can_switch_back, plan_switch_back
+from berthmaster.planner.restoring import Restore, plan_restore
+from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
+from berthmaster.ports.databases import RestorePoint
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.check_surroundings import refuse_without_gateway
-from berthmaster.services.deploy import reserve_slots
+from berthmaster.services.deploy import give_slots_back, reserve_slots
 from berthmaster.services.observe import observe_stack
+
+# How a deploy names the points it takes: before the migrations of a release, or before a change
+# of a state service, whose record counts up with the releases.
+_TAKEN_BEFORE: Final = re.compile(r"before-(?:r|[\w.-]*-)(\d+)(?:-|\Z)")
 
 
 async def roll_back(
-    outside: Outside, stack: StackId, progress: Progress, *, to: int | None = None
+    outside: Outside,
+    stack: StackId,
+    progress: Progress,
+    *,
+    to: int | None = None,
+    restore_point: str | None = None,
 ) -> Outcome:
-    """Make the stack run an older release, by a switch when it is warm, else from its record."""
+    """Make the stack run an older release, by a switch when it is warm, else from its record.
+
+    With a restore point its data comes back too.
+    """
     async with hold(outside.store, str(stack), what="berth rollback") as lease:
         refuse_unfinished(outside, stack)
-        plan = await plan_rollback(outside, stack, to=to)
-        return await carry_out(outside, lease, plan, progress)
+        plan = await plan_rollback(outside, stack, to=to, restore_point=restore_point)
+        try:
+            return await carry_out(outside, lease, plan, progress)
+        except BerthmasterError:
+            if plan.new is not None:
+                give_slots_back(outside, stack, plan.new)
+            raise
 
 
-async def plan_rollback(outside: Outside, stack: StackId, *, to: int | None = None) -> Plan:
+async def plan_rollback(
+    outside: Outside, stack: StackId, *, to: int | None = None, restore_point: str | None = None
+) -> Plan:
     """The plan for it; raises `NotFound` without a target, `NotAllowed` past an incompatible
-    migration.
+    migration unless a restore point is named.
     """
     release = _target(outside, stack, to)
-    _refuse_incompatible(outside, stack, release)
+    passed = _incompatible(outside, stack, release)
+    if restore_point is None:
+        _refuse_incompatible(outside, release, passed)
     observed = await observe_stack(outside, stack, release=release)
     await refuse_without_gateway(outside, release)
     slots = reserve_slots(outside, release)
+    if restore_point is not None:
+        restore = _restore(outside, release, restore_point, passed)
+        return plan_restore(release, observed, restore, slots=slots)
     if can_switch_back(release, observed):
         return plan_switch_back(release, observed, slots=slots)
-    return plan_deploy(release, observed, slots=slots, verb="rollback")
+    return plan_start_again(release, observed, slots=slots)
 
 
 def _target(outside: Outside, stack: StackId, to: int | None) -> Release:
@@ -65,17 +94,70 @@ def _candidates(outside: Outside, stack: StackId) -> list[ReleaseSummary]:
     return sorted(served, key=lambda item: (item.state is not ReleaseState.WARM, -item.number))
 
 
-def _refuse_incompatible(outside: Outside, stack: StackId, target: Release) -> None:
+def _incompatible(outside: Outside, stack: StackId, target: Release) -> tuple[tuple[int, str], ...]:
+    """Releases after the target whose schema its code cannot work on, and the migrations' names."""
     record = outside.store.stack(stack)
     live = record.live if record and record.live else target.number
+    found = []
     for number in range(target.number + 1, live + 1):
         between = outside.store.release(stack, number)
         if between is None or between.state is ReleaseState.FAILED:
             continue
-        for job in between.jobs:
-            if not job.is_compatible:
-                raise NotAllowed(
-                    f"r{number} ran the incompatible migration {job.name}: the code of "
-                    f"{target.label} cannot work on its schema",
-                    next_command="restore the restore point before it, or deploy a mended release",
-                )
+        found += [(number, job.name) for job in between.jobs if not job.is_compatible]
+    return tuple(found)
+
+
+def _refuse_incompatible(
+    outside: Outside, target: Release, passed: tuple[tuple[int, str], ...]
+) -> None:
+    if not passed:
+        return
+    number, job = passed[0]
+    points = _fitting(outside, target, passed)
+    again = f"berth rollback {target.stack} --to {target.label} --restore-point "
+    raise NotAllowed(
+        f"r{number} ran the incompatible migration {job}: the code of {target.label} cannot work "
+        "on its schema",
+        next_command=f"{again}{points[0].name}" if points else "deploy a mended release",
+    )
+
+
+def _restore(
+    outside: Outside, target: Release, name: str, passed: tuple[tuple[int, str], ...]
+) -> Restore:
+    """What to put back; raises `NotFound` for a point that is not there, or came too late."""
+    points = outside.databases.points(outside.files.dump_folder(target.stack.project))
+    point = next((item for item in points if item.name == name), None)
+    if point is None:
+        known = ", ".join(item.name for item in points) or "none"
+        raise NotFound(f"{target.stack} has no restore point {name!r}; it has {known}")
+    if point not in _fitting(outside, target, passed):
+        raise NotAllowed(
+            f"{name} does not hold the data that {target.label} worked on: it was taken before "
+            f"{target.label}, or after the incompatible migration of r{passed[0][0]}"
+            if passed
+            else f"{name} was taken before {target.label}",
+            next_command=f"berth releases {target.stack}",
+        )
+    containers = {
+        container for item in target.with_role(Role.STATE) for container in item.containers
+    }
+    if point.container not in containers:
+        raise NotAllowed(f"{name} is of {point.container}, which {target.label} does not have")
+    stamp = outside.clock.now().strftime("%Y%m%d_%H%M%S")
+    return Restore(name, point.container, point.databases, stamp)
+
+
+def _fitting(
+    outside: Outside, target: Release, passed: tuple[tuple[int, str], ...]
+) -> tuple[RestorePoint, ...]:
+    """Restore points taken while the target's schema was in use, newest first."""
+    points = outside.databases.points(outside.files.dump_folder(target.stack.project))
+    first = passed[0][0] if passed else None
+    fitting = []
+    for point in points:
+        match = _TAKEN_BEFORE.match(point.name)
+        number = int(match.group(1)) if match else None
+        if number is None or (target.number < number and (first is None or number <= first)):
+            fitting.append(point)
+    return tuple(fitting)

@@ -17,13 +17,14 @@ from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
 from berthmaster.planner.retiring import plan_retire
-from berthmaster.planner.rollback import can_switch_back, plan_switch_back
+from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
 from berthmaster.services.carry_out import carry_out
 from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.observe import observe_stack
+from berthmaster.services.roll_back import plan_rollback
 from berthmaster.testing.behaviour import Behaviour
 from berthmaster.testing.clock import FakeClock
 from berthmaster.testing.compose import FakeCompose
@@ -101,9 +102,11 @@ class World:
         value = self.record(value)
         observed = await observe_stack(self.outside, SHOP, release=value)
         slots = reserve_slots(self.outside, value)
-        if verb == "rollback" and can_switch_back(value, observed):
+        if verb == "deploy":
+            return plan_deploy(value, observed, slots=slots)
+        if can_switch_back(value, observed):
             return plan_switch_back(value, observed, slots=slots)
-        return plan_deploy(value, observed, slots=slots, verb=verb)
+        return plan_start_again(value, observed, slots=slots)
 
     async def plan_state(self, value: Release) -> Plan:
         """Change the database to what `value` says of it."""
@@ -214,6 +217,26 @@ def other_database(services: tuple[ReleaseService, ...], number: int) -> tuple[R
     return tuple(replace(item, image=pin) if item.name == "db" else item for item in services)
 
 
+async def rollback_with_data(world: World) -> Plan:
+    """The target is still warm: its containers are there, and stop writing for the restore."""
+    await incompatible(world, 2)
+    return await plan_rollback(world.outside, SHOP, to=1, restore_point="before-r2")
+
+
+async def cold_rollback_with_data(world: World) -> Plan:
+    await incompatible(world, 2)
+    await world.deploy(release(3))
+    return await plan_rollback(world.outside, SHOP, to=1, restore_point="before-r2")
+
+
+async def incompatible(world: World, number: int) -> None:
+    """Run r1, and after it a release whose migration its code cannot live with."""
+    await world.deploy(release(1))
+    job = JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True)
+    await world.deploy(release(number, jobs=(job,)))
+    world.databases.inside("shop-prod-db-1")["postgres"] = "later"
+
+
 async def maintenance(world: World) -> Plan:
     await world.deploy(release(1))
     return plan_maintenance(await observe_stack(world.outside, SHOP), is_on=True)
@@ -242,6 +265,8 @@ SCENARIOS: dict[str, Scenario] = {
         incompatible_migration,
         warm_rollback,
         cold_rollback,
+        rollback_with_data,
+        cold_rollback_with_data,
         state_change,
         second_state_change,
         deploy_after_a_state_change_that_went_missing,
