@@ -119,11 +119,13 @@ class Upstream:
     dropped: list[str] = field(default_factory=list)  # first lines read and never answered
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # a held request has arrived
     go_on: asyncio.Event = field(default_factory=asyncio.Event)  # held requests may be answered
+    events: asyncio.Queue[str] = field(default_factory=asyncio.Queue)  # `/events`; "" ends it
 
 
 @asynccontextmanager
 async def upstream(name: str, *, answers: int | None = None) -> AsyncIterator[Upstream]:
-    """Serve on a loopback address; `/held` waits for `go_on`, `/socket` upgrades and echoes.
+    """Serve on a loopback address; `/held` waits for `go_on`, `/socket` upgrades and echoes,
+    `/events` streams what is put into `events`.
 
     After `answers` answers a connection takes one request more and closes without a word, as an
     application server does whose keep-alive ran out at that moment.
@@ -165,6 +167,9 @@ async def _answer(
     if path == "/socket":
         await _echo(reader, writer)
         return False
+    if path == "/events":
+        await _stream(made, writer)
+        return False
     if path == "/held":
         made.begun.set()
         await made.go_on.wait()
@@ -173,6 +178,18 @@ async def _answer(
     writer.write(lines.encode() + body)
     await writer.drain()
     return True
+
+
+async def _stream(made: Upstream, writer: asyncio.StreamWriter) -> None:
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    while text := await made.events.get():
+        event = f"data: {text}\n\n".encode()
+        writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

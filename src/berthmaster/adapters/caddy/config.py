@@ -101,7 +101,8 @@ def _tls_server(paths: EdgePaths, entrypoint: Entrypoint, options: EdgeOptions) 
         "tls_connection_policies": [{}],
         "routes": [
             {"match": [_may_not_probe()], "handle": [_drop_probe_header()]},
-            {"handle": [_encode(), _proxy(paths, entrypoint, options)]},
+            {"match": [_wants_no_events()], "handle": [_encode()]},
+            {"handle": [_proxy(paths, entrypoint, options)]},
         ],
     }
 
@@ -125,6 +126,11 @@ def _may_not_probe() -> dict[str, Any]:
         "not": [{"header": {"X-Forwarded-For": ["*"]}}],
     }
     return {"header": {"X-Berth-Probe": ["*"]}, "not": [asks_itself]}
+
+
+def _wants_no_events() -> dict[str, Any]:
+    """The compressor keeps an answer's head until its first byte: a stream opens before that."""
+    return {"not": [{"header": {"Accept": ["*text/event-stream*"]}}]}
 
 
 def _drop_probe_header() -> dict[str, Any]:

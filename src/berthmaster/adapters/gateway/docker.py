@@ -118,6 +118,7 @@ class DockerGateway:
             else:
                 await containers.replace(wanted, process.STOP_SECONDS)
                 await self._await_answer(containers, wanted)
+                await self._note_version(containers, wanted)
         except BaseException:
             config.put_back(old)
             raise
@@ -128,6 +129,12 @@ class DockerGateway:
         code, output = await containers.run_once(wanted, wanted.check)
         if code != 0:
             raise ConfigurationRefused(wanted.kind, output)
+
+    async def _note_version(self, containers: Containers, wanted: Process) -> None:
+        if wanted.version:
+            _, output = await containers.run_once(wanted, wanted.version)
+            version = (output.split() or [""])[0].removeprefix("v")
+            write_atomically(self._layout.edge_version, f"{version}\n")
 
     async def _reload_router(self, containers: Containers) -> None:
         """The old worker hands its sockets over and ends when its requests do."""

@@ -42,6 +42,7 @@ class Process:
     check: tuple[str, ...]
     folders: tuple[tuple[Path, bool], ...]  # host path, the same inside; whether it may write
     stop_signal: str
+    version: tuple[str, ...] = ()  # says the version, for a process that cannot be asked
     environment: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,6 +123,7 @@ def edge_process(layout: Layout, options: GatewayOptions) -> Process:
             *(((root, False),) if root else ()),
         ),
         stop_signal="SIGTERM",
+        version=("caddy", "version"),
         environment=("XDG_DATA_HOME=/tmp/data", "XDG_CONFIG_HOME=/tmp/config", "HOME=/tmp"),
         labels=options.labels,
     )

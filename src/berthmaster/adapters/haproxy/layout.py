@@ -63,6 +63,11 @@ class Layout:
         return self.caddy / "caddy.json"
 
     @property
+    def edge_version(self) -> Path:
+        """What the edge said of itself when its container was made."""
+        return self.caddy / "version"
+
+    @property
     def pool(self) -> Path:
         return self.haproxy / "pool.cfg"
 

@@ -13,7 +13,7 @@ from berthmaster.adapters.haproxy.errors import CommandRefused, RecordDamaged, R
 from berthmaster.adapters.haproxy.layout import Layout, PoolSize
 from berthmaster.adapters.haproxy.record import Record, RecordFiles
 from berthmaster.adapters.haproxy.runtime import Pairs, Runtime, server_commands
-from berthmaster.adapters.haproxy.status import edge_answers
+from berthmaster.adapters.haproxy.status import edge_answers, edge_version
 from berthmaster.domain import table as change
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.routing import (
@@ -114,11 +114,12 @@ class HaproxyRouter:
             differences = await self._differences()
         except RouterUnavailable as error:
             version, differences = None, (error.message,)
+        is_edge_up = await edge_answers(self._layout)
         return GatewayStatus(
             is_router_up=version is not None,
-            is_edge_up=await edge_answers(self._layout),
+            is_edge_up=is_edge_up,
             router_version=version,
-            edge_version=None,
+            edge_version=edge_version(self._layout) if is_edge_up else None,
             differences=differences,
             entrypoints=self._entrypoints,
         )

@@ -1,4 +1,4 @@
-"""Whether the edge answers, asked on the socket of its sites."""
+"""Whether the edge answers, asked on the socket of its sites, and which version it is."""
 
 import asyncio
 from typing import Final
@@ -6,6 +6,14 @@ from typing import Final
 from berthmaster.adapters.haproxy.layout import Layout
 
 _TIMEOUT_SECONDS: Final = 3.0
+
+
+def edge_version(layout: Layout) -> str | None:
+    """The version that was noted when the container was made; None when nothing was."""
+    try:
+        return layout.edge_version.read_text().strip() or None
+    except OSError:
+        return None
 
 
 async def edge_answers(layout: Layout) -> bool:
