@@ -42,10 +42,13 @@ def unwind(invocation: Invocation, deployment: str | None) -> None:
     _print(invocation, changing_without_recovery(invocation, work))
 
 
+NUMBER_DIGITS = 18  # what fits into the store's integers
+
+
 def deployment_number(text: str) -> int:
     """Read `d41`; raises `InvalidName`."""
     plain = text.removeprefix("d")
-    if not plain.isdecimal() or not plain.isascii():
+    if not plain.isdecimal() or not plain.isascii() or len(plain) > NUMBER_DIGITS:
         raise InvalidName(f"{text!r} is no deployment: write d41", next_command="berth show")
     return int(plain)
 

@@ -287,7 +287,7 @@ def releases(invocation: Invocation, stack: str | None) -> None:
 def release_number(text: str) -> int:
     """Read `r7` or `7`; raises `InvalidName`."""
     plain = text.removeprefix("r")
-    if not plain.isdecimal() or not plain.isascii():
+    if not plain.isdecimal() or not plain.isascii() or len(plain) > 18:  # the store's integers
         raise InvalidName(f"{text!r} is no release: write r7", next_command="berth releases")
     return int(plain)
 

@@ -11,7 +11,8 @@ from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks
 from berthmaster.cli.output import COLOURS, age, clock_time, paint, print_json, print_table
 from berthmaster.cli.release import release_number
 from berthmaster.domain.deployment import Deployment, JournalRow, StepState
-from berthmaster.domain.errors import NotFound
+from berthmaster.domain.errors import NotFound, UserError
+from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.services.follow_logs import find_release
@@ -28,13 +29,20 @@ def show(invocation: Invocation, words: tuple[str, ...]) -> None:
     if last[:1] == "d" and last[1:].isdecimal():
         _show_deployment(invocation, deployment_number(last))
     elif last[:1] == "r" and last[1:].isdecimal():
-        stack, _ = split_stack(invocation, words[:-1])
+        stack = _stack(invocation, words[:-1])
         _show_release(invocation, find_release(invocation.outside, stack, release_number(last)))
     elif words:
-        stack, _ = split_stack(invocation, words)
+        stack = _stack(invocation, words)
         _show_release(invocation, find_release(invocation.outside, stack))
     else:
         _list_deployments(invocation)
+
+
+def _stack(invocation: Invocation, words: tuple[str, ...]) -> StackId:
+    stack, rest = split_stack(invocation, words)
+    if rest:
+        raise UserError(f"{rest[0]!r} is no stack, no release and no deployment: berth show d41")
+    return stack
 
 
 def _list_deployments(invocation: Invocation) -> None:

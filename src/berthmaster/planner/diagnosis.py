@@ -166,6 +166,16 @@ def _error_answer(facts: Evidence) -> Diagnosis | None:
     )
 
 
+def _no_answer(facts: Evidence) -> Diagnosis | None:
+    if not facts.probe or facts.status is not None or facts.is_refused or not facts.answer:
+        return None
+    return Diagnosis(
+        "no_answer",
+        f"Port {facts.wanted_port} takes connections, but gives no HTTP answer: {facts.answer}.",
+        "It may wait for something it needs, or `port` is another protocol's.",
+    )
+
+
 def _unhealthy(facts: Evidence) -> Diagnosis | None:
     if facts.health not in ("unhealthy", "starting"):
         return None
@@ -227,6 +237,7 @@ _RULES: Final[tuple[Callable[[Evidence], Diagnosis | None], ...]] = (
     _host_check,
     _listening,
     _error_answer,
+    _no_answer,
     _unhealthy,
     _smoke,
 )

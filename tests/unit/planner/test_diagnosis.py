@@ -45,6 +45,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("disk_full", {"state": "exited", "log": ("OSError: No space left on device",)}),
     ("unreadable_file", {"log": ("PermissionError: [Errno 13] '/run/secrets/key'",)}),
+    ("no_answer", {"state": "running", "probe": "GET http://10.0.0.2:8000/", "answer": "no time"}),
     ("bad_smoke", {"state": "running", "status": 200, "what": "failed the smoke request /"}),
     ("unknown", {"state": "running"}),
 ]
@@ -52,5 +53,6 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("cause", "facts"), CASES, ids=[case[0] for case in CASES])
 def test_the_report_names_the_cause(cause: str, facts: dict[str, Any]) -> None:
-    evidence = Evidence(**{"what": "failed", **facts}, service="web", container="shop-prod-r7-web-1")
+    named = {"service": "web", "container": "shop-prod-r7-web-1", "what": "failed"}
+    evidence = Evidence(**{**named, **facts})
     assert diagnose(evidence).cause == cause
