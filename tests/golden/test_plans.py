@@ -12,14 +12,18 @@ from berthmaster.domain.spec import JobMoment, JobSpec, SmokeSpec
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.planner.restoring import Restore, plan_restore
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import plan_start_again, plan_switch_back
+from berthmaster.planner.state import plan_state_change, state_record
 from berthmaster.planner.text import render_plan
 from berthmaster.planner.validate import check_plan
 
 FOLDER = Path(__file__).parent / "plans"
 INCOMPATIBLE = (JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True),)
 WARM_CACHE = JobSpec("warm-cache", "web", ("warm",), when=JobMoment.AFTER_SWITCH)
+
+RESTORE = Restore("before-r7", "shop-prod-db-1", ("shop",), "20261121_0412")
 
 PLANS: dict[str, Callable[[], Plan]] = {
     "first_deploy": lambda: plan_deploy(release(1), observed(), slots=(1,)),
@@ -39,6 +43,12 @@ PLANS: dict[str, Callable[[], Plan]] = {
         release(6), observed(release(7), warm=(release(6),)), slots=(1,)
     ),
     "cold_rollback": lambda: plan_start_again(release(5), observed(release(7)), slots=(3,)),
+    "state_change": lambda: plan_state_change(
+        state_record(release(7), frozenset({"db"})), observed(release(6))
+    ),
+    "rollback_with_data": lambda: plan_restore(
+        release(6), observed(release(7), warm=(release(6),)), RESTORE, slots=(1,)
+    ),
     "retire": lambda: plan_retire(
         release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
     ),

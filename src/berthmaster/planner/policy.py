@@ -55,6 +55,7 @@ def check_policy(
         found |= {_violation(name, finding, there) for finding in findings}
     used = {name: service for name, service in model["services"].items() if name not in never_run}
     found |= {_violation("", finding, there) for finding in _volumes(model, used)}
+    found |= {_violation(name, finding, there) for name, finding in _writers(used, decisions)}
     return tuple(sorted(found, key=lambda item: (item.service, item.rule, item.evidence)))
 
 
@@ -105,6 +106,26 @@ def _files(
             if file and inside(spec.folder, file) is None and not _is_listed(file, known):
                 remedy = f"move it into the app's folder, or list it: services.{name}.binds"
                 yield "outside_file", f"{section[:-1]} {key} is the file {file}", remedy
+
+
+def _writers(
+    used: Mapping[str, Any], decisions: Sequence[RoleDecision]
+) -> Iterator[tuple[str, Finding]]:
+    """Whatever a state service keeps its data in has one writer: two of them destroy it (D1)."""
+    state = {item.service for item in decisions if item.role is Role.STATE}
+    owners: dict[str, str] = {}
+    for name in sorted(used, key=lambda item: (item not in state, item)):
+        for mount in compose.mounts_of(used[name] or {}):
+            if mount.is_read_only or not mount.source or mount.kind not in ("volume", "bind"):
+                continue
+            if name in state:
+                owner = owners.setdefault(mount.source, name)
+            else:
+                owner = owners.get(mount.source, name)
+            if owner != name:
+                what = f"may write {mount.kind} {mount.source}, which {owner} keeps its data in"
+                remedy = "mount it with `read_only: true`, or give it one of its own"
+                yield name, ("shared_data", what, remedy)
 
 
 def _volumes(model: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[Finding]:

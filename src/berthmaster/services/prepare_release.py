@@ -31,6 +31,7 @@ from berthmaster.planner.render import FileRequest, Rendered, RenderInputs, rend
 from berthmaster.planner.roles import RoleDecision, decide_roles
 from berthmaster.ports.compose import ComposeInputs
 from berthmaster.ports.outside import Outside
+from berthmaster.services.check_volumes import refuse_shared_data
 from berthmaster.services.observe import applied_states
 from berthmaster.services.pin_images import PinnedImages, pin_images
 
@@ -142,6 +143,7 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     draft = await _draft(outside, request, rendering, pinned, number)
     rendered = render_release(_render_inputs(outside, draft))
     release = _record(outside, draft, rendered)
+    refuse_shared_data(outside, release)
     notes = (*rendered.notes, *pinned.notes)
     return Prepared(release, rendered.dropped, rendered.two_writers, notes)
 

@@ -16,6 +16,7 @@ from berthmaster.domain.spec import Role
 from berthmaster.engine.gate import readiness_probe
 from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
+from berthmaster.services.observe import applied_states
 
 
 class Verdict(StrEnum):
@@ -74,7 +75,8 @@ async def _containers(outside: Outside, release: Release) -> list[Finding]:
     labels = {LABEL_STACK: str(release.stack)}
     found = {item.name: item for item in await outside.runtime.containers(labels, detailed=True)}
     findings = []
-    for service in release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE, Role.STATE):
+    app = release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE)
+    for service in (*app, *_state_as_applied(outside, release)):
         wanted = await _wanted_image(outside, service)
         judged = [
             _judge(release, service, found.get(name), name, wanted) for name in service.containers
@@ -82,6 +84,15 @@ async def _containers(outside: Outside, release: Release) -> list[Finding]:
         works = any(_works(found.get(name)) for name in service.containers)
         findings += judged if works else [_as_down(service, item) for item in judged]
     return findings
+
+
+def _state_as_applied(outside: Outside, release: Release) -> list[ReleaseService]:
+    """State services by the record that was applied last: a release does not change them."""
+    applied = applied_states(outside, release.stack, release)
+    return [
+        next(item for item in applied[service.name].services if item.name == service.name)
+        for service in release.with_role(Role.STATE)
+    ]
 
 
 def _works(container: Container | None) -> bool:
