@@ -82,7 +82,7 @@ def deploy(
     """
     invocation = context.find_object(Invocation) or Invocation()
     if services:
-        request = _request(invocation, stack, tag, images, "berth deploy --state")
+        request = _request(invocation, stack, tag, images, "berth deploy")
         request = replace(request, state_services=frozenset(services))
         if flags["is_plan"]:
             _plan_state(invocation, request, confirm)

@@ -114,11 +114,14 @@ def _refuse_incompatible(
         return
     number, job = passed[0]
     points = _fitting(outside, target, passed)
-    again = f"berth rollback {target.stack} --to {target.label} --restore-point "
     raise NotAllowed(
         f"r{number} ran the incompatible migration {job}: the code of {target.label} cannot work "
         "on its schema",
-        next_command=f"{again}{points[0].name}" if points else "deploy a mended release",
+        next_command=(
+            f"berth rollback {target.stack} --to {target.label} --restore-point {points[0].name}"
+            if points
+            else "deploy a mended release"
+        ),
     )
 
 

@@ -179,3 +179,26 @@ def test_an_undeclared_bind_mounted_database_is_refused_with_the_remedy() -> Non
 
     assert found.rule == "absolute_bind"
     assert "services.postgres.binds: [/mnt/data/watan/postgres]" in found.remedy
+
+
+def shared(web: Any, db: Any = "data:/var/lib/postgresql/data") -> list[tuple[str, str]]:
+    """Who breaks which rule when a database and an app mount these."""
+    services = {
+        "db": {"image": "postgres:15", "volumes": [db]},
+        "web": {"image": "shop:1.2", "volumes": [web]},
+    }
+    decisions = (RoleDecision("db", Role.STATE, "x"), RoleDecision("web", Role.ROUTED, "x"))
+    model = {"services": services, "volumes": {"data": {}, "uploads": {}}}
+    return [(item.service, item.rule) for item in check_policy(model, decisions, SPEC, "dev")]
+
+
+@pytest.mark.parametrize(
+    "web", ["data:/d", {"type": "volume", "source": "data", "target": "/d", "read_only": False}]
+)
+def test_nobody_else_writes_where_a_database_keeps_its_data(web: Any) -> None:
+    assert shared(web) == [("web", "shared_data")]
+
+
+@pytest.mark.parametrize("web", ["data:/d:ro", "uploads:/d"])
+def test_reading_a_databases_volume_and_writing_another_pass(web: str) -> None:
+    assert shared(web) == []
