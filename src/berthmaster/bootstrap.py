@@ -31,8 +31,9 @@ from berthmaster.ports.router import Router
 from berthmaster.ports.runtime import Runtime
 from berthmaster.ports.specs import Specs
 from berthmaster.ports.store import Store
+from berthmaster.ports.units import Units
 from berthmaster.ports.vault import Vault
-from berthmaster.settings import Settings
+from berthmaster.settings import PATH_VARIABLE, Settings
 
 T = TypeVar("T")
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -293,6 +294,20 @@ def _firewall() -> Firewall:
     from berthmaster.adapters.firewall import Iptables
 
     return Iptables()
+
+
+def build_units(settings: Settings) -> Units:
+    """What runs housekeeping on this machine; only for the server's own, usual settings.
+
+    A trial with another state folder or settings file must not take a server's timer over.
+    """
+    from berthmaster.adapters.systemd import SystemdUnits
+
+    is_usual = settings.state_folder == Settings().state_folder
+    return SystemdUnits(
+        Path(sys.executable).with_name("berth"),
+        is_wanted=is_usual and not os.environ.get(PATH_VARIABLE),
+    )
 
 
 def _host() -> Host:
