@@ -1,5 +1,6 @@
 """A database, its restore points, migrations, and secrets."""
 
+import asyncio
 import os
 import secrets
 from pathlib import Path
@@ -37,7 +38,7 @@ async def test_a_failing_migration_is_unwound_and_a_restore_point_was_taken(app:
     assert await shop.started(f"{shop.project}-db-1") == database
     assert await psql(shop, "SELECT count(*) FROM precious") == "100"
     dumps = shop.server.state / "dumps" / shop.project
-    (dump,) = [path for path in dumps.rglob("*") if path.suffix == ".dump"]
+    (dump,) = dumps.rglob("shop.dump")
     assert "TABLE DATA public precious" in await contents_of(shop, dump)
     assert dump.stat().st_mode & 0o077 == 0
 
@@ -92,6 +93,7 @@ async def watching_processes(shop: App, planted: dict[str, str], tag: str, *, co
         listed = (await end(await start("ps", "-eo", "args"))).out
         seen |= {name for name, value in planted.items() if value in listed}
         looks += 1
+        await asyncio.sleep(0.1)
     done = await end(process)
     assert (done.code, seen) == (code, set()), done.said
     assert looks > 3
