@@ -1,7 +1,7 @@
 """The demo's story: deploy, update, refuse, roll back, each under load, then a table and a verdict.
 
-Called by `scripts/demo`. Every `berth` command is the real one, in a process of its own; the load goes
-through the edge over HTTPS and retries nothing.
+Called by `scripts/demo`. Every `berth` command is the real one, in a process of its own; the load
+goes through the edge over HTTPS and retries nothing.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from typing import Protocol
 
 class Firewall(Protocol):
     async def ensure(self, block: str, ports: Sequence[int]) -> bool:
-        """Make the chain what it should be; True when it had to be changed. Raises `OutsideError`."""
+        """Make the chain as it should be; True when it had to be changed. Raises `OutsideError`."""
         ...
 
     async def remove(self, block: str) -> None:
