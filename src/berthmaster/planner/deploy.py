@@ -5,13 +5,9 @@ containers are gone); `planner/rollback.py` turns back to one that still runs. P
 told by `Observed`.
 """
 
-from graphlib import CycleError, TopologicalSorter
-
-from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.hosting import named_hosts, reachable
 from berthmaster.domain.plan import (
     AttachRelease,
-    AwaitReady,
     ClaimHosts,
     CreateNetwork,
     CreateVolume,
@@ -30,8 +26,6 @@ from berthmaster.domain.plan import (
     SetMaintenance,
     Smoke,
     StartContainers,
-    StartServices,
-    StartState,
     StopContainers,
     Switch,
     TakeRestorePoint,
@@ -47,7 +41,7 @@ from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
 from berthmaster.planner.observed import Observed
-from berthmaster.planner.state import own_files
+from berthmaster.planner.starting import await_ready, names_of, start, start_state, waves
 from berthmaster.planner.steps import StepList
 
 GATEWAY_PROBE_SECONDS = 15.0
@@ -121,66 +115,6 @@ def bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
         (RemoveFiles(stack, release.number), "remove them"),
     )
     steps.barrier()
-
-
-def start_state(steps: StepList, release: Release, observed: Observed) -> None:
-    """Start what is not there, each by the record that was applied to it last; change nothing."""
-    state = release.with_role(Role.STATE)
-    stopped = [
-        name
-        for item in state
-        for name in item.containers
-        if name in observed.containers and name not in observed.running
-    ]
-    for record, services in _by_record(release, observed):
-        _start_missing(steps, release, record, services, observed)
-    if stopped:
-        steps.add(
-            StartContainers(tuple(stopped)),
-            (", ".join(stopped), "start again", "stopped, and the release needs it"),
-        )
-    for record, services in _by_record(release, observed):
-        await_ready(steps, record, services, "the release depends on it")
-    steps.barrier()
-
-
-def _by_record(
-    release: Release, observed: Observed
-) -> list[tuple[Release, tuple[ReleaseService, ...]]]:
-    """The release's state services as they run or will, grouped by the record they run by."""
-    found: dict[int, tuple[Release, tuple[ReleaseService, ...]]] = {}
-    for service in release.with_role(Role.STATE):
-        record = observed.applied.get(service.name, release)
-        applied = next((item for item in record.services if item.name == service.name), service)
-        _, known = found.get(record.number, (record, ()))
-        found[record.number] = (record, (*known, applied))
-    return [found[number] for number in sorted(found)]
-
-
-def _start_missing(
-    steps: StepList,
-    release: Release,
-    record: Release,
-    services: tuple[ReleaseService, ...],
-    observed: Observed,
-) -> None:
-    missing = [item for item in services if not observed.containers.issuperset(item.containers)]
-    if not missing:
-        return
-    if own_files(record):
-        steps.add(
-            PlaceFiles(record.stack, record.number),
-            (f"files {record.label}", "place what is missing", "state services mount them"),
-        )
-        steps.barrier()
-    names = tuple(name for item in missing for name in item.containers)
-    keys = tuple(key for item in missing for key in item.compose_services)
-    by = "" if record.number == release.number else f" by {record.label}"
-    steps.add(
-        StartState(release.stack, record.number, keys, names),
-        (_names(missing), f"start{by}", "not there yet; state outlives releases"),
-        (RemoveContainers(names, 30.0), "remove containers, keep volumes"),
-    )
 
 
 def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
@@ -379,64 +313,6 @@ def watch(steps: StepList, release: Release) -> None:
         steps.barrier()
 
 
-def start(
-    steps: StepList, release: Release, services: tuple[ReleaseService, ...], cause: str
-) -> None:
-    """Add the start of app services of a release."""
-    names = tuple(name for item in services for name in item.containers)
-    keys = tuple(key for item in services for key in item.compose_services)
-    limit = max(_undo_seconds(item) for item in services)
-    steps.add(
-        StartServices(release.stack, release.number, keys, names),
-        (f"{_names(services)} {release.label}", "start", cause),
-        (RemoveContainers(names, limit), "remove"),
-    )
-    steps.barrier()
-
-
-def _undo_seconds(service: ReleaseService) -> float:
-    """How long a new container may take to stop: a routed one that never served has no requests."""
-    if service.role is Role.ROUTED:
-        return service.stop_seconds
-    return max(service.drain_seconds, service.stop_seconds)
-
-
-def await_ready(
-    steps: StepList, release: Release, services: tuple[ReleaseService, ...], cause: str
-) -> None:
-    """Add the gate over services that were started."""
-    limit = max(item.ready_seconds for item in services)
-    names = tuple(item.name for item in services)
-    steps.barrier()
-    steps.add(
-        AwaitReady(release.stack, release.number, names, limit),
-        (_names(services), f"await ready, at most {limit:.0f} s", cause),
-    )
-
-
-def waves(services: tuple[ReleaseService, ...]) -> list[tuple[ReleaseService, ...]]:
-    """Group services so that each starts after those it depends on; raises `InvalidSpec` for a
-    circle.
-    """
-    by_name = {service.name: service for service in services}
-    sorter = TopologicalSorter(
-        {
-            name: [other for other in item.after if other in by_name]
-            for name, item in by_name.items()
-        }
-    )
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise InvalidSpec(f"services depend on each other in a circle: {error.args[1]}") from error
-    groups: list[tuple[ReleaseService, ...]] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        groups.append(tuple(by_name[name] for name in ready))
-        sorter.done(*ready)
-    return groups
-
-
 def claims_of(release: Release) -> tuple[HostClaim, ...]:
     """The hosts a release answers, on its entrypoint."""
     return tuple(
@@ -468,7 +344,7 @@ def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
         new = [item.ready_seconds for item in release.with_role(role)]
         start = max(new, default=0.0)
         why = f"the old one stops within {stop:.0f} s, the new one is ready within {start:.0f} s"
-        gaps.append(Gap(f"{what} ({_names(old)})", stop + start, why))
+        gaps.append(Gap(f"{what} ({names_of(old)})", stop + start, why))
     if any(not job.is_compatible for job in release.jobs):
         longest = sum(job.timeout_seconds for job in release.jobs if not job.is_compatible)
         gaps.append(Gap("maintenance page", longest, "the migration is declared compatible: no"))
@@ -488,10 +364,6 @@ def service_line(service: ReleaseService, observed: Observed) -> ServiceLine:
         case Role.ROUTED | Role.CONSUMER | Role.SINGLE:
             change = "replaced" if observed.live else "started"
     return ServiceLine(service.name, service.role.value, service.reason, change)
-
-
-def _names(services: tuple[ReleaseService, ...] | list[ReleaseService]) -> str:
-    return ", ".join(service.name for service in services)
 
 
 def _release(number: int | None) -> str:

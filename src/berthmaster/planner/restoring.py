@@ -19,7 +19,7 @@ from berthmaster.domain.plan import (
 )
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.spec import JobMoment, Role
-from berthmaster.planner import deploy, retiring
+from berthmaster.planner import deploy, retiring, starting
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
@@ -55,7 +55,7 @@ def plan_restore(
     """Plan to run `release` again over the data of a restore point."""
     steps = StepList()
     deploy.bring_inputs(steps, release, observed)
-    deploy.start_state(steps, release, observed)
+    starting.start_state(steps, release, observed)
     _close(steps, release, observed)
     _put_back(steps, release, restore)
     _run_jobs(steps, release, observed)
@@ -149,7 +149,7 @@ def _run_jobs(steps: StepList, release: Release, observed: Observed) -> None:
 
 def _start(steps: StepList, release: Release, observed: Observed, role: Role) -> None:
     """Start services in order; containers that are there already are stopped again by the undo."""
-    for wave in deploy.waves(release.with_role(role)):
+    for wave in starting.waves(release.with_role(role)):
         names = tuple(name for item in wave for name in item.containers)
         there = tuple(name for name in names if name in observed.containers)
         if there == names:
@@ -162,8 +162,8 @@ def _start(steps: StepList, release: Release, observed: Observed, role: Role) ->
             )
             steps.barrier()
         else:
-            deploy.start(steps, release, wave, "over the restored data")
-        deploy.await_ready(steps, release, wave, "gate before the switch")
+            starting.start(steps, release, wave, "over the restored data")
+        starting.await_ready(steps, release, wave, "gate before the switch")
         steps.barrier()
 
 
