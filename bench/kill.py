@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count, repeat
 from pathlib import Path
 
@@ -24,11 +24,15 @@ from tests.scenario import server as scenario_server
 from tests.scenario.dsl import App, Seen
 from tests.scenario.server import Server
 
+from bench.report import Budget, Cell, Report
 from berthmaster.engine.failpoints import POINTS
 
 HERE = Path(__file__).parent
 VICTIM = HERE / "victim"
-RESULTS = HERE / "results" / "kill.json"
+COLUMNS = (
+    *("scenario", "kills", "recovered", "requests lost", "requests", "needed hands"),
+    *("killed again while recovering", "slowest recovery, s"),
+)
 TERMINAL = {"succeeded", "unwound"}
 SECOND_KILL_EVERY = 6  # one recovery in so many is killed too
 DATABASE = """
@@ -339,25 +343,29 @@ def _in_process(name: str, number: int, first_step: int) -> list[Kill]:
     return asyncio.run(run_scenario(name, first_step))
 
 
-def table(kills: Sequence[Kill]) -> str:
-    """What the README quotes."""
-    head = ("scenario", "kills", "recovered", "lost", "asked", "hands", "killed twice", "slowest s")
-    rows = [head]
+def kill_all(names: Sequence[str], jobs: int = 3, first_step: int = 1) -> list[Kill]:
+    """Scenarios side by side, each in a process and on a server of its own."""
+    with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
+        found = pool.map(_in_process, names, count(), repeat(first_step))
+        return [kill for kills in found for kill in kills]
+
+
+def report_on(kills: Sequence[Kill]) -> Report:
+    """One row a scenario; a kill that needs hands or loses a request misses the budget."""
+    report = Report("kill", "kill -9 at every step, then the next command", COLUMNS)
     for name in dict.fromkeys(kill.scenario for kill in kills):
-        rows.append(_row(name, [kill for kill in kills if kill.scenario == name]))
-    rows.append(_row("all", kills))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+        report.rows.append(_row(name, [kill for kill in kills if kill.scenario == name]))
+    report.rows.append(_row("all", kills))
+    bad = [kill for kill in kills if not kill.is_recovered]
+    lost = sum(len(kill.lost) for kill in kills)
+    report.budgets = [Budget("kills not recovered", len(bad), 0), Budget("requests lost", lost, 0)]
+    report.notes = [_line(kill) for kill in bad]
+    return report
 
 
-def _row(name: str, kills: Sequence[Kill]) -> tuple[str, ...]:
-    figures = (
+def _row(name: str, kills: Sequence[Kill]) -> tuple[Cell, ...]:
+    return (
+        name,
         len(kills),
         sum(kill.is_recovered for kill in kills),
         sum(len(kill.lost) for kill in kills),
@@ -366,7 +374,6 @@ def _row(name: str, kills: Sequence[Kill]) -> tuple[str, ...]:
         sum(kill.is_killed_twice for kill in kills),
         max((kill.recovery_seconds for kill in kills), default=0.0),
     )
-    return (name, *(str(figure) for figure in figures))
 
 
 def _line(kill: Kill) -> str:
@@ -379,27 +386,19 @@ def _line(kill: Kill) -> str:
 
 
 def main() -> int:
-    """Print the table and write the result file; 1 when one kill was not recovered."""
+    """Some scenarios only: `python -m bench.kill --only cold`; 1 when a kill was not recovered."""
     parser = argparse.ArgumentParser(description="kill -9 at every step on a real engine")
     parser.add_argument("--only", choices=SCENARIOS, action="append")
     parser.add_argument("--jobs", type=int, default=3, help="scenarios side by side")
     parser.add_argument("--first-step", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
-    names = given.only or list(SCENARIOS)
-    with ProcessPoolExecutor(given.jobs, max_tasks_per_child=1) as pool:
-        kills = [
-            kill
-            for found in pool.map(_in_process, names, count(), repeat(given.first_step))
-            for kill in found
-        ]
-    print(table(kills))
-    if not given.only:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps([asdict(kill) for kill in kills], indent=1) + "\n")
-    bad = [kill for kill in kills if not kill.is_recovered]
-    for kill in bad:
-        print(_line(kill))
-    return 1 if bad or not kills else 0
+    kills = kill_all(given.only or list(SCENARIOS), given.jobs, given.first_step)
+    report = report_on(kills)
+    report.print()
+    if given.json:
+        report.save()
+    return 0 if kills and report.is_good else 1
 
 
 if __name__ == "__main__":
