@@ -5,7 +5,10 @@ a new one and verified, names are swapped (the old database stays under a dated 
 release starts over it. Until the point of no return all of it can be reversed.
 """
 
+import hashlib
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from berthmaster.domain.plan import (
     DropDatabase,
@@ -23,7 +26,8 @@ from berthmaster.planner import deploy, retiring, starting
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
-NAME_BYTES = 63  # PostgreSQL cuts longer names without a word
+NAME_BYTES: Final = 63  # PostgreSQL cuts longer names without a word
+_KEPT: Final = re.compile(r"_(?:until|restored)_\d{8}_\d{6}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,16 @@ class Restore:
 
     def _named(self, database: str, word: str) -> str:
         end = f"_{word}_{self.stamp}"
-        head = database.encode()[: NAME_BYTES - len(end)].decode(errors="ignore")
-        return head + end
+        room = NAME_BYTES - len(end)
+        if len(database.encode()) <= room:
+            return database + end
+        mark = hashlib.sha256(database.encode()).hexdigest()[:8]  # two long names may begin alike
+        return database.encode()[: room - 8].decode(errors="ignore") + mark + end
+
+
+def is_kept(database: str) -> bool:
+    """Whether an earlier restore left this database: it is nobody's live data."""
+    return _KEPT.search(database) is not None
 
 
 def plan_restore(

@@ -3,6 +3,7 @@
 from berthmaster.domain.errors import Bug
 from berthmaster.domain.plan import (
     Action,
+    DropDatabase,
     ForgetStack,
     Plan,
     ReleaseHosts,
@@ -21,6 +22,7 @@ DESTRUCTIVE: tuple[type[Action], ...] = (
     RemoveFiles,
     ReleaseHosts,
     ForgetStack,
+    DropDatabase,
 )
 
 

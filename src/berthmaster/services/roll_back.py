@@ -9,7 +9,7 @@ from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
-from berthmaster.planner.restoring import Restore, plan_restore
+from berthmaster.planner.restoring import Restore, is_kept, plan_restore
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.ports.databases import RestorePoint
 from berthmaster.ports.outside import Outside
@@ -148,7 +148,8 @@ def _restore(
     if point.container not in containers:
         raise NotAllowed(f"{name} is of {point.container}, which {target.label} does not have")
     stamp = outside.clock.now().strftime("%Y%m%d_%H%M%S")
-    return Restore(name, point.container, point.databases, stamp)
+    databases = tuple(item for item in point.databases if not is_kept(item))
+    return Restore(name, point.container, databases, stamp)
 
 
 def _fitting(
