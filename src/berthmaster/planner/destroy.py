@@ -1,5 +1,7 @@
 """The end of a stack: traffic first, then containers, networks, volumes, files, records."""
 
+import re
+
 from berthmaster.domain.plan import (
     DetachRelease,
     ForgetStack,
@@ -38,13 +40,7 @@ def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volume
         number = int(key.rsplit("/r", 1)[1])
         steps.add(DetachRelease(stack, number), (f"release r{number}", "detach", "the stack ends"))
     steps.barrier()
-    if observed.containers:
-        names = tuple(sorted(observed.containers))
-        steps.add(
-            RemoveContainers(names, 10.0),
-            (f"{len(names)} containers", "remove", ", ".join(names)),
-        )
-        steps.barrier()
+    _remove_containers(steps, observed)
     for network in sorted(observed.networks):
         steps.add(RemoveNetwork(network), (f"network {network}", "remove", "the stack ends"))
     for volume in sorted(observed.volumes) if removes_volumes else ():
@@ -58,3 +54,17 @@ def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volume
     kept = () if removes_volumes else tuple(sorted(observed.volumes))
     notes = (f"kept volumes: {', '.join(kept)}",) if kept else ()
     return Plan(stack, "destroy", live, None, observed.generation(), steps.done(), notes=notes)
+
+
+def _remove_containers(steps: StepList, observed: Observed) -> None:
+    """First what works with the data, then what keeps it: a consumer ends at once with its queue."""
+    of_release = re.compile(re.escape(observed.stack.project) + r"-r\d+-")
+    app = sorted(name for name in observed.containers if of_release.match(name))
+    state = sorted(observed.containers - set(app))
+    for names in (app, state):
+        if names:
+            steps.add(
+                RemoveContainers(tuple(names), 10.0),
+                (f"{len(names)} containers", "remove", ", ".join(names)),
+            )
+            steps.barrier()
