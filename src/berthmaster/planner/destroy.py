@@ -57,7 +57,7 @@ def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volume
 
 
 def _remove_containers(steps: StepList, observed: Observed) -> None:
-    """First what works with the data, then what keeps it: a consumer ends at once with its queue."""
+    """First what works with data, then what keeps it: without its queue a consumer hangs."""
     of_release = re.compile(re.escape(observed.stack.project) + r"-r\d+-")
     app = sorted(name for name in observed.containers if of_release.match(name))
     state = sorted(observed.containers - set(app))
@@ -65,6 +65,6 @@ def _remove_containers(steps: StepList, observed: Observed) -> None:
         if names:
             steps.add(
                 RemoveContainers(tuple(names), 10.0),
-                (f"{len(names)} containers", "remove", ", ".join(names)),
+                ("containers", "remove", ", ".join(names)),
             )
             steps.barrier()
