@@ -65,10 +65,11 @@ class Containers:
     async def run_once(self, wanted: Process, command: tuple[str, ...]) -> tuple[int, str]:
         """Run a command as the process would run; returns exit code and output."""
         async with _translated(f"check of {wanted.name}"):
-            container = await self._client.containers.run(
+            container = await self._client.containers.create(
                 wanted.container(command, is_service=False)
             )
             try:
+                await container.start()
                 code = int((await container.wait())["StatusCode"])
                 return code, _text(await container.log(stdout=True, stderr=True))
             finally:
