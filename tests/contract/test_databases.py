@@ -266,7 +266,7 @@ async def test_a_swap_ends_the_sessions_that_are_in_its_way(
     await server.databases.restore_into(server.container, tmp_path, "p", "shop", "shop_new")
     session = asyncio.create_task(_session(server))
     count = "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'"
-    while await _sql(server, "postgres", count) != "1":
+    while await _sql(server, "postgres", count) != "1":  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.05)
     await server.databases.swap(server.container, "shop", "shop_new", "shop_old")
     assert await session != 0

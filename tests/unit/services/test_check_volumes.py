@@ -40,7 +40,7 @@ def server_with(value: Release) -> World:
 @pytest.mark.parametrize(("mine", "theirs"), [(True, True), (True, False), (False, True)])
 def test_a_volume_with_data_of_two_stacks_is_refused(mine: bool, theirs: bool) -> None:
     world = server_with(with_volume("pgdata", of_state=theirs))
-    with pytest.raises(NotAllowed, match="volume pgdata, and so may .* of blog@prod"):
+    with pytest.raises(NotAllowed, match=r"volume pgdata, and so may .* of blog@prod"):
         refuse_shared_data(world.outside, with_volume("pgdata", of_state=mine))
 
 
