@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from tests.contract.docker_world import PYTHON, Names, real_runtime
 
 from berthmaster.domain.errors import ImageNotFound, NotAllowed, OutsideError
@@ -208,9 +209,33 @@ async def test_an_image_is_known_by_name_and_by_id(subject: Subject) -> None:
     assert image.id in {item.id for item in await subject.runtime.images()}
 
 
-async def test_an_image_that_nobody_has_cannot_be_pulled(subject: Subject) -> None:
+@pytest.fixture
+async def empty_registry() -> AsyncIterator[str]:
+    """The address of a registry that answers and has nothing."""
+    version = {"Docker-Distribution-Api-Version": "registry/2.0"}
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/v2/":
+            return web.json_response({}, headers=version)
+        error = {"code": "MANIFEST_UNKNOWN", "message": "manifest unknown", "detail": {}}
+        return web.json_response({"errors": [error]}, status=404, headers=version)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    yield f"127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[attr-defined]
+    await runner.cleanup()
+
+
+async def test_an_image_that_nobody_has_cannot_be_pulled(
+    subject: Subject, empty_registry: str
+) -> None:
     with pytest.raises(ImageNotFound):
-        await subject.runtime.pull("127.0.0.1:5000/berthmaster/no-such-image:1")
+        await subject.runtime.pull(f"{empty_registry}/berthmaster/no-such-image:1")
 
 
 async def test_an_image_that_is_here_by_its_id_needs_no_pull(subject: Subject) -> None:
