@@ -22,6 +22,7 @@ from berthmaster.adapters.berthfile import problems
 from berthmaster.adapters.berthfile.document import (
     Document,
     Path_,
+    is_inside,
     mapping_or_empty,
     parse_document,
     read_text,
@@ -107,7 +108,7 @@ def _inside(folder: Path, file: ComposeFile, name: str, at: Path_) -> str:
         return name
     path = Path(file.path).parent / name
     root = folder.resolve()
-    if Path(name).is_absolute() or not (folder / path).resolve().is_relative_to(root):
+    if Path(name).is_absolute() or not is_inside(root, folder / path):
         raise file.document.error(f"{name} lies outside the app's folder", at)
     return (folder / path).resolve().relative_to(root).as_posix()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from berthmaster.adapters.berthfile import model
-from berthmaster.adapters.berthfile.document import Document, Path_
+from berthmaster.adapters.berthfile.document import Document, Path_, is_inside
 from berthmaster.domain import spec
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.hosting import is_covered
@@ -84,7 +84,7 @@ def _check_inside(folder: Path, names: tuple[str, ...], document: Document, at: 
     """A symlink that leads out of the folder could hand over any file of the machine."""
     root = folder.resolve()
     for position, name in enumerate(names):
-        if not (folder / name).resolve().is_relative_to(root):
+        if not is_inside(root, folder / name):
             raise document.error(f"{name} leads out of the folder of berth.yaml", (*at, position))
 
 

@@ -57,11 +57,11 @@ def read_document(path: Path, name: str) -> Document:
 def read_text(path: Path, name: str) -> str:
     """The file's text; raises `InvalidSpec` when it is missing, too large or not UTF-8."""
     try:
+        if not path.is_file():  # a pipe would be waited on for ever
+            raise InvalidSpec("no such file", location=name)
         if path.stat().st_size > MAX_BYTES:
             raise InvalidSpec(f"the file is larger than {MAX_BYTES // 1000} kB", location=name)
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InvalidSpec("no such file", location=name) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSpec(f"cannot be read as text: {error}", location=name) from error
 
@@ -157,3 +157,11 @@ def mapping_or_empty(value: Any) -> Mapping[str, Any]:
     checked.
     """
     return value if isinstance(value, dict) else {}
+
+
+def is_inside(root: Path, path: Path) -> bool:
+    """Whether a path stays below `root` once its links are followed; a circle of links does not."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (RuntimeError, OSError, ValueError):  # ValueError: NUL
+        return False

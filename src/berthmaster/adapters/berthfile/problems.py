@@ -10,6 +10,7 @@ from berthmaster.adapters.berthfile.document import Document, Path_
 from berthmaster.domain.errors import InvalidSpec
 
 MAX_PROBLEMS: Final = 10
+MAX_LOOKED_AT: Final = 200  # of tens of thousands, each compared with every known key
 
 
 def from_pydantic(
@@ -17,7 +18,7 @@ def from_pydantic(
 ) -> InvalidSpec:
     """One error for all that pydantic found, each line with its place in the file."""
     found: dict[Path_, str] = {}
-    for item in error.errors(include_url=False, include_context=True):
+    for item in error.errors(include_url=False, include_context=True)[:MAX_LOOKED_AT]:
         path = _file_path(item["loc"], document)
         found.setdefault(path, _sentence(item, model))
     return join_problems(document, list(found.items()))
