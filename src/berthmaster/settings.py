@@ -106,9 +106,6 @@ class Settings:
         default="unix:///var/run/docker.sock",
         metadata=_about("The engine's socket on this machine."),
     )
-    lease_seconds: int = field(
-        default=60, metadata=_about("How long a silent holder keeps its lease.")
-    )
     disk_floor_percent: int = field(
         default=10, metadata=_about("No deploy starts with less free disk.")
     )
@@ -372,7 +369,6 @@ def _with_entrypoints(settings: Settings) -> Settings:
 
 _RANGES: Final = (
     ("subnet_prefix", 8, 28),  # a /28 still has a gateway, a few fixed addresses and Docker's half
-    ("lease_seconds", 10, 3600),
     ("disk_floor_percent", 0, 90),
     ("pool.backends", 1, 10_000),
     ("pool.servers", 1, 64),

@@ -54,8 +54,8 @@ def test_a_variable_wins_over_the_file(file: Path) -> None:
 
 
 def test_a_variable_names_the_file_which_must_then_be_there(file: Path) -> None:
-    file.write_text("lease_seconds = 30")
-    assert read_settings(environ={"BERTHMASTER_SETTINGS": str(file)}).lease_seconds == 30
+    file.write_text("disk_floor_percent = 30")
+    assert read_settings(environ={"BERTHMASTER_SETTINGS": str(file)}).disk_floor_percent == 30
     with pytest.raises(InvalidSpec, match="there is no settings file"):
         read_settings(environ={"BERTHMASTER_SETTINGS": f"{file}.gone"})
 
@@ -67,7 +67,7 @@ ENTRY = "[[entrypoints]]\nname='a'\nport=1\n"
     ("text", "line", "message"),
     [
         ("x = 1\nstate_foldr = '/x'", 1, "no setting `x`"),
-        ("lease_seconds = 60\nstate_foldr = '/x'", 2, "did you mean `state_folder`"),
+        ("disk_floor_percent = 5\nstate_foldr = '/x'", 2, "did you mean `state_folder`"),
         ("[pool]\nbackend = 3", 2, "did you mean `backends`"),
         ("\n[pol]\nbackends = 3", 2, "did you mean `pool`"),
         ("pool = 3", 1, "`pool` must be a table"),
