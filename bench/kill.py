@@ -303,7 +303,10 @@ def _is_data(item: str) -> bool:
 
 
 def left_over(victim: Victim, world: set[str]) -> Iterator[str]:
-    """Objects of releases that are neither live nor kept warm; files may outlive their release."""
+    """Objects of releases that are neither live nor warm.
+
+    A retired one keeps its files and its subnet: a rollback starts it again at its addresses.
+    """
     running = victim.releases("live", "warm")
     recorded = victim.releases("live", "warm", "retired")
     for item in world:
@@ -312,7 +315,8 @@ def left_over(victim: Victim, world: set[str]) -> Iterator[str]:
             if not running:
                 yield item
             continue
-        kept = recorded if item.startswith("folder ") else running
+        is_reserved = re.match(r"folder |owner .*-net$", item)
+        kept = recorded if is_reserved else running
         if int(number.group(1)) not in kept:
             yield item
 
