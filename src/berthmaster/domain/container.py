@@ -1,5 +1,6 @@
 """What the Docker Engine shows, in the few fields that decisions need."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,6 +93,14 @@ class EngineVersion:
     @property
     def major(self) -> int:
         return int(self.version.split(".")[0])
+
+    @property
+    def can_deadlock(self) -> bool:
+        """Whether two containers that leave one network at once can hang it (moby issue 46661).
+
+        `20.10.24+dfsg1` counts as 20.10.24.
+        """
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3]) < (20, 10, 27)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,9 @@ async def _engine(outside: Outside) -> list[Check]:
     if numbers < OLDEST_ENGINE:
         oldest = ".".join(map(str, OLDEST_ENGINE))
         return [Check("docker", Severity.OUTSIDE, evidence, f"install {oldest} or newer")]
+    if engine.can_deadlock:
+        evidence += ": it can hang when two containers leave a network at once (moby 46661)"
+        return [Check("docker", Severity.NOTE, evidence, "install 20.10.27 or newer")]
     return [Check("docker", Severity.OK, evidence)]
 
 

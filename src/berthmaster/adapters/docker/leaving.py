@@ -7,12 +7,10 @@ each start, stop and remove on the machine waits until the engine is restarted. 
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
-MENDED: Final = (20, 10, 27)
+from berthmaster.domain.container import EngineVersion
 
 
 class Exit:
@@ -36,6 +34,5 @@ class Exit:
 
 
 def is_affected(version: str) -> bool:
-    """Whether an engine of this version can deadlock; `20.10.24+dfsg1` counts as 20.10.24."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-    return numbers < MENDED
+    """Whether an engine of this version can deadlock."""
+    return EngineVersion(version, api="", architecture="").can_deadlock
