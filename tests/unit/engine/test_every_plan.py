@@ -132,6 +132,7 @@ async def test_each_undo_twice_equals_once(
     assert await world.view() == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "step", "point"), KILLS)
 async def test_a_kill_at_any_effect_is_mended_by_the_next_command(
     name: str, step: int, point: str
@@ -145,6 +146,7 @@ async def test_a_kill_at_any_effect_is_mended_by_the_next_command(
     assert await world.view() in (before, await final_view(name))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "step"), UNDOABLE)
 async def test_a_second_kill_while_unwinding_is_mended_too(name: str, step: int) -> None:
     world, plan = await prepare(name)
