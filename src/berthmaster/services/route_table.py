@@ -8,6 +8,7 @@ from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
 from berthmaster.domain.table import tidied
+from berthmaster.planner.deploy import claims_of
 from berthmaster.ports.outside import Outside
 
 
@@ -53,12 +54,6 @@ def wanted_table(outside: Outside, found: RouteTable) -> RouteTable:
             rest.maintenance | kept.maintenance,
         )
     )
-
-
-def claims_of(release: Release) -> tuple[HostClaim, ...]:
-    """The hosts a live release answers, on its entrypoint."""
-    project = release.stack.project
-    return tuple(HostClaim(release.entrypoint, host, project) for host in release.hosts)
 
 
 def compare_tables(wanted: RouteTable, found: RouteTable) -> tuple[str, ...]:
