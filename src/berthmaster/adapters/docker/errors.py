@@ -50,11 +50,6 @@ def is_missing(error: BaseException) -> bool:
     return getattr(error, "status", None) == HTTPStatus.NOT_FOUND
 
 
-def is_conflict(error: BaseException) -> bool:
-    """Whether the engine said that something like it is there or under way."""
-    return getattr(error, "status", None) == HTTPStatus.CONFLICT
-
-
 def _from_engine(status: int, message: str, subject: str, is_image: bool) -> OutsideError:
     if status == NO_CONNECTION:
         return unavailable(message)
