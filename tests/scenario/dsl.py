@@ -168,7 +168,11 @@ class App:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[Seen]:
-        """Ask `/` again and again, one after the other, each on a connection of its own."""
+        """Ask `/` again and again, one after the other, each on a connection of its own.
+
+        The last question is asked after the block: one that was already on its way to a release
+        that died tells nothing about the state the block left.
+        """
         seen = Seen()
         task = asyncio.create_task(self._look(seen))
         try:
@@ -176,20 +180,24 @@ class App:
         finally:
             seen.is_over = True
             await task
+            await self._look_once(seen)
 
     async def _look(self, seen: Seen) -> None:
         while not seen.is_over:
-            try:
-                answer = await self.ask()
-            except (OSError, ValueError, IndexError, TimeoutError) as error:
-                seen.lost.append(type(error).__name__)
-            else:
-                if answer.status != 200:
-                    seen.lost.append(str(answer.status))
-                elif answer.version not in seen.versions[-1:]:
-                    seen.versions.append(answer.version)
-                seen.count += 1
+            await self._look_once(seen)
             await asyncio.sleep(0.02)
+
+    async def _look_once(self, seen: Seen) -> None:
+        try:
+            answer = await self.ask()
+        except (OSError, ValueError, IndexError, TimeoutError) as error:
+            seen.lost.append(type(error).__name__)
+            return
+        if answer.status != 200:
+            seen.lost.append(str(answer.status))
+        elif answer.version not in seen.versions[-1:]:
+            seen.versions.append(answer.version)
+        seen.count += 1
 
     async def containers(self, release: int | None = None, *, every: bool = False) -> list[str]:
         """Names of the stack's running containers, of one release or of all."""

@@ -71,7 +71,7 @@ async def test_a_release_that_dies_while_watched_is_turned_back(shop: App) -> No
         done = await shop.deploy("v2", code=1)
         assert (await shop.ask()).version == "v1"
     assert "Its process ended" in done.err, done.err
-    assert seen.versions[0] == seen.versions[-1] == "v1"
+    assert seen.versions[0] == seen.versions[-1] == "v1", seen
     assert await shop.world() == before
 
 
