@@ -77,7 +77,7 @@ class Stack:
 
     def wait_for(self, text: str, host: str, path: str = "/", port: str = "WEB_PORT") -> None:
         """Ask until the answer holds the text."""
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 100
         seen: object = None
         while time.monotonic() < deadline:
             try:

@@ -42,6 +42,12 @@ def test_the_status_page_says_what_is_down(guest: TenantBrowser, acme: Client, e
     assert b"1 of 1 endpoints down" in guest.get("/").content
 
 
+def test_the_status_page_claims_nothing_before_the_first_check(guest: TenantBrowser, endpoint: Endpoint) -> None:
+    page = guest.get("/").content
+    assert b"1 of 1 endpoints not checked yet" in page
+    assert b"All systems operational" not in page
+
+
 def test_the_page_of_a_tenant_shows_nothing_of_another(endpoint: Endpoint) -> None:
     assert endpoint.name.encode() not in TenantBrowser("beta.testserver").get("/").content
 

@@ -27,12 +27,13 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
     told = []
     for item in _beyond(summaries, newest.retention.releases):
         release = outside.store.release(stack, item.number)
-        if not _remove_record(outside, stack, item, release):
+        if release is None or _is_only_state(outside, stack, item):
             continue
+        # Addresses before the record: killed in between, the next run finds the record again.
         give_back(outside, stack, item.number)
+        _remove_record(outside, stack, release)
         told.append(f"{stack}: the record of r{item.number} is beyond retention; it is removed")
-        if release:
-            await _remove_images(outside, release)
+        await _remove_images(outside, release)
     if told:
         _forget_content(outside)
     points = outside.files.prune_dumps(stack.project, newest.retention.restore_points)
@@ -42,22 +43,24 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _remove_record(
-    outside: Outside, stack: StackId, item: ReleaseSummary, release: Release | None
-) -> bool:
-    """Remove a record, or all of it that no state service runs by; False when nothing changed."""
-    needed = {
-        name
-        for name, number in outside.store.applied_states(stack).items()
-        if number == item.number
-    }
-    if not needed:
-        outside.store.remove_release(stack, item.number)
-    elif item.state is ReleaseState.STATE or release is None:
-        return False
+def _needed_by_state(outside: Outside, stack: StackId, number: int) -> frozenset[str]:
+    applied = outside.store.applied_states(stack).items()
+    return frozenset(name for name, release in applied if release == number)
+
+
+def _is_only_state(outside: Outside, stack: StackId, item: ReleaseSummary) -> bool:
+    """Whether nothing is left of it but what a state service runs by."""
+    is_needed = bool(_needed_by_state(outside, stack, item.number))
+    return is_needed and item.state is ReleaseState.STATE
+
+
+def _remove_record(outside: Outside, stack: StackId, release: Release) -> None:
+    """Remove a record, or all of it that no state service runs by."""
+    needed = _needed_by_state(outside, stack, release.number)
+    if needed:
+        outside.store.keep_state_only(state_part(release, needed))
     else:
-        outside.store.keep_state_only(state_part(release, frozenset(needed)))
-    return True
+        outside.store.remove_release(stack, release.number)
 
 
 def _beyond(summaries: tuple[ReleaseSummary, ...], kept: int) -> list[ReleaseSummary]:

@@ -58,6 +58,23 @@ async def test_doing_it_twice_does_nothing_more() -> None:
     assert await forget_old(world.outside, SHOP) == ()
 
 
+async def test_killed_while_forgetting_no_address_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    world = await served(9)
+    owners = [f"shop-prod-r{number}-net" for number in range(1, 10)]
+    world.outside.store.reserve_subnets(owners, taken=[])
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(world.outside.store, "remove_release", die)
+        await forget_old(world.outside, SHOP)
+    await forget_old(world.outside, SHOP)
+    assert sorted(world.outside.store.subnets()) == owners[2:]
+
+
 async def test_a_warm_release_is_retired_when_its_time_is_over_and_can_still_come_back() -> None:
     world = await served(2)
     await world.outside.clock.sleep(601)

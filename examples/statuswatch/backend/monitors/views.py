@@ -33,5 +33,12 @@ def status_page(request: HttpRequest) -> HttpResponse:
     recent = Prefetch("results", queryset=CheckResult.objects.all()[:RESULTS_SHOWN], to_attr="recent")
     rows = [Row(endpoint) for endpoint in Endpoint.objects.prefetch_related(recent)]
     down = sum(row.state == "down" for row in rows)
-    context = {"tenant": request.tenant, "rows": rows, "down_count": down, "now": timezone.now()}
+    pending = sum(row.state == "pending" for row in rows)
+    context = {
+        "tenant": request.tenant,
+        "rows": rows,
+        "down_count": down,
+        "pending_count": pending,
+        "now": timezone.now(),
+    }
     return render(request, "status.html", context)
