@@ -5,6 +5,7 @@ from tests.builders import SHOP, release
 from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.errors import NotFound
+from berthmaster.domain.names import StackId
 from berthmaster.domain.release import ReleaseState
 from berthmaster.ports.progress import Silence
 from berthmaster.services.forget import KEPT_REFUSED, forget_old
@@ -62,15 +63,19 @@ async def test_killed_while_forgetting_no_address_is_lost(monkeypatch: pytest.Mo
     class Killed(BaseException):
         pass
 
-    def die(*_: object) -> None:
-        raise Killed
-
     world = await served(9)
     owners = [f"shop-prod-r{number}-net" for number in range(1, 10)]
     world.outside.store.reserve_subnets(owners, taken=[])
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(world.outside.store, "remove_release", die)
-        await forget_old(world.outside, SHOP)
+    remove = world.outside.store.remove_release
+
+    def remove_and_die(stack: StackId, number: int) -> None:
+        remove(stack, number)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.outside.store, "remove_release", remove_and_die)
+        with pytest.raises(Killed):
+            await forget_old(world.outside, SHOP)
     await forget_old(world.outside, SHOP)
     assert sorted(world.outside.store.subnets()) == owners[2:]
 
