@@ -250,7 +250,8 @@ class Berth:
             judged.compose_said = "does not know migrations"
             return
         variables = {"REGISTRY": self.app.server.images, "IMAGE_TAG": case.tag, "BAD": case.bad}
-        words = ("docker", "compose", "--project-name", f"{self.app.name}-plain")
+        words: tuple[str, ...] = ("docker", "compose")
+        words += ("--project-name", f"{self.app.name}-plain")
         words += ("--file", str(await self._copied(case)))
         begin = time.monotonic()
         limit = ("--wait", "--wait-timeout", str(COMPOSE_SECONDS))
