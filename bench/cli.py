@@ -9,18 +9,17 @@ than an untouched daemon has.
 import asyncio
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tests import builders
 from tests.scenario.commands import end, start
 
+from bench.process import BERTH, run
 from bench.report import Budget, Report
 from berthmaster.adapters.berthfile import BerthfileSpecs
 from berthmaster.adapters.clock import SystemClock
@@ -30,7 +29,6 @@ from berthmaster.planner.deploy import plan_deploy
 
 BLOCK = "10.227.0.0/16"
 IMAGE = "berthmaster/base:12"
-BERTH = str(Path(sys.executable).with_name("berth"))
 COMPOSE_YAML = f"""\
 services:
   web:
@@ -47,14 +45,6 @@ routes:
 environments:
   prod: {{hosts: [{name}.test]}}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of a program."""
-
-    seconds: float
-    memory_mb: float
 
 
 async def measure(*, rounds: int = 7, stacks: int = 200) -> Report:
@@ -84,10 +74,10 @@ _ALL = ("deploy", "--all")
 
 
 def _add(report: Report, what: str, settings: Path, words: Sequence[str], rounds: int) -> float:
-    _run(settings, (BERTH, *words))  # compiled and cached from here on
-    runs = [_run(settings, (BERTH, *words)) for _ in range(rounds)]
-    seconds = [run.seconds for run in runs]
-    memory = max(run.memory_mb for run in runs)
+    run(settings, BERTH, *words)  # compiled and cached from here on
+    runs = [run(settings, BERTH, *words) for _ in range(rounds)]
+    seconds = [one.seconds for one in runs]
+    memory = max(one.memory_mb for one in runs)
     _add_row(report, what, seconds, memory)
     return statistics.median(seconds)
 
@@ -96,28 +86,6 @@ def _add_row(report: Report, what: str, seconds: Sequence[float], memory: float 
     values = (statistics.median(seconds), min(seconds), max(seconds))
     size = round(memory, 1) if isinstance(memory, float) else memory
     report.rows.append((what, len(seconds), *(round(value, 3) for value in values), size))
-
-
-# The kernel counts what a process was before it became another program, so a small one starts it.
-_LAUNCHER = """\
-import os, sys, time
-begin = time.perf_counter()
-pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(pid, 0)
-print(time.perf_counter() - begin, usage.ru_maxrss / 1024, file=sys.stderr)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def _run(settings: Path, words: Sequence[str]) -> Run:
-    """Time and memory of one program; raises when it fails."""
-    environment = {**os.environ, "BERTHMASTER_SETTINGS": str(settings)}
-    command = (sys.executable, "-I", "-S", "-c", _LAUNCHER, *words)
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if ended.returncode != 0:
-        raise RuntimeError(f"{' '.join(words)}: {ended.stderr[-2000:]}")
-    seconds, memory = ended.stderr.splitlines()[-1].split()
-    return Run(float(seconds), float(memory))
 
 
 @contextmanager
@@ -180,13 +148,13 @@ async def _compare(report: Report, root: Path, count: int, rounds: int) -> float
     with _installation(root / "both", count, has_folders=True) as settings:
         folders = sorted(path.parent for path in (root / "both").glob("*/compose.yaml"))
         async with _composed(folders):
-            _run(settings, (BERTH, *_ALL))
+            run(settings, BERTH, *_ALL)
             for _ in range(rounds):
-                one = _run(settings, (BERTH, *_ALL))
+                one = run(settings, BERTH, *_ALL)
                 ours.append(one.seconds)
                 memory = max(memory, one.memory_mb)
-                runs = [_run(settings, _compose(folder, "up", "--detach")) for folder in folders]
-                theirs.append(sum(run.seconds for run in runs))
+                runs = [run(settings, *_compose(folder, "up", "--detach")) for folder in folders]
+                theirs.append(sum(each.seconds for each in runs))
     _add_row(report, f"deploy --all, {count} unchanged", ours, memory)
     _add_row(report, f"docker compose up -d, the same {count}", theirs, "-")
     return statistics.median(ours) / statistics.median(theirs)

@@ -33,6 +33,7 @@ class Server:
     plain: int = 0
     https: int = 0
     registry_port: int = 0
+    backends: int = 60  # of the router's pool: more than one for each release that is attached
 
     @property
     def state(self) -> Path:
@@ -64,7 +65,7 @@ class Server:
         (self.root / "settings.toml").write_text(
             f'state_folder = "{self.state}"\naddress_block = "{BLOCK}"\ndisk_floor_percent = 1\n'
             f'docker_host = "{os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")}"\n'
-            f"[pool]\nbackends = 60\nservers = 4\n"
+            f"[pool]\nbackends = {self.backends}\nservers = 4\n"
             f'[gateway]\ncontainer_prefix = "sc{self.run}"\nask_port = {ask}\n'
             f'[[entrypoints]]\nname = "https"\nport = {self.https}\ntls = "local"\n'
             f'[[entrypoints]]\nname = "plain"\nport = {self.plain}\n'
