@@ -139,6 +139,8 @@ class Release:
     created_from: str = ""  # host and command
     created_at: datetime | None = None
     state: ReleaseState = ReleaseState.PREPARED
+    # Hash by path of the files that are the same in every environment; empty in older records.
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from berthmaster.domain.deployment import Deployment, DeploymentState, JournalRow, Lease, StepState
+from berthmaster.domain.judgement import Judgement
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
@@ -197,6 +198,15 @@ class Store(Protocol):
     # audit
     def record(self, event: Event) -> None: ...
     def events(self, stack: StackId | None, limit: int = 50) -> tuple[Event, ...]: ...
+
+    # judgements
+    def judge(self, judgement: Judgement) -> None:
+        """Add one; none is ever changed or removed."""
+        ...
+
+    def judgements(self, app: str, *, artifact: str | None = None) -> tuple[Judgement, ...]:
+        """Of an app, or of one artifact of it, newest first."""
+        ...
 
     def transaction(self) -> AbstractContextManager[None]: ...
     def snapshot(self, path: Path) -> None:

@@ -8,6 +8,7 @@ from berthmaster.adapters.store.address import Addresses
 from berthmaster.adapters.store.database import Database
 from berthmaster.adapters.store.deployment import Deployments
 from berthmaster.adapters.store.event import Events
+from berthmaster.adapters.store.judgement import Judgements
 from berthmaster.adapters.store.lease import Leases
 from berthmaster.adapters.store.release import Releases
 from berthmaster.adapters.store.stack import Stacks
@@ -17,7 +18,7 @@ SUBNET_PREFIX: Final = 27  # 32 addresses: the lower half fixed ones, the upper 
 POOL_SLOTS: Final = 1000  # as measured in the design: 51 MB of router
 
 
-class SqliteStore(Stacks, Releases, Deployments, Leases, Addresses, Events):
+class SqliteStore(Stacks, Releases, Deployments, Leases, Addresses, Events, Judgements):
     """The server's memory in a file, or in memory with the path `:memory:`.
 
     Raises `StoreUnavailable` when the file cannot be used or a newer program wrote it.
