@@ -43,7 +43,7 @@ def check(context: click.Context, stack: str | None, is_all: bool, tag: str | No
     Files, policy, images, gateway, firewall, disk and addresses.
     """
     from berthmaster.services.check_environment import check_environment
-    from berthmaster.services.prepare_release import ReleaseRequest
+    from berthmaster.services.render_model import ReleaseRequest
 
     invocation = context.find_object(Invocation) or Invocation()
     stacks = _all_stacks(invocation) if is_all else [invocation.declared_stack(stack)]
@@ -108,7 +108,7 @@ def _report_json(report: "CheckReport") -> dict[str, Any]:
 def build(invocation: Invocation, stack: str | None, tag: str | None, is_push: bool) -> None:
     """Build an environment's images, tagged with the commit."""
     from berthmaster.services.build_images import build_images
-    from berthmaster.services.prepare_release import ReleaseRequest
+    from berthmaster.services.render_model import ReleaseRequest
 
     wanted = invocation.declared_stack(stack)
     given = None if tag is None else check_name("tag", tag)

@@ -19,25 +19,37 @@ from berthmaster.ports.outside import Outside
 if TYPE_CHECKING:
     from berthmaster.services.carry_out import Outcome
     from berthmaster.services.deploy import Unchanged
-    from berthmaster.services.prepare_release import ReleaseRequest
+    from berthmaster.services.deploy_all import AllDeployed
+    from berthmaster.services.plan_all import AllPlanned
+    from berthmaster.services.render_model import ReleaseRequest
 
 _tag = click.option("--tag", metavar="T", help="Value of the release variable (IMAGE_TAG).")
 _image = click.option(
     "--image", "images", metavar="SERVICE=REF", multiple=True, help="Another image for a service."
 )
+_every = click.option("--all", "is_all", is_flag=True, help="Every stack that this server knows.")
 
 
 @click.command(cls=BerthCommand)
 @stack_argument
 @_tag
 @_image
-@click.pass_obj
+@_every
+@click.pass_context
 def plan(
-    invocation: Invocation, stack: str | None, tag: str | None, images: tuple[str, ...]
+    context: click.Context,
+    stack: str | None,
+    tag: str | None,
+    images: tuple[str, ...],
+    is_all: bool,
 ) -> None:
     """Show what a deploy would do, and change nothing."""
     from berthmaster.services.deploy import plan_release
 
+    invocation = context.find_object(Invocation) or Invocation()
+    if is_all:
+        _refuse_named(stack, images)
+        context.exit(_plan_all(invocation, tag))
     request = _request(invocation, stack, tag, images, "berth plan")
     _print_plan(invocation, invocation.run(lambda outside: plan_release(outside, request)))
 
@@ -47,7 +59,7 @@ def plan(
 @_tag
 @_image
 @click.option("--force", is_flag=True, help="Deploy although nothing changed.")
-@click.option("--all", "is_all", is_flag=True, help="Every stack that this server knows.")
+@_every
 @click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
 @click.option(
     "--based-on",
@@ -89,10 +101,9 @@ def deploy(
         else:
             _change_state(invocation, request, confirm, based_on)
     elif flags["is_plan"]:
-        context.invoke(plan, stack=stack, tag=tag, images=images)
+        context.invoke(plan, stack=stack, tag=tag, images=images, is_all=flags["is_all"])
     elif flags["is_all"]:
-        if stack or images:
-            raise UserError("--all takes neither a stack nor --image")
+        _refuse_named(stack, images)
         context.exit(_deploy_all(invocation, tag, is_forced=flags["force"]))
     else:
         request = _request(invocation, stack, tag, images, "berth deploy")
@@ -177,14 +188,8 @@ def _deploy_all(invocation: Invocation, tag: str | None, *, is_forced: bool) -> 
 
     found = changing(invocation, work)
     if invocation.is_json:
-        print_json(
-            {
-                "deployed": [str(item.stack) for item in found.deployed],
-                "unchanged": [str(item) for item in found.unchanged],
-                "skipped": [str(item) for item in found.skipped],
-                "failed": {str(stack): error.message for stack, error in found.failed},
-            }
-        )
+        deployed = [str(item.stack) for item in found.deployed]
+        print_json({"deployed": deployed, **_others_json(found)})
     else:
         for _, error in found.failed:
             tell(error, invocation, is_json=False)
@@ -193,6 +198,40 @@ def _deploy_all(invocation: Invocation, tag: str | None, *, is_forced: bool) -> 
             f"{len(found.skipped)} skipped, {len(found.failed)} failed"
         )
     return max((error.exit_code for _, error in found.failed), default=0)
+
+
+def _plan_all(invocation: Invocation, tag: str | None) -> int:
+    """The plans of what would change; the worst code of those that cannot be planned."""
+    from berthmaster.cli.failure import tell
+    from berthmaster.services.plan_all import plan_all
+
+    found = invocation.run(lambda outside: plan_all(outside, tag=_checked_tag(tag)))
+    if invocation.is_json:
+        plans = [codec.encode(item) for item in found.plans]
+        print_json({"plans": plans, **_others_json(found)})
+    else:
+        for item in found.plans:
+            _print_plan(invocation, item)
+        for _, error in found.failed:
+            tell(error, invocation, is_json=False)
+        click.echo(
+            f"{len(found.plans)} would change, {len(found.unchanged)} unchanged, "
+            f"{len(found.skipped)} skipped, {len(found.failed)} failed"
+        )
+    return max((error.exit_code for _, error in found.failed), default=0)
+
+
+def _others_json(found: "AllDeployed | AllPlanned") -> dict[str, Any]:
+    return {
+        "unchanged": [str(item) for item in found.unchanged],
+        "skipped": [str(item) for item in found.skipped],
+        "failed": {str(stack): error.message for stack, error in found.failed},
+    }
+
+
+def _refuse_named(stack: str | None, images: tuple[str, ...]) -> None:
+    if stack or images:
+        raise UserError("--all takes neither a stack nor --image")
 
 
 @click.command(cls=BerthCommand)
@@ -358,7 +397,7 @@ def _request(
     images: tuple[str, ...],
     command: str,
 ) -> "ReleaseRequest":
-    from berthmaster.services.prepare_release import ReleaseRequest
+    from berthmaster.services.render_model import ReleaseRequest
 
     wanted = invocation.declared_stack(stack)
     folder = invocation.folder_of(wanted)

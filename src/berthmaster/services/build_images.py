@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from berthmaster.domain.errors import UserError
 from berthmaster.ports.outside import Outside
-from berthmaster.services.prepare_release import ReleaseRequest, compose_inputs, environment_of
+from berthmaster.services.render_model import ReleaseRequest, compose_inputs, environment_of
 
 SHORT_COMMIT = 12
 

@@ -25,7 +25,8 @@ from berthmaster.services.check_surroundings import refuse_short_disk
 from berthmaster.services.compare_state import state_definition, state_differences
 from berthmaster.services.deploy import refuse_stale
 from berthmaster.services.observe import observe_stack
-from berthmaster.services.prepare_release import ReleaseRequest, prepare_release
+from berthmaster.services.prepare_release import prepare_release
+from berthmaster.services.render_model import ReleaseRequest
 
 GUIDE: Final = "docs/how-to/change-a-database.md: dump, new volume, restore"
 

@@ -15,7 +15,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.services.bring_up_gateway import read_gateway
 from berthmaster.services.check_surroundings import disk_shortage
 from berthmaster.services.pin_images import pin_images
-from berthmaster.services.prepare_release import ReleaseRequest, Rendering, render_model
+from berthmaster.services.render_model import ReleaseRequest, Rendering, render_model
 
 OLDEST_ENGINE: Final = (20, 10)  # design D12
 PROBE_OWNER: Final = "berth-check"  # reserves a subnet for a moment, to see that one is left

@@ -15,12 +15,8 @@ from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.check_surroundings import refuse_bad_surroundings
 from berthmaster.services.compare_state import state_notes
 from berthmaster.services.observe import observe_stack
-from berthmaster.services.prepare_release import (
-    Prepared,
-    ReleaseRequest,
-    environment_of,
-    prepare_release,
-)
+from berthmaster.services.prepare_release import Prepared, prepare_release
+from berthmaster.services.render_model import ReleaseRequest, environment_of
 
 
 @dataclass(frozen=True, slots=True)

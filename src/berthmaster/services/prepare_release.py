@@ -7,14 +7,10 @@ release is not kept.
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from berthmaster.domain.container import Network
-from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
-from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.release import (
     STATE_FILES,
     FileCopy,
@@ -25,32 +21,18 @@ from berthmaster.domain.release import (
     network_in,
 )
 from berthmaster.domain.sealed import SealedValues
-from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Role
-from berthmaster.planner.policy import Violation, check_policy
+from berthmaster.domain.spec import Role
 from berthmaster.planner.render import FileRequest, Rendered, RenderInputs, render_release
-from berthmaster.planner.roles import RoleDecision, decide_roles
-from berthmaster.ports.compose import ComposeInputs
 from berthmaster.ports.outside import Outside
 from berthmaster.services.check_volumes import refuse_shared_data
 from berthmaster.services.observe import applied_states
 from berthmaster.services.pin_images import PinnedImages, pin_images
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseRequest:
-    """What a person asked for."""
-
-    stack: StackId
-    folder: Path
-    tag: str | None = None
-    images: Mapping[str, str] = field(default_factory=dict)  # service -> reference
-    command: str = "berth deploy"
-    state_services: frozenset[str] = frozenset()  # to be changed on purpose, instead of a release
-
-    def options(self) -> dict[str, str]:
-        """What counts for the fingerprint."""
-        images = {f"image.{name}": reference for name, reference in self.images.items()}
-        return {**images, **({"tag": self.tag} if self.tag else {})}
+from berthmaster.services.render_model import (
+    ReleaseRequest,
+    Rendering,
+    refuse_violations,
+    render_model,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,75 +43,6 @@ class Prepared:
     dropped: tuple[str, ...] = ()
     two_writers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """The Compose model and what was decided about it."""
-
-    spec: AppSpec
-    environment: EnvironmentSpec
-    model: Mapping[str, Any]
-    decisions: tuple[RoleDecision, ...]
-    violations: tuple[Violation, ...]
-
-
-def environment_of(spec: AppSpec, stack: StackId) -> EnvironmentSpec:
-    """The environment a stack lives in; raises `NotFound` with the known ones."""
-    found = spec.environments.get(stack.environment)
-    if found is None:
-        known = ", ".join(sorted(spec.environments))
-        raise NotFound(f"berth.yaml has no environment {stack.environment!r}; it has {known}")
-    return found
-
-
-async def render_model(outside: Outside, request: ReleaseRequest) -> Rendering:
-    """Let Compose render the files, then decide roles and check the policy; raises nothing for
-    violations.
-    """
-    spec = outside.specs.read(request.folder)
-    environment = environment_of(spec, request.stack)
-    outside.specs.check_compose_files(request.folder, environment.compose)
-    inputs = compose_inputs(spec, environment, request)
-    model = await outside.compose.config(request.stack.project, inputs)
-    versioned = outside.specs.versioned_services(spec, environment.name)
-    if request.tag is not None and not versioned:
-        raise InvalidSpec(
-            f"--tag was given, but no service's image uses ${{{spec.release_variable}}}",
-            next_command=f"write image: NAME:${{{spec.release_variable}}} in the Compose file, "
-            "or use --image SERVICE=REF",
-        )
-    model = _with_images(model, request.images)
-    decisions = decide_roles(model, spec, environment.name, versioned)
-    named = frozenset(request.images) | (versioned if request.tag else frozenset())
-    violations = check_policy(model, decisions, spec, environment.name, named)
-    return Rendering(spec, environment, model, decisions, violations)
-
-
-def compose_inputs(
-    spec: AppSpec, environment: EnvironmentSpec, request: ReleaseRequest
-) -> ComposeInputs:
-    """What `docker compose config` is given for an environment."""
-    variables = {}
-    if request.tag is not None:
-        variables[spec.release_variable] = check_name("tag", request.tag)
-    return ComposeInputs(
-        folder=request.folder,
-        files=environment.compose,
-        env_files=environment.env_file,
-        variables=variables,
-        profiles=environment.profiles,
-    )
-
-
-def refuse_violations(violations: tuple[Violation, ...]) -> None:
-    """Raise `NotAllowed` with every violation that no override allows."""
-    refused = [item for item in violations if item.is_allowed_by is None]
-    if refused:
-        lines = [
-            f"  {item.service}: {item.evidence} [{item.rule}]. {item.remedy}" for item in refused
-        ]
-        raise NotAllowed("the policy refuses this:\n" + "\n".join(lines))
 
 
 async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: int) -> Prepared:
@@ -308,14 +221,3 @@ def _artifact(
         "sites": {item.target: item.digest for item in files if item.target.startswith("sites/")},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _with_images(model: Mapping[str, Any], images: Mapping[str, str]) -> Mapping[str, Any]:
-    if not images:
-        return model
-    services = dict(model["services"])
-    for name, reference in images.items():
-        if name not in services:
-            raise NotFound(f"--image names {name!r}, which is no service of the Compose files")
-        services[name] = {**services[name], "image": reference}
-    return {**model, "services": services}
