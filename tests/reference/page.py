@@ -27,6 +27,8 @@ _SECTIONS = {  # of berth.yaml: title -> name in the schema
     "sites.NAME": "Site",
     "smoke": "Smoke",
     "retention": "Retention",
+    "secrets.NAME": "Secret",
+    "config": "Config",
 }
 
 
@@ -106,7 +108,7 @@ def _values(item: dict[str, Any]) -> str:
     found = {
         str(part.get("$ref", "")).rpartition("/")[2] for part in (item, *item.get("anyOf", ()))
     }
-    for name in sorted(found & {"Role", "JobMoment"}):
+    for name in sorted(found & {"Role", "JobMoment", "SecretKind", "Format"}):
         allowed = berth_schema()["$defs"][name]["enum"]
         return " One of " + ", ".join(f"`{value}`" for value in allowed) + "."
     return ""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from berthmaster.domain.secret import ConfigSpec, SecretSpec
+
 
 class Role(StrEnum):
     """What a service is to a deployment (`docs/explanation/roles.md`)."""
@@ -132,3 +134,5 @@ class AppSpec:
     def service(self, name: str) -> ServiceSpec:
         """What the file says of a service, or the defaults."""
         return self.services.get(name) or ServiceSpec(name)
+    secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
+    config: ConfigSpec = field(default_factory=ConfigSpec)

@@ -10,6 +10,7 @@ from berthmaster.adapters.berthfile.document import Document, Path_, is_inside
 from berthmaster.domain import spec
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.hosting import is_covered
+from berthmaster.domain.secret import ConfigSpec, SecretSpec
 
 COMPOSE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 RELAXED: Final = "dev"  # the one environment that is not strict unless the file says so
@@ -36,6 +37,8 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
             for item in berthfile.smoke
         ),
         retention=_retention(berthfile.retention),
+        secrets={name: _secret(name, item) for name, item in berthfile.secrets.items()},
+        config=ConfigSpec(berthfile.config.required, dict(berthfile.config.formats)),
         release_variable=berthfile.release_variable,
     )
     _check_answers_once(found, document)
@@ -130,6 +133,38 @@ def _retention(item: model.Retention) -> spec.RetentionSpec:
     return spec.RetentionSpec(
         releases=item.releases,
         warm_seconds=item.warm,
+def _secret(name: str, item: model.Secret) -> SecretSpec:
+    return SecretSpec(
+        name=name,
+        kind=item.kind,
+        length=item.length,
+        format=item.format,
+        hosts=item.hosts,
+        days=item.days,
+        partner=item.partner,
+        shared=item.shared,
+    )
+
+
+def _smoke(item: model.Smoke, document: Document, at: Path_) -> spec.SmokeSpec:
+    if (item.path is None) == (item.command is None):
+        raise document.error("a smoke condition has either a `path` or a `command`", at)
+    if (item.command is None) != (item.service is None):
+        raise document.error("`command` and `service` go together: where does it run?", at)
+    return spec.SmokeSpec(
+        path=item.path or "",
+        status=item.status,
+        contains=item.contains,
+        host=item.host,
+        headers=dict(item.headers),
+        json=dict(item.json_),
+        seconds=item.seconds,
+        command=item.command or (),
+        service=item.service,
+        exit_code=item.exit_code,
+    )
+
+
         watch_seconds=item.watch,
         restore_points=item.restore_points,
     )

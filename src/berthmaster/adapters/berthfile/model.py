@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from berthmaster.adapters.berthfile import values
+from berthmaster.domain.secret import Format, SecretKind
 from berthmaster.domain.spec import JobMoment, Role
 
 LATER = "Accepted and checked, not used yet: nothing depends on it in this version."
@@ -17,6 +18,12 @@ def _short_environment(value: Any) -> Any:
     if value is None:
         return {}
     return {"compose": value} if isinstance(value, str | list) else value
+
+
+def _short_secret(value: Any) -> Any:
+    if value is None:
+        return {}
+    return {"kind": value} if isinstance(value, str) else value
 
 
 def _short_smoke(value: Any) -> Any:
@@ -216,6 +223,37 @@ class Berthfile(Section):
     sites: dict[values.ServiceName, Site] = Field(default_factory=dict, description="By name.")
     smoke: tuple[Annotated[Smoke, BeforeValidator(_short_smoke)], ...] = Field(
         (), description="Requests that decide; a plain path wants status 200."
+class Secret(Section):
+    """What a secret is; without it the kind is guessed from the name."""
+
+    kind: SecretKind | None = Field(None, description="How it is made.")
+    length: Annotated[int, Field(ge=16, le=4096, strict=True)] | None = Field(
+        None, description="Characters; 32 for a password or a token, 64 for a key."
+    )
+    format: Format | None = Field(None, description="What the value must look like.")
+    hosts: values.Hosts = Field((), description="Names in a certificate. Default: the services.")
+    days: Annotated[int, Field(ge=1, le=3650, strict=True)] = Field(
+        825, description="How long a certificate is valid."
+    )
+    partner: values.SecretName | None = Field(
+        None, description="Secret with a certificate's private key, or a keypair's public half."
+    )
+    shared: Annotated[str, Field(min_length=3, max_length=300)] | None = Field(
+        None, description="Why other environments may have the same value."
+    )
+
+
+class Config(Section):
+    """Rules for values that are not secret: variables of the Compose files and of services."""
+
+    required: tuple[values.VariableName, ...] = Field(
+        (), description="Variables that must have a value, whatever the Compose files say."
+    )
+    formats: dict[values.VariableName, Format] = Field(
+        default_factory=dict, description="What the value of a variable must look like."
+    )
+
+
     )
     retention: Retention = Field(default_factory=Retention, description="What is kept.")
     release_variable: values.VariableName = Field(
@@ -229,3 +267,7 @@ class Berthfile(Section):
     resources: dict[values.ServiceName, Resources] = Field(
         default_factory=dict, description=f"Limits by service. {LATER}"
     )
+    secrets: dict[values.SecretName, Annotated[Secret, BeforeValidator(_short_secret)]] = Field(
+        default_factory=dict, description="By name. A kind alone is short."
+    )
+    config: Config = Field(default_factory=Config, description="Rules for other values.")

@@ -15,6 +15,11 @@ def berth_schema() -> dict[str, Any]:
     environments["additionalProperties"] = {"anyOf": [full, *short]}
     smoke = schema["properties"]["smoke"]
     smoke["items"] = {"anyOf": [smoke["items"], {"type": "string"}]}
+    secret = schema["properties"]["secrets"]["additionalProperties"]
+    kinds = {"$ref": "#/$defs/SecretKind"}
+    schema["properties"]["secrets"]["additionalProperties"] = {
+        "anyOf": [secret, {"type": "null"}, kinds]
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

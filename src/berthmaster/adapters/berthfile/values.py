@@ -94,6 +94,7 @@ EnvironmentName = Annotated[str, _name("environment"), WithJsonSchema({**_TEXT, 
 EntrypointName = Annotated[str, _name("entrypoint"), WithJsonSchema({**_TEXT, "maxLength": 16})]
 ServiceName = Annotated[str, _name("service"), WithJsonSchema({**_TEXT, "maxLength": 63})]
 VariableName = Annotated[str, _name("variable"), WithJsonSchema({**_TEXT, "maxLength": 128})]
+SecretName = Annotated[str, _name("secret"), WithJsonSchema({**_TEXT, "maxLength": 63})]
 UrlPath = Annotated[str, _name("path"), WithJsonSchema({**_TEXT, "pattern": "^/"})]
 Host = Annotated[str, BeforeValidator(_host), WithJsonSchema({**_TEXT, "maxLength": 253})]
 InsidePath = Annotated[str, BeforeValidator(_inside), WithJsonSchema(_TEXT)]

@@ -10,6 +10,7 @@ from berthmaster.adapters.berthfile import BerthfileSpecs, berth_schema, render_
 from berthmaster.adapters.berthfile.document import parse_document
 from berthmaster.adapters.berthfile.read import parse_berthfile
 from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.secret import Format, SecretKind
 from berthmaster.domain.spec import AppSpec, JobMoment, Role
 
 REFERENCE = Path(__file__).parents[4] / "docs" / "reference"
@@ -47,6 +48,9 @@ def test_the_example_of_every_section_is_valid(folder: Path) -> None:
     assert (spec.jobs[0].is_compatible, spec.jobs[0].is_migration) == (True, True)
     assert spec.jobs[1].when is JobMoment.MANUAL
     assert spec.smoke[0].path == "/health/"
+    assert spec.secrets["db_password"].kind is SecretKind.PASSWORD
+    assert spec.secrets["db_cert"].hosts == ("db",)
+    assert spec.config.formats["STATUS_URL"] is Format.HTTPS_URL
 
 
 def test_the_example_shows_every_key_that_there_is(folder: Path) -> None:
@@ -247,3 +251,22 @@ def test_a_folder_without_berth_yaml_says_what_to_do(tmp_path: Path) -> None:
         BerthfileSpecs().read(tmp_path)
 
     assert caught.value.next_command == "berth init"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("db: pasword", "password"),
+        ("db: {lenght: 20}", "length"),
+        ("db: {length: 4}", "16"),
+        ("db: {format: stripe_life}", "stripe_live"),
+        ("../db: password", "is not a valid secret"),
+    ],
+)
+def test_what_a_secret_cannot_be_is_refused_with_its_line(
+    folder: Path, line: str, complaint: str
+) -> None:
+    message = refused(folder, f"app: a\nenvironments: {{prod: compose.yaml}}\nsecrets:\n  {line}\n")
+
+    assert message.startswith("berth.yaml:4: ")
+    assert complaint in message
