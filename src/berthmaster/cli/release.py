@@ -9,7 +9,7 @@ import click
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import age, clock_time, paint, print_json, print_table
-from berthmaster.domain import codec
+from berthmaster.cli.planned import print_plan
 from berthmaster.domain.errors import InvalidName, NotFound, UserError
 from berthmaster.domain.names import check_name
 from berthmaster.domain.plan import Plan
@@ -19,8 +19,6 @@ from berthmaster.ports.outside import Outside
 if TYPE_CHECKING:
     from berthmaster.services.carry_out import Outcome
     from berthmaster.services.deploy import Unchanged
-    from berthmaster.services.deploy_all import AllDeployed
-    from berthmaster.services.plan_all import AllPlanned
     from berthmaster.services.render_model import ReleaseRequest
 
 _tag = click.option("--tag", metavar="T", help="Value of the release variable (IMAGE_TAG).")
@@ -48,10 +46,12 @@ def plan(
 
     invocation = context.find_object(Invocation) or Invocation()
     if is_all:
+        from berthmaster.cli.every import plan_every
+
         _refuse_named(stack, images)
-        context.exit(_plan_all(invocation, tag))
+        context.exit(plan_every(invocation, _checked_tag(tag)))
     request = _request(invocation, stack, tag, images, "berth plan")
-    _print_plan(invocation, invocation.run(lambda outside: plan_release(outside, request)))
+    print_plan(invocation, invocation.run(lambda outside: plan_release(outside, request)))
 
 
 @click.command(cls=BerthCommand)
@@ -103,8 +103,10 @@ def deploy(
     elif flags["is_plan"]:
         context.invoke(plan, stack=stack, tag=tag, images=images, is_all=flags["is_all"])
     elif flags["is_all"]:
+        from berthmaster.cli.every import deploy_every
+
         _refuse_named(stack, images)
-        context.exit(_deploy_all(invocation, tag, is_forced=flags["force"]))
+        context.exit(deploy_every(invocation, tag, is_forced=flags["force"]))
     else:
         request = _request(invocation, stack, tag, images, "berth deploy")
         _deploy_one(invocation, request, flags["force"], based_on)
@@ -138,7 +140,7 @@ def _plan_state(invocation: Invocation, request: "ReleaseRequest", confirm: str 
 
     found = invocation.run(lambda outside: plan_state(outside, request, confirm=confirm))
     if isinstance(found, Plan):
-        _print_plan(invocation, found)
+        print_plan(invocation, found)
     else:
         _print_state(invocation, request, found.services, found.message)
 
@@ -178,62 +180,6 @@ def _print_state(
     print_json(facts)
 
 
-def _deploy_all(invocation: Invocation, tag: str | None, *, is_forced: bool) -> int:
-    """Every known stack; goes on after a failure, and the worst code wins."""
-    from berthmaster.cli.failure import tell
-    from berthmaster.services.deploy_all import AllDeployed, deploy_all
-
-    async def work(outside: Outside) -> AllDeployed:
-        return await deploy_all(outside, invocation.progress, tag=tag, is_forced=is_forced)
-
-    found = changing(invocation, work)
-    if invocation.is_json:
-        deployed = [str(item.stack) for item in found.deployed]
-        print_json({"deployed": deployed, **_others_json(found)})
-    else:
-        for _, error in found.failed:
-            tell(error, invocation, is_json=False)
-        click.echo(
-            f"{len(found.deployed)} deployed, {len(found.unchanged)} unchanged, "
-            f"{len(found.skipped)} skipped, {len(found.failed)} failed"
-        )
-    return max((error.exit_code for _, error in found.failed), default=0)
-
-
-def _plan_all(invocation: Invocation, tag: str | None) -> int:
-    """The plans of what would change; the worst code of those that cannot be planned."""
-    from berthmaster.cli.failure import tell
-    from berthmaster.services.plan_all import plan_all
-
-    found = invocation.run(lambda outside: plan_all(outside, tag=_checked_tag(tag)))
-    if invocation.is_json:
-        plans = [codec.encode(item) for item in found.plans]
-        print_json({"plans": plans, **_others_json(found)})
-    else:
-        for item in found.plans:
-            _print_plan(invocation, item)
-        for _, error in found.failed:
-            tell(error, invocation, is_json=False)
-        click.echo(
-            f"{len(found.plans)} would change, {len(found.unchanged)} unchanged, "
-            f"{len(found.skipped)} skipped, {len(found.failed)} failed"
-        )
-    return max((error.exit_code for _, error in found.failed), default=0)
-
-
-def _others_json(found: "AllDeployed | AllPlanned") -> dict[str, Any]:
-    return {
-        "unchanged": [str(item) for item in found.unchanged],
-        "skipped": [str(item) for item in found.skipped],
-        "failed": {str(stack): error.message for stack, error in found.failed},
-    }
-
-
-def _refuse_named(stack: str | None, images: tuple[str, ...]) -> None:
-    if stack or images:
-        raise UserError("--all takes neither a stack nor --image")
-
-
 @click.command(cls=BerthCommand)
 @stack_argument
 @click.option("--to", metavar="rN", help="The release to return to; by default the one before.")
@@ -262,7 +208,7 @@ def rollback(
         planned = invocation.run(
             lambda outside: plan_rollback(outside, wanted, to=number, restore_point=restore_point)
         )
-        _print_plan(invocation, planned)
+        print_plan(invocation, planned)
         return
 
     async def work(outside: Outside) -> "tuple[Outcome, Mapping[str, Any]]":
@@ -371,23 +317,9 @@ def _last_lines(outcome: "Outcome", facts: Mapping[str, Any]) -> str:
     return f"{line}\n  turn back: berth rollback {outcome.stack} --to r{old}"
 
 
-def _print_plan(invocation: Invocation, found: Plan) -> None:
-    if invocation.is_json:
-        print_json(codec.encode(found))
-        return
-    from berthmaster.planner.text import render_plan
-
-    click.echo("\n".join(_painted(line) for line in render_plan(found).splitlines()))
-
-
-def _painted(line: str) -> str:
-    """Titles stand out, causes stay readable, the point of no return is seen."""
-    if line.startswith("  ----"):
-        return paint(line, "yellow")
-    if line and not line.startswith(" "):
-        return paint(line, None, bold=True)
-    head, mark, undo = line.rpartition("  undo: ")
-    return head + paint(mark + undo, "bright_black") if mark else line
+def _refuse_named(stack: str | None, images: tuple[str, ...]) -> None:
+    if stack or images:
+        raise UserError("--all takes neither a stack nor --image")
 
 
 def _request(

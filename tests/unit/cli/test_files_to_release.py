@@ -118,3 +118,29 @@ def test_all_goes_over_what_the_store_knows_and_leaves_the_unchanged_alone(cart:
     made = [name for name, _ in cart.world.engine.calls[calls:]]
     assert answer.out == "0 deployed, 1 unchanged, 0 skipped, 0 failed\n"
     assert not [name for name in made if name.startswith(("compose.", "registry."))]
+
+
+def test_plan_all_shows_what_deploy_all_would_do_and_keeps_no_reservation(cart: Shop) -> None:
+    cart.berth("deploy", "prod", "--tag", "v1")
+    same = cart.berth("plan", "--all")
+    before = cart.world.outside.store.subnets()
+    registry = cast(FakeRegistry, cart.world.outside.registry)
+    registry.publish("registry.test/cart:v2", f"sha256:{2:064x}")
+    found = cart.berth("plan", "--all", "--tag", "v2")
+    assert same.out == "0 would change, 1 unchanged, 0 skipped, 0 failed\n"
+    assert found.out.startswith("cart@prod")
+    assert found.out.endswith("1 would change, 0 unchanged, 0 skipped, 0 failed\n")
+    assert cart.world.outside.store.subnets() == before
+
+
+def test_plan_all_goes_on_after_a_stack_that_cannot_be_planned(cart: Shop) -> None:
+    cart.berth("deploy", "prod", "--tag", "v1")
+    (cart.folder / "berth.yaml").write_text(BERTHFILE + "rutes: []\n")
+    answer = cart.berth("plan", "--all", "--json")
+    assert answer.code == 2
+    assert list(answer.json["failed"]) == ["cart@prod"]
+
+
+def test_all_takes_no_stack_beside_it(cart: Shop) -> None:
+    for verb in ("plan", "deploy"):
+        assert cart.berth(verb, "prod", "--all").code == 2
