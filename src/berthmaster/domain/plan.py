@@ -132,10 +132,11 @@ class AwaitReady:
 
 @dataclass(frozen=True, slots=True)
 class Smoke:
-    """Ask the new release the declared questions at its own address."""
+    """Ask the declared conditions of the new release itself, or the public way."""
 
     stack: StackId
     release: int
+    is_public: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """One HTTP question and its answer; redirects are never followed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from berthmaster.domain import smoke as smoking
+from berthmaster.domain.spec import SmokeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class Probe:
     marks_release: bool = False  # ask the router to name the release that answers
     forwarded_proto: str | None = None  # what the edge would say: `https`
     is_lenient: bool = False  # no readiness path was declared: anything but 400 and 5xx will do
+    smoke: SmokeSpec | None = None  # whose headers, JSON and time the answer must meet, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,14 @@ class ProbeResult:
         return f"answered {self.status}{target}{f' ({self.error})' if self.error else ''}"
 
 
-def judge(probe: Probe, status: int, location: str | None, body: str) -> str:
+def judge(
+    probe: Probe,
+    status: int,
+    location: str | None,
+    body: str,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 0.0,
+) -> str:
     """Why an answer is not good, in a few words; empty when it is.
 
     A redirect to the very address that was asked is never good: a client would turn in a circle.
@@ -59,7 +71,7 @@ def judge(probe: Probe, status: int, location: str | None, body: str) -> str:
         return "below 400 was wanted"
     if probe.contains is not None and probe.contains not in body:
         return f"the answer does not contain {probe.contains!r}"
-    return ""
+    return smoking.unmet(probe.smoke, headers or {}, body, seconds) if probe.smoke else ""
 
 
 def _same_place(probe: Probe, location: str) -> bool:

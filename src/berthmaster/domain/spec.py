@@ -56,6 +56,22 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class IntendedDifference:
+    """A difference between an environment and the one it mirrors, listed as meant."""
+
+    what: str  # `services.web.deploy.resources`; `*` stands for any part
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOverride:
+    """A recorded override of one check of `berth check`."""
+
+    check: str  # id in the catalogue
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentSpec:
     name: str
     compose: tuple[str, ...]
@@ -65,8 +81,13 @@ class EnvironmentSpec:
     hosts: tuple[str, ...] = ()
     is_strict: bool = True  # stage and prod: pull-only, no published ports, no mutable tags
     allow: tuple[Allowance, ...] = ()
+    overrides: tuple[CheckOverride, ...] = ()
     replicas: Mapping[str, int] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
+    verified_in: str | None = None  # only artifacts that this environment verified get here
+    needs_approval: bool = False  # by somebody else than who deploys
+    mirrors: str | None = None  # the environment that this one should be like
+    intended: tuple[IntendedDifference, ...] = ()  # from the one it mirrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +121,32 @@ class SiteSpec:
     hosts: tuple[str, ...] = ()
 
 
+Scalar = str | int | float | bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class SmokeSpec:
-    """A request that the new release must answer before and after the switch."""
+    """A condition that decides about a release: a request, or a command in a container of it.
+
+    Requests are asked before the switch at the release's own address and after it through the
+    gateway. A command has no path; it runs once, as soon as its service does.
+    """
 
     path: str
     status: int = 200
     contains: str | None = None
     host: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # that the answer must have
+    json: Mapping[str, Scalar] = field(default_factory=dict)  # `checks.database` -> value
+    seconds: float | None = None  # the answer, or the command's end, must come within
+    command: tuple[str, ...] = ()
+    service: str | None = None  # whose container runs the command
+    exit_code: int = 0
+
+    @property
+    def name(self) -> str:
+        """How people know it: the path, or the command and its service."""
+        return f"`{' '.join(self.command)}` in {self.service}" if self.command else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +169,9 @@ class AppSpec:
     smoke: tuple[SmokeSpec, ...] = ()
     retention: RetentionSpec = field(default_factory=RetentionSpec)
     release_variable: str = "IMAGE_TAG"
+    secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
+    config: ConfigSpec = field(default_factory=ConfigSpec)
 
     def service(self, name: str) -> ServiceSpec:
         """What the file says of a service, or the defaults."""
         return self.services.get(name) or ServiceSpec(name)
-    secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
-    config: ConfigSpec = field(default_factory=ConfigSpec)

@@ -88,8 +88,9 @@ class Effects:
                 await self._each(containers, lambda name: self._remove(name, timeout_seconds))
             case act.AwaitReady(stack, number, services, timeout_seconds):
                 return await self._gate(stack, number).await_ready(services, timeout_seconds)
-            case act.Smoke(stack, number):
-                return await self._gate(stack, number).smoke()
+            case act.Smoke(stack, number, is_public):
+                gate = self._gate(stack, number)
+                return await (gate.smoke_publicly() if is_public else gate.smoke())
             case act.TakeRestorePoint(stack, _, _, container, name):
                 folder = self._outside.files.dump_folder(stack.project)
                 point = await self._outside.databases.take(container, folder, name)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from berthmaster.domain.container import Container, Health
-from berthmaster.domain.errors import OutsideError
-from berthmaster.domain.hosting import answering, asked_hosts, public_host
+from berthmaster.domain.errors import BerthmasterError, DeploymentFailed, OutsideError
+from berthmaster.domain.hosting import public_host
 from berthmaster.domain.probing import Probe, ProbeResult
 from berthmaster.domain.release import ImagePin, Release, ReleaseRoute, ReleaseService, Upstream
 from berthmaster.domain.report import Evidence, ReleaseRefused
 from berthmaster.domain.spec import Role
+from berthmaster.engine import smoke as smoking
 from berthmaster.planner.diagnosis import diagnose
 from berthmaster.ports.outside import Outside
 
@@ -185,30 +186,29 @@ class Gate:
         return last
 
     async def smoke(self) -> str:
-        """Ask the declared smoke requests at the release's own address; raises `ReleaseRefused`."""
-        for smoke in self._release.smoke:
-            host = smoke.host or smoke_host(self._release, smoke.path)
-            route = answering(self._release.routes, host, smoke.path)
-            if route is None or not route.upstreams:
-                continue
-            upstream = route.upstreams[0]
-            probe = Probe(
-                upstream.address,
-                upstream.port,
-                smoke.path,
-                host,
-                wants=smoke.status,
-                contains=smoke.contains,
-                timeout_seconds=15.0,
-                forwarded_proto="https",
-            )
-            answer = await self._outside.prober.probe(probe)
-            if not answer.is_good:
-                service = _service(self._release, route.service)
-                what = f"failed the smoke request {smoke.path}"
-                verdict = Verdict(probe=probe, answer=answer)
-                raise await self.refusal(service, upstream.container, what, verdict)
-        return f"{len(self._release.smoke)} smoke requests answered"
+        """Ask the declared conditions of the release itself; raises `ReleaseRefused`."""
+        return await self._held(smoking.ask_directly)
+
+    async def smoke_publicly(self) -> str:
+        """The same through the gateway, and the commands that waited; raises `ReleaseRefused`."""
+        return await self._held(smoking.ask_publicly)
+
+    async def _held(self, ask: smoking.Asking) -> str:
+        count = 0
+        for spec in self._release.smoke:
+            found = await ask(self._outside, self._release, spec)
+            if found is not None and found.error:
+                raise await self._unmet(found)
+            count += found is not None
+        return f"{count} smoke conditions held"
+
+    async def _unmet(self, found: smoking.Finding) -> BerthmasterError:
+        what = f"failed the smoke condition {found.condition} {found.way}: {found.error}"
+        if found.service is None:
+            return DeploymentFailed(f"{self._release.label} {what}")
+        service = _service(self._release, found.service)
+        verdict = Verdict(probe=found.probe, answer=found.answer)
+        return await self.refusal(service, found.container, what, verdict)
 
     async def find_death(self) -> Verdict | None:
         """For the watch: the first container of the release that is not as it must be, or None."""
@@ -278,12 +278,6 @@ def readiness_probe(release: Release, route: ReleaseRoute, upstream: Upstream) -
         is_lenient=route.ready is None,
         forwarded_proto="https",
     )
-
-
-def smoke_host(release: Release, path: str) -> str:
-    """The first exact host on which something answers the path."""
-    answered = (host for host in asked_hosts(release) if answering(release.routes, host, path))
-    return next(answered, public_host(release))
 
 
 def _service(release: Release, name: str | None) -> ReleaseService:

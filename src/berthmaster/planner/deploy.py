@@ -181,14 +181,15 @@ def _start_routed(steps: StepList, release: Release) -> None:
     smoke(steps, release)
 
 
-def smoke(steps: StepList, release: Release) -> None:
-    """Add the declared questions that the release must answer before the switch."""
+def smoke(steps: StepList, release: Release, *, is_public: bool = False) -> None:
+    """Add the declared conditions, asked of the release before the switch, or publicly after it."""
     if release.smoke:
+        way = ", the public way" if is_public else ""
         steps.add(
-            Smoke(release.stack, release.number),
+            Smoke(release.stack, release.number, is_public),
             (
                 f"release {release.label}",
-                f"smoke, {len(release.smoke)} requests",
+                f"smoke, {len(release.smoke)} conditions{way}",
                 "declared in berth.yaml",
             ),
         )
@@ -297,6 +298,7 @@ def _start_singles(steps: StepList, release: Release, observed: Observed) -> Non
         start(steps, release, singles, "the old one has stopped")
         await_ready(steps, release, singles, "it must stay up")
         steps.barrier()
+    smoke(steps, release, is_public=True)
     for job in release.jobs:
         if job.when is JobMoment.AFTER_SWITCH:
             run_job(steps, release, job, "declared after-switch")

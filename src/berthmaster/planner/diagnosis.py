@@ -198,12 +198,14 @@ def _unhealthy(facts: Evidence) -> Diagnosis | None:
 
 
 def _smoke(facts: Evidence) -> Diagnosis | None:
-    if "smoke request" not in facts.what:
+    if "smoke condition" not in facts.what:
         return None
     return Diagnosis(
         "bad_smoke",
-        f"It answers, but not as `smoke` in berth.yaml wants: {facts.answer or 'no answer'}.",
-        "Correct what it answers, or the request in berth.yaml.",
+        f"It answers, but not as `smoke` in berth.yaml wants: {facts.answer}."
+        if facts.answer
+        else "It runs, but a command that `smoke` in berth.yaml names did not end as it wants.",
+        "Correct what it does, or the condition in berth.yaml.",
     )
 
 

@@ -1,6 +1,7 @@
 """What the containers of an image, or one container, do in the in-memory world."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from berthmaster.domain.container import Health
@@ -19,6 +20,7 @@ class Behaviour:
     status: int = 200  # what it answers
     location: str | None = None  # of a redirect
     body: str = "ok"
+    headers: Mapping[str, str] = field(default_factory=dict)  # of an answer
     log: tuple[str, ...] = ()
 
 

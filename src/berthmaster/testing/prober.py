@@ -6,6 +6,7 @@ from berthmaster.domain.hosting import answering, suffix_of
 from berthmaster.domain.probing import Probe, ProbeResult, judge
 from berthmaster.domain.routing import HostClaim, RouteTable
 from berthmaster.ports.router import Router
+from berthmaster.testing.behaviour import Behaviour
 from berthmaster.testing.world import FakeContainer, FakeEngine
 
 
@@ -67,13 +68,14 @@ def _ask(
     if script is None or script.port not in (None, port):
         error = f"{probe.address}:{probe.port} refused the connection: nothing listens there"
         return ProbeResult(None, is_good=False, seconds=0.0, error=error, refused=True)
-    return _answer(probe, script.status, script.body, release, location=script.location)
+    return _answer(probe, script.status, script.body, release, script)
 
 
 def _answer(
-    probe: Probe, status: int, body: str, release: str | None = None, *, location: str | None = None
+    probe: Probe, status: int, body: str, release: str | None = None, by: Behaviour | None = None
 ) -> ProbeResult:
-    error = judge(probe, status, location, body)
+    location = by.location if by else None
+    error = judge(probe, status, location, body, by.headers if by else None)
     return ProbeResult(
         status=status,
         is_good=not error,

@@ -33,16 +33,16 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
             for name, item in berthfile.sites.items()
         ),
         smoke=tuple(
-            spec.SmokeSpec(item.path, item.status, item.contains, item.host)
-            for item in berthfile.smoke
+            _smoke(item, document, ("smoke", number)) for number, item in enumerate(berthfile.smoke)
         ),
         retention=_retention(berthfile.retention),
+        release_variable=berthfile.release_variable,
         secrets={name: _secret(name, item) for name, item in berthfile.secrets.items()},
         config=ConfigSpec(berthfile.config.required, dict(berthfile.config.formats)),
-        release_variable=berthfile.release_variable,
     )
     _check_answers_once(found, document)
     _check_hosts(found, document)
+    _check_neighbours(found, document)
     return found
 
 
@@ -76,6 +76,10 @@ def _environment(
         allow=tuple(spec.Allowance(one.service, one.rule, one.why) for one in item.policy.allow),
         replicas=dict(item.replicas),
         profiles=item.profiles,
+        verified_in=item.verified_in,
+        needs_approval=item.approval,
+        mirrors=item.mirrors,
+        intended=tuple(spec.IntendedDifference(one.what, one.why) for one in item.intended),
     )
 
 
@@ -129,10 +133,6 @@ def _job(name: str, item: model.Job) -> spec.JobSpec:
     )
 
 
-def _retention(item: model.Retention) -> spec.RetentionSpec:
-    return spec.RetentionSpec(
-        releases=item.releases,
-        warm_seconds=item.warm,
 def _secret(name: str, item: model.Secret) -> SecretSpec:
     return SecretSpec(
         name=name,
@@ -165,6 +165,10 @@ def _smoke(item: model.Smoke, document: Document, at: Path_) -> spec.SmokeSpec:
     )
 
 
+def _retention(item: model.Retention) -> spec.RetentionSpec:
+    return spec.RetentionSpec(
+        releases=item.releases,
+        warm_seconds=item.warm,
         watch_seconds=item.watch,
         restore_points=item.restore_points,
     )
@@ -200,6 +204,20 @@ def _check_hosts(app: spec.AppSpec, document: Document) -> None:
                     f"{host} is a host of no environment; they have: {', '.join(known)}",
                     (*at, "hosts", position),
                 )
+
+
+def _check_neighbours(app: spec.AppSpec, document: Document) -> None:
+    """Refuse an environment that names one that is not there, or itself."""
+    for name, item in app.environments.items():
+        for key, other in (("verified_in", item.verified_in), ("mirrors", item.mirrors)):
+            if other is None:
+                continue
+            at: Path_ = ("environments", name, key)
+            if other == name:
+                raise document.error(f"{name} cannot name itself here", at)
+            if other not in app.environments:
+                known = ", ".join(sorted(set(app.environments) - {name}))
+                raise document.error(f"there is no environment {other}; others are {known}", at)
 
 
 def environment_of(app: spec.AppSpec, name: str) -> spec.EnvironmentSpec:

@@ -52,6 +52,17 @@ class Allow(Section):
     )
 
 
+class Intended(Section):
+    """A difference from the mirrored environment that is meant."""
+
+    what: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*/:-]{1,200}$")] = Field(
+        description="As `berth diff` names it, or the beginning of it; `*` is any one part."
+    )
+    why: Annotated[str, Field(min_length=3, max_length=300)] = Field(
+        description="Reason, shown beside the difference."
+    )
+
+
 class Policy(Section):
     """How strict an environment is."""
 
@@ -85,6 +96,21 @@ class Environment(Section):
         default_factory=dict, description="Number of containers by service."
     )
     profiles: values.Profiles = Field((), description="Compose profiles that are on.")
+    verified_in: values.EnvironmentName | None = Field(
+        None,
+        description="Deploy only artifacts that this environment verified. `berth promote` always"
+        " asks its source.",
+    )
+    approval: bool = Field(
+        False, description="Somebody else than who deploys must have said `berth approve`."
+    )
+    mirrors: values.EnvironmentName | None = Field(
+        None,
+        description="Environment that this one must be like. Default: `stage` mirrors `prod`.",
+    )
+    intended: tuple[Intended, ...] = Field(
+        (), description="Differences from the mirrored one that are meant."
+    )
 
 
 class Route(Section):
@@ -152,9 +178,11 @@ class Site(Section):
 
 
 class Smoke(Section):
-    """A request that the new release must answer before and after the switch."""
+    """A condition that decides about a release: a request and its answer, or a command."""
 
-    path: values.UrlPath = Field(description="What to ask for.")
+    path: values.UrlPath | None = Field(
+        None, description="What to ask for, before the switch and, through the gateway, after it."
+    )
     status: values.HttpStatus = Field(200, description="The answer wanted.")
     contains: Annotated[str, Field(max_length=1000)] | None = Field(
         None, description="Text that the answer must hold."
@@ -174,6 +202,37 @@ class Retention(Section):
     watch: values.Seconds = Field(20.0, description="How long the new release is watched.")
     restore_points: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
         5, description="Database dumps that are kept."
+    )
+
+
+class Secret(Section):
+    """What a secret is; without it the kind is guessed from the name."""
+
+    kind: SecretKind | None = Field(None, description="How it is made.")
+    length: Annotated[int, Field(ge=16, le=4096, strict=True)] | None = Field(
+        None, description="Characters; 32 for a password or a token, 64 for a key."
+    )
+    format: Format | None = Field(None, description="What the value must look like.")
+    hosts: values.Hosts = Field((), description="Names in a certificate. Default: the services.")
+    days: Annotated[int, Field(ge=1, le=3650, strict=True)] = Field(
+        825, description="How long a certificate is valid."
+    )
+    partner: values.SecretName | None = Field(
+        None, description="Secret with a certificate's private key, or a keypair's public half."
+    )
+    shared: Annotated[str, Field(min_length=3, max_length=300)] | None = Field(
+        None, description="Why other environments may have the same value."
+    )
+
+
+class Config(Section):
+    """Rules for values that are not secret: variables of the Compose files and of services."""
+
+    required: tuple[values.VariableName, ...] = Field(
+        (), description="Variables that must have a value, whatever the Compose files say."
+    )
+    formats: dict[values.VariableName, Format] = Field(
+        default_factory=dict, description="What the value of a variable must look like."
     )
 
 
@@ -222,43 +281,16 @@ class Berthfile(Section):
     jobs: dict[values.ServiceName, Job] = Field(default_factory=dict, description="By name.")
     sites: dict[values.ServiceName, Site] = Field(default_factory=dict, description="By name.")
     smoke: tuple[Annotated[Smoke, BeforeValidator(_short_smoke)], ...] = Field(
-        (), description="Requests that decide; a plain path wants status 200."
-class Secret(Section):
-    """What a secret is; without it the kind is guessed from the name."""
-
-    kind: SecretKind | None = Field(None, description="How it is made.")
-    length: Annotated[int, Field(ge=16, le=4096, strict=True)] | None = Field(
-        None, description="Characters; 32 for a password or a token, 64 for a key."
-    )
-    format: Format | None = Field(None, description="What the value must look like.")
-    hosts: values.Hosts = Field((), description="Names in a certificate. Default: the services.")
-    days: Annotated[int, Field(ge=1, le=3650, strict=True)] = Field(
-        825, description="How long a certificate is valid."
-    )
-    partner: values.SecretName | None = Field(
-        None, description="Secret with a certificate's private key, or a keypair's public half."
-    )
-    shared: Annotated[str, Field(min_length=3, max_length=300)] | None = Field(
-        None, description="Why other environments may have the same value."
-    )
-
-
-class Config(Section):
-    """Rules for values that are not secret: variables of the Compose files and of services."""
-
-    required: tuple[values.VariableName, ...] = Field(
-        (), description="Variables that must have a value, whatever the Compose files say."
-    )
-    formats: dict[values.VariableName, Format] = Field(
-        default_factory=dict, description="What the value of a variable must look like."
-    )
-
-
+        (), description="Conditions that decide; a plain path wants status 200."
     )
     retention: Retention = Field(default_factory=Retention, description="What is kept.")
     release_variable: values.VariableName = Field(
         "IMAGE_TAG", description="Variable of the Compose files that `--tag` sets."
     )
+    secrets: dict[values.SecretName, Annotated[Secret, BeforeValidator(_short_secret)]] = Field(
+        default_factory=dict, description="By name. A kind alone is short."
+    )
+    config: Config = Field(default_factory=Config, description="Rules for other values.")
     tenancy: Tenancy | None = Field(None, description=f"Customers of the app. {LATER}")
     domains: Domains | None = Field(None, description=f"Tenants' domains. {LATER}")
     servers: dict[values.EnvironmentName, values.ServiceName] = Field(
@@ -267,7 +299,3 @@ class Config(Section):
     resources: dict[values.ServiceName, Resources] = Field(
         default_factory=dict, description=f"Limits by service. {LATER}"
     )
-    secrets: dict[values.SecretName, Annotated[Secret, BeforeValidator(_short_secret)]] = Field(
-        default_factory=dict, description="By name. A kind alone is short."
-    )
-    config: Config = Field(default_factory=Config, description="Rules for other values.")

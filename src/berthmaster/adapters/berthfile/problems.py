@@ -88,7 +88,8 @@ def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> Iterable[str
         fields = getattr(found, "model_fields", None)
         if fields and part in fields:
             found = _model_in(fields[part].annotation)
-    return list(getattr(found, "model_fields", {}))
+    fields = getattr(found, "model_fields", {})
+    return [item.alias or name for name, item in fields.items()]
 
 
 def _model_in(annotation: Any) -> Any:

@@ -110,3 +110,6 @@ Profiles = Annotated[tuple[ServiceName, ...], BeforeValidator(_listed), WithJson
 Command = Annotated[
     tuple[str, ...], BeforeValidator(_command), Field(min_length=1), WithJsonSchema(_MANY)
 ]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+JsonPath = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$", max_length=200)]
+Scalar = str | int | float | bool | None

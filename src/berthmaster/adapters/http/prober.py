@@ -102,7 +102,7 @@ def _judge(
 ) -> ProbeResult:
     text = body.decode(errors="replace")
     location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
-    error = judge(probe, answer.status, location, text)
+    error = judge(probe, answer.status, location, text, answer.headers, seconds)
     return ProbeResult(
         status=answer.status,
         is_good=not error,
