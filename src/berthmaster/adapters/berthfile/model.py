@@ -188,6 +188,24 @@ class Smoke(Section):
         None, description="Text that the answer must hold."
     )
     host: values.Host | None = Field(None, description="Default: the first host.")
+    headers: dict[values.HeaderName, Annotated[str, Field(max_length=1000)]] = Field(
+        default_factory=dict, description="Headers that the answer must have, with their values."
+    )
+    json_: dict[values.JsonPath, values.Scalar] = Field(
+        default_factory=dict,
+        alias="json",
+        description="Values that the answer's JSON must have, e.g. `checks.database: healthy`.",
+    )
+    seconds: values.Seconds | None = Field(
+        None, description="The answer, or the end of the command, must come within this time."
+    )
+    command: values.Command | None = Field(
+        None, description="Run in a container of `service` instead of asking a path."
+    )
+    service: values.ServiceName | None = Field(None, description="Where the command runs.")
+    exit_code: Annotated[int, Field(ge=0, le=255, strict=True)] = Field(
+        0, description="How the command must end."
+    )
 
 
 class Retention(Section):
