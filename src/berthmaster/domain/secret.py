@@ -1,6 +1,6 @@
 """Secrets and configuration of an app: what kind a value is, and what `berth.yaml` says of it.
 
-Holds names and rules only; no value is ever kept here.
+Holds names and rules; the only values are defaults that stand in the Compose files themselves.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Need:
     delivery: Delivery
     location: str  # `file:line` where it is asked for first
     services: tuple[str, ...] = ()
-    has_default: bool = False  # `${NAME:-value}`
+    default: str | None = field(default=None, repr=False)  # `${NAME:-value}`
     file: str | None = None  # what the Compose file calls it, relative to the app's folder
     is_named_secret: bool = False  # `environment: NAME` of a Compose secret
 
