@@ -36,6 +36,7 @@ MODES = {
     "failing_migration": "migrate_schemas ends with exit code 1",
     "hanging_migration": "migrate_schemas never ends",
     "worker_dies": "the worker ends with exit code 1 five seconds after it was ready",
+    "beat_dies": "the scheduler ends with exit code 1 five seconds after it started",
     "ignores_sigterm": "web ignores SIGTERM, so a stop takes the whole grace period",
     "exits_zero": "web ends at once with exit code 0",
     "slow_start": "good, but needs BROKEN_SECONDS (20) until it listens",
@@ -77,6 +78,12 @@ def when_worker_ready() -> None:
     """Break the Celery worker."""
     if MODE == "worker_dies":
         _later(5, lambda: _die("the worker's model file is damaged", 1))
+
+
+def when_scheduler_starts() -> None:
+    """Break Celery beat."""
+    if MODE == "beat_dies":
+        _later(5, lambda: _die("the scheduler's calendar is damaged", 1))
 
 
 def before_command(arguments: list[str]) -> None:

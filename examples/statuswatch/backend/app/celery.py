@@ -24,6 +24,11 @@ def _worker_lives(**_: object) -> None:
 
 
 @signals.beat_init.connect
+def _scheduler_starts(**_: object) -> None:
+    heartbeat.beat("beat")
+    breakage.when_scheduler_starts()
+
+
 @signals.before_task_publish.connect
 def _scheduler_lives(**_: object) -> None:
     heartbeat.beat("beat")
