@@ -29,6 +29,7 @@ from berthmaster.ports.prober import Prober
 from berthmaster.ports.registry import Registry
 from berthmaster.ports.router import Router
 from berthmaster.ports.runtime import Runtime
+from berthmaster.ports.snapshots import Snapshots
 from berthmaster.ports.specs import Specs
 from berthmaster.ports.store import Store
 from berthmaster.ports.units import Units
@@ -294,6 +295,13 @@ def _firewall() -> Firewall:
     from berthmaster.adapters.firewall import Iptables
 
     return Iptables()
+
+
+def build_snapshots(settings: Settings) -> Snapshots:
+    """The copies of the store; opens nothing."""
+    from berthmaster.adapters.store.snapshots import StoreSnapshots
+
+    return StoreSnapshots(settings.store_path)
 
 
 def build_units(settings: Settings) -> Units:

@@ -1,6 +1,7 @@
 """`berth server` and `berth tick`: the machine itself."""
 
 import contextlib
+from pathlib import Path
 
 import click
 
@@ -16,6 +17,7 @@ from berthmaster.ports.outside import Outside
         "Commands": {
             "prepare": "berthmaster.cli.server:prepare",
             "unprepare": "berthmaster.cli.server:unprepare",
+            "restore-store": "berthmaster.cli.server:restore_store",
         }
     },
 )
@@ -60,6 +62,44 @@ def unprepare(invocation: Invocation) -> None:
         print_json({"done": told})
     else:
         click.echo("\n".join(told) or "there was nothing of Berthmaster in systemd")
+
+
+@click.command("restore-store", cls=BerthCommand)
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The copy to put back; by default the newest sound snapshot.",
+)
+@click.option("--force", is_flag=True, help="Replace a sound store, too.")
+@click.pass_obj
+def restore_store(invocation: Invocation, source: Path | None, force: bool) -> None:
+    """Put a snapshot in the place of a damaged store.
+
+    The damaged file is set aside, never removed. Releases that the snapshot does not know are
+    removed when the one that it records runs, else left running.
+    """
+    from berthmaster.bootstrap import build_snapshots
+    from berthmaster.services.restore_store import restore_store as do_restore
+
+    snapshots = build_snapshots(invocation.settings)
+    done = invocation.run(lambda outside: do_restore(outside, snapshots, source, is_forced=force))
+    if invocation.is_json:
+        print_json(
+            {
+                "restored": str(done.source),
+                "set_aside": str(done.set_aside or ""),
+                "done": done.told,
+            }
+        )
+        return
+    click.echo(f"restored {done.source}")
+    if done.set_aside:
+        click.echo(f"the old file is {done.set_aside}")
+    for line in done.told:
+        click.echo(line)
+    click.echo("  next: berth tick, berth status", err=True)
 
 
 @click.command(cls=BerthCommand)

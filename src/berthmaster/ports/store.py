@@ -213,6 +213,13 @@ class Store(Protocol):
         """Copy the store while it is in use, mode 0600; `path` appears whole or not at all."""
         ...
 
+    def keep_snapshot(self) -> Path | None:
+        """Copy the store beside itself, of which a bounded number is kept; None without a file.
+
+        Raises `OutsideError` when the disk does not take it.
+        """
+        ...
+
     def check(self) -> tuple[str, ...]:
         """Look for damage, page by page.
 

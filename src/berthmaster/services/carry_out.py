@@ -1,9 +1,16 @@
 """One way for every plan: lease, validate, record, execute; and what is said when it fails."""
 
+import contextlib
 from dataclasses import dataclass
 
 from berthmaster.domain.deployment import Deployment
-from berthmaster.domain.errors import BerthmasterError, Interrupted, LeaseHeld, NotAllowed
+from berthmaster.domain.errors import (
+    BerthmasterError,
+    Interrupted,
+    LeaseHeld,
+    NotAllowed,
+    OutsideError,
+)
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.engine.executor import Executor
@@ -34,6 +41,8 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
     if plan.is_empty:
         return Outcome(plan.stack, plan, None, message="nothing to do")
     start = outside.clock.monotonic()
+    if plan.verb != "retire":  # housekeeping must not crowd out what a person wants back
+        outside.store.keep_snapshot()
     deployment = outside.store.open_deployment(
         plan.stack,
         verb=plan.verb,
@@ -53,6 +62,8 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
         raise
     _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
     seconds = outside.clock.monotonic() - start
+    with contextlib.suppress(OutsideError):  # what runs is recorded; the next one copies again
+        outside.store.keep_snapshot()
     return Outcome(plan.stack, plan, deployment.label, seconds)
 
 

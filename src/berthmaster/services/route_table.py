@@ -34,13 +34,16 @@ def derive_table(outside: Outside) -> RouteTable:
     return tidied(RouteTable(tuple(hosts), live, tuple(prefixes), tuple(backends), maintenance))
 
 
-def wanted_table(outside: Outside, found: RouteTable) -> RouteTable:
+def wanted_table(
+    outside: Outside, found: RouteTable, kept_stacks: frozenset[str] = frozenset()
+) -> RouteTable:
     """The derived table, but what the router holds for stacks that are being changed right now.
 
     Between a switch and its record the router is ahead of the store: a rebuild must not turn it
-    back.
+    back. `kept_stacks` names projects that are left as they are, too.
     """
-    busy = {item.stack.project for item in outside.store.unfinished()} & _stacks_in(found)
+    busy = {item.stack.project for item in outside.store.unfinished()} | kept_stacks
+    busy &= _stacks_in(found)
     derived = derive_table(outside)
     if not busy:
         return derived

@@ -10,13 +10,25 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from berthmaster.adapters.store.errors import StoreUnavailable, translated
+from berthmaster.adapters.store.errors import (
+    StoreUnavailable,
+    damaged,
+    snapshots_in,
+    translated,
+)
 from berthmaster.adapters.store.migration import migrate
 
 # A writer holds the file for well under a millisecond; only a stopped one makes others wait this
 # long.
 BUSY_SECONDS: Final = 5.0
-_UNOPENABLE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_UNOPENABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 
 
 class Database:
@@ -75,19 +87,33 @@ class Database:
     def snapshot(self, target: Path) -> None:
         """Copy the database while it is in use; `target` appears whole or not at all."""
         part = target.with_name(f".{target.name}.part")
+        try:
+            private_folder(part.parent)
+            self._copy(part)
+            part.replace(target)
+            _sync(target.parent)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the store cannot be copied to {target}: {error.strerror}",
+                subject="store",
+                next_command="df -h -i, free space, then the same again",
+            ) from error
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file; SQLite folds the write-ahead log into it."""
+        with translated(self.path):
+            self._connection.close()
+
+    def _copy(self, part: Path) -> None:
         part.unlink(missing_ok=True)
         _create_private(part)
         with translated(self.path), closing(sqlite3.connect(part)) as copy:
             self._connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a -wal beside it
         _sync(part)
-        part.replace(target)
-        _sync(target.parent)
-
-    def close(self) -> None:
-        """Close the file; SQLite folds the write-ahead log into it."""
-        with translated(self.path):
-            self._connection.close()
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
         with self.transaction(), translated(self.path):
@@ -126,8 +152,9 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _open_read_only(path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
-    # WAL needs a few pages beside the file even to read. On a full disk they cannot be made; with
-    # no unfolded log the file itself is the whole truth, and nobody can be changing it.
+    # WAL needs a few pages beside the file even to read. On a full disk, or one mounted read-only,
+    # they cannot be made; with no unfolded log the file itself is the whole truth, and nobody can
+    # be changing it.
     log = Path(f"{path}-wal")
     if error.sqlite_errorcode & 0xFF not in _UNOPENABLE or (log.exists() and log.stat().st_size):
         raise error
@@ -148,14 +175,24 @@ def _connect(target: str) -> sqlite3.Connection:
 
 def _prepare_file(path: Path) -> None:
     try:
-        for missing in reversed([one for one in path.parents if not one.exists()]):
-            missing.mkdir(mode=0o700, exist_ok=True)
+        # NOTE: SQLite takes an empty file for a new store; the copies say that there was one.
+        if not (path.exists() and path.stat().st_size) and snapshots_in(path):
+            raise damaged(str(path), "it is empty" if path.exists() else "it is gone")
+        private_folder(path.parent)
         with suppress(FileExistsError):
             _create_private(path)
     except OSError as error:
         raise StoreUnavailable(
-            f"the store {path} cannot be made: {error.strerror}; run as root", subject="store"
+            f"the store {path} cannot be made: {error.strerror}; run as root, free some space",
+            subject="store",
+            next_command="df -h -i",
         ) from error
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter, with its parents."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def _create_private(path: Path) -> None:

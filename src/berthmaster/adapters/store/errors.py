@@ -3,9 +3,11 @@
 Decided by SQLite's numeric code, never by the text of a message.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from berthmaster.domain.errors import OutsideError
@@ -15,8 +17,11 @@ class StoreUnavailable(OutsideError):
     """The store could not be read or written; nothing of the change it was asked for is in it."""
 
 
+RESTORE: Final = "berth server restore-store"
+_SNAPSHOT: Final = re.compile(r"store-\d{6,}-.*\.db\Z")
 # The low byte of an extended result code is the code itself (sqlite.org/rescode.html).
 _PRIMARY: Final = 0xFF
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _CAUSES: Final = {
     sqlite3.SQLITE_BUSY: "another command is writing to it; try again",
     sqlite3.SQLITE_LOCKED: "another command is writing to it; try again",
@@ -25,8 +30,17 @@ _CAUSES: Final = {
     sqlite3.SQLITE_READONLY: "it is read-only: run as root; is the disk mounted read-only?",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: run as root; has the disk space left?",
     sqlite3.SQLITE_PERM: "it may not be opened: run as root",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: put back the last snapshot; what runs goes on",
-    sqlite3.SQLITE_NOTADB: "it is no database: put back the last snapshot; what runs goes on",
+    sqlite3.SQLITE_CORRUPT: "it is damaged",
+    sqlite3.SQLITE_NOTADB: "it is no database",
+}
+# What a person types once the cause is out of the way: it finishes or reverses what was begun.
+_NEXT: Final = {
+    sqlite3.SQLITE_BUSY: "berth tick",
+    sqlite3.SQLITE_LOCKED: "berth tick",
+    sqlite3.SQLITE_FULL: "df -h -i, free space, then berth tick",
+    sqlite3.SQLITE_IOERR: "dmesg | tail",
+    sqlite3.SQLITE_READONLY: "mount -o remount,rw on its disk, then berth tick",
+    sqlite3.SQLITE_CANTOPEN: "df -h -i, free space, then berth tick",
 }
 _RETRYABLE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -43,9 +57,37 @@ def translated(path: str) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
+        if code in _DAMAGED:
+            raise damaged(path, f"{_CAUSES[code]} (SQLite: {error})") from error
         cause = _CAUSES.get(code, str(error))
         raise StoreUnavailable(
             f"the store {path} does not work: {cause} (SQLite: {error})",
             subject="store",
             retryable=code in _RETRYABLE,
+            next_command=_NEXT.get(code),
         ) from error
+
+
+def damaged(path: str, what: str) -> StoreUnavailable:
+    """The store cannot be used; names the newest copy and how to put it back."""
+    newest = next(iter(snapshots_in(Path(path))), None)
+    copy = f"the last snapshot is {newest}" if newest else "there is no snapshot of it"
+    return StoreUnavailable(
+        f"the store {path} does not work: {what}; {copy}. What runs goes on serving",
+        subject="store",
+        next_command=RESTORE if newest else f"put your own copy of {path} back",
+    )
+
+
+def folder_of(store: Path) -> Path:
+    """Where the store's copies are."""
+    return store.parent / "snapshots"
+
+
+def snapshots_in(store: Path) -> list[Path]:
+    """The store's copies by their number, newest first."""
+    try:
+        found = [path for path in folder_of(store).iterdir() if _SNAPSHOT.match(path.name)]
+    except OSError:
+        return []
+    return sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True)

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
+from berthmaster.adapters.store import snapshots
 from berthmaster.adapters.store.address import Addresses
 from berthmaster.adapters.store.database import Database
 from berthmaster.adapters.store.deployment import Deployments
@@ -48,6 +49,16 @@ class SqliteStore(Stacks, Releases, Deployments, Leases, Addresses, Events, Judg
     def snapshot(self, path: Path) -> None:
         """Copy the store while it is in use, mode 0600."""
         self._database.snapshot(path)
+
+    def keep_snapshot(self) -> Path | None:
+        """Add a copy to those beside the store, forget the oldest; None for one in memory."""
+        if self._database.path == ":memory:":
+            return None
+        store = Path(self._database.path)
+        target = snapshots.next_path(store, self._clock.now())
+        self._database.snapshot(target)
+        snapshots.forget_old(store)
+        return target
 
     def check(self) -> tuple[str, ...]:
         """Look for damaged pages and broken references; empty when there are none."""

@@ -113,7 +113,7 @@ def test_a_locked_store_is_retryable(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database, and longer than a header" * 200)
-    with pytest.raises(OutsideError, match="put back the last snapshot") as refused:
+    with pytest.raises(OutsideError, match="there is no snapshot of it") as refused:
         make_store(tmp_path / "store.db")
     assert not refused.value.retryable
 
