@@ -1,19 +1,17 @@
-"""Commands about an app's files: init, check, build."""
+"""Commands about an app's files: init, build."""
 
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
-from berthmaster.cli.output import paint, print_json, print_table
+from berthmaster.cli.output import print_json
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId, check_name
-from berthmaster.ports.outside import Outside
 
 if TYPE_CHECKING:
     from berthmaster.services.build_images import Built
-    from berthmaster.services.check_environment import CheckReport
 
 
 @click.command(cls=BerthCommand)
@@ -30,74 +28,6 @@ def init(invocation: Invocation, force: bool) -> None:
         return
     click.echo(text, nl=False)
     click.echo(f"\nwritten to {folder / 'berth.yaml'}\n  next: berth check --all", err=True)
-
-
-@click.command(cls=BerthCommand)
-@stack_argument
-@click.option("--all", "is_all", is_flag=True, help="Every environment of berth.yaml but dev.")
-@click.option("--tag", metavar="T", help="Value of the release variable (IMAGE_TAG).")
-@click.pass_context
-def check(context: click.Context, stack: str | None, is_all: bool, tag: str | None) -> None:
-    """Find what would stop a deploy.
-
-    Files, policy, images, gateway, firewall, disk and addresses.
-    """
-    from berthmaster.services.check_environment import check_environment
-    from berthmaster.services.render_model import ReleaseRequest
-
-    invocation = context.find_object(Invocation) or Invocation()
-    stacks = _all_stacks(invocation) if is_all else [invocation.declared_stack(stack)]
-    requests = [
-        ReleaseRequest(item, invocation.folder_of(item), tag, command="berth check")
-        for item in stacks
-    ]
-
-    async def work(outside: Outside) -> "list[CheckReport]":
-        return [await check_environment(outside, request) for request in requests]
-
-    reports = invocation.run(work)
-    if invocation.is_json:
-        print_json({"checks": [_report_json(report) for report in reports]})
-    else:
-        for report in reports:
-            _print_report(report)
-    codes = {report.exit_code for report in reports} - {0}
-    context.exit(min(codes, default=0))  # 2 wins over 3: what must be changed comes first
-
-
-def _all_stacks(invocation: Invocation) -> list[StackId]:
-    spec = invocation.outside.specs.read(invocation.folder.resolve())
-    return [StackId(spec.app, name) for name in sorted(spec.environments) if name != "dev"]
-
-
-def _print_report(report: "CheckReport") -> None:
-    click.echo(paint(str(report.stack), None, bold=True))
-    rows = [(item.severity.value, item.id, item.evidence) for item in report.checks]
-    print_table(("IS", "CHECK", "EVIDENCE"), rows, coloured=0)
-    bad = [item for item in report.checks if item.severity.value in ("change", "outside")]
-    if bad:
-        click.echo("\nto do")
-        for item in bad:
-            click.echo(f"  {item.id}: {item.remedy or 'see above'}")
-    else:
-        click.echo(f"\nready: berth deploy {report.stack}")
-    click.echo()
-
-
-def _report_json(report: "CheckReport") -> dict[str, Any]:
-    return {
-        "stack": str(report.stack),
-        "exit_code": report.exit_code,
-        "checks": [
-            {
-                "id": item.id,
-                "severity": item.severity,
-                "evidence": item.evidence,
-                "remedy": item.remedy,
-            }
-            for item in report.checks
-        ],
-    }
 
 
 @click.command(cls=BerthCommand)

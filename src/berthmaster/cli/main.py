@@ -15,7 +15,7 @@ from berthmaster.domain.errors import BerthmasterError
 SECTIONS: Final[Sections] = {
     "Every day": {
         "init": "berthmaster.cli.app:init",
-        "check": "berthmaster.cli.app:check",
+        "check": "berthmaster.cli.check:check",
         "plan": "berthmaster.cli.release:plan",
         "deploy": "berthmaster.cli.release:deploy",
         "rollback": "berthmaster.cli.release:rollback",

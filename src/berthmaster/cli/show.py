@@ -84,6 +84,7 @@ def _show_deployment(invocation: Invocation, number: int) -> None:
     ended = f", ended {clock_time(deployment.ended_at)}" if deployment.ended_at else ""
     click.echo(f"by {deployment.actor}, started {clock_time(deployment.started_at)}{ended}\n")
     _print_timeline(deployment, rows)
+    _print_list("overridden in berth.yaml", deployment.plan.overrides)
     if deployment.error:
         click.echo(f"\n{deployment.error}")
 
@@ -127,6 +128,7 @@ def _deployment_json(item: Deployment) -> dict[str, Any]:
         "started_at": item.started_at,
         "ended_at": item.ended_at,
         "report": item.error,
+        "overrides": item.plan.overrides,
     }
 
 

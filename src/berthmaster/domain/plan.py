@@ -367,6 +367,7 @@ class Plan:
     dropped: tuple[str, ...] = ()  # ports, names, networks that the Compose files ask for
     two_writers: tuple[str, ...] = ()  # volumes that two releases write during the overlap
     notes: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()  # of checks and policy rules, each with its reason
     details: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -31,18 +31,20 @@ def decide_roles(
     spec: AppSpec,
     environment: str,
     versioned: frozenset[str] = frozenset(),
+    *,
+    is_lenient: bool = False,
 ) -> tuple[RoleDecision, ...]:
     """Decide the role of every service of the model, sorted by name.
 
     `versioned` names the services whose image tag comes from the release variable (interpolation is
     no longer visible in the model; `Specs.versioned_services` knows). Raises `InvalidSpec` naming
-    all ambiguous services when the environment is strict, and services that only `berth.yaml`
-    knows.
+    all ambiguous services when the environment is strict, unless `is_lenient`, and services that
+    only `berth.yaml` knows.
     """
     _check_known(model, spec)
     decisions = guess_roles(model, spec, versioned)
     unclear = [item for item in decisions if item.is_ambiguous]
-    if unclear and spec.environments[environment].is_strict:
+    if unclear and spec.environments[environment].is_strict and not is_lenient:
         lines = "\n".join(
             f"  services.{item.service}.role: {item.role}   # a guess: {item.reason}"
             for item in unclear

@@ -17,6 +17,7 @@ def render_plan(plan: Plan) -> str:
             "gaps",
             tuple(f"{gap.what}: at most {gap.seconds:.0f} s; {gap.why}" for gap in plan.gaps),
         ),
+        _listing("overridden in berth.yaml", plan.overrides),
         _listing("notes", plan.notes),
         _steps(plan),
     ]

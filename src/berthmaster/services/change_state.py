@@ -116,7 +116,8 @@ async def _prepare(
         await _refuse_foreign_data(outside, release, service, observed)
         await _refuse_lost_data(outside, release, service, observed, confirm)
     told = tuple(f"{name}: {what}" for name, what in changed.items())
-    return plan_state_change(release, observed, notes=told), release
+    plan = plan_state_change(release, observed, notes=told)
+    return replace(plan, overrides=prepared.overrides), release
 
 
 def _refuse_others(release: Release, names: frozenset[str]) -> None:

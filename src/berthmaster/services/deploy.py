@@ -111,6 +111,7 @@ async def _plan(outside: Outside, prepared: Prepared) -> Plan:
         dropped=prepared.dropped,
         two_writers=prepared.two_writers if observed.live else (),
         notes=(*plan.notes, *state_notes(outside, release, observed), *prepared.notes),
+        overrides=prepared.overrides,
         details=details,
     )
 

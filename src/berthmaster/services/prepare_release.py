@@ -5,8 +5,6 @@ release is not kept.
 """
 
 import asyncio
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +23,12 @@ from berthmaster.domain.spec import Role
 from berthmaster.planner.render import FileRequest, Rendered, RenderInputs, render_release
 from berthmaster.ports.outside import Outside
 from berthmaster.services.check_volumes import refuse_shared_data
+from berthmaster.services.checks.refusing import refuse_bad_configuration
+from berthmaster.services.identify_artifact import (
+    identify,
+    promoted_pins,
+    refuse_changed_inputs,
+)
 from berthmaster.services.observe import applied_states
 from berthmaster.services.pin_images import PinnedImages, pin_images
 from berthmaster.services.render_model import (
@@ -43,22 +47,25 @@ class Prepared:
     dropped: tuple[str, ...] = ()
     two_writers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()  # of checks and rules, with their reasons
 
 
 async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: int) -> Prepared:
     """Build the record of release `number`; raises `UserError`s for files, `OutsideError` for the
     rest.
     """
+    refuse_changed_inputs(outside, request)
     rendering = await render_model(outside, request)
     refuse_violations(rendering.violations)
-    state = _pins_that_stay(outside, request)
-    pinned = await pin_images(outside, rendering.model, rendering.decisions, state)
+    overrides = await refuse_bad_configuration(outside, request, rendering)
+    kept = {**_pins_that_stay(outside, request), **promoted_pins(request, rendering)}
+    pinned = await pin_images(outside, rendering.model, rendering.decisions, kept)
     draft = await _draft(outside, request, rendering, pinned, number)
     rendered = render_release(_render_inputs(outside, draft))
     release = _record(outside, draft, rendered)
     refuse_shared_data(outside, release)
     notes = (*rendered.notes, *pinned.notes)
-    return Prepared(release, rendered.dropped, rendered.two_writers, notes)
+    return Prepared(release, rendered.dropped, rendered.two_writers, notes, overrides)
 
 
 def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, ImagePin]:
@@ -149,13 +156,13 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
     spec, environment = rendering.spec, rendering.environment
     files, secrets = _keep_files(outside, rendered.files)
     sealed = outside.vault.seal(SealedValues(rendered.environment, secrets).to_bytes())
-    revision = outside.specs.revision(request.folder)
+    identity = identify(outside, request, rendering, rendered.services, files)
     return Release(
         stack=request.stack,
         number=draft.number,
-        artifact=_artifact(revision, draft.pinned, files, rendering),
+        artifact=identity.artifact,
         fingerprint=outside.specs.fingerprint(spec, environment.name, request.options()),
-        revision=revision,
+        revision=identity.revision,
         tag=request.tag,
         services=tuple(_with_dump(outside, item, rendered) for item in rendered.services),
         routes=rendered.routes,
@@ -175,6 +182,8 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         created_by=outside.actor,
         created_from=f"{outside.origin}: {request.command}",
         created_at=outside.clock.now(),
+        inputs=identity.inputs,
+        images=dict(request.images),
     )
 
 
@@ -205,19 +214,3 @@ def _with_dump(outside: Outside, service: ReleaseService, rendered: Rendered) ->
     values = rendered.environment.get(service.name, {})
     can_dump = outside.databases.can_dump(service.image.reference, dict(values))
     return replace(service, is_dumpable=can_dump)
-
-
-def _artifact(
-    revision: str | None,
-    pinned: PinnedImages,
-    files: tuple[FileCopy, ...],
-    rendering: Rendering,
-) -> str:
-    """Content address of what is the same in every environment: revision, app images, sites."""
-    app = {item.service for item in rendering.decisions if item.role.is_app_service}
-    facts = {
-        "revision": revision,
-        "images": {name: pin.runs_as for name, pin in pinned.pins.items() if name in app},
-        "sites": {item.target: item.digest for item in files if item.target.startswith("sites/")},
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
 from berthmaster.domain.names import StackId, check_name
+from berthmaster.domain.release import Release
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec
 from berthmaster.planner.policy import Violation, check_policy
 from berthmaster.planner.roles import RoleDecision, decide_roles
@@ -27,6 +28,8 @@ class ReleaseRequest:
     images: Mapping[str, str] = field(default_factory=dict)  # service -> reference
     command: str = "berth deploy"
     state_services: frozenset[str] = frozenset()  # to be changed on purpose, instead of a release
+    verified: Release | None = None  # whose artifact is promoted: its images, not the tag's of now
+    despite: str | None = None  # why it is done in spite of a hold or a freeze
 
     def options(self) -> dict[str, str]:
         """What counts for the fingerprint."""
@@ -54,9 +57,11 @@ def environment_of(spec: AppSpec, stack: StackId) -> EnvironmentSpec:
     return found
 
 
-async def render_model(outside: Outside, request: ReleaseRequest) -> Rendering:
+async def render_model(
+    outside: Outside, request: ReleaseRequest, *, is_lenient: bool = False
+) -> Rendering:
     """Let Compose render the files, then decide roles and check the policy; raises nothing for
-    violations.
+    violations, and with `is_lenient` nothing for guessed roles.
     """
     spec = outside.specs.read(request.folder)
     environment = environment_of(spec, request.stack)
@@ -71,7 +76,7 @@ async def render_model(outside: Outside, request: ReleaseRequest) -> Rendering:
             "or use --image SERVICE=REF",
         )
     model = _with_images(model, request.images)
-    decisions = decide_roles(model, spec, environment.name, versioned)
+    decisions = decide_roles(model, spec, environment.name, versioned, is_lenient=is_lenient)
     named = frozenset(request.images) | (versioned if request.tag else frozenset())
     violations = check_policy(model, decisions, spec, environment.name, named)
     return Rendering(spec, environment, model, decisions, violations)

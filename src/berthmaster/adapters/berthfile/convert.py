@@ -7,7 +7,7 @@ from typing import Final
 
 from berthmaster.adapters.berthfile import model
 from berthmaster.adapters.berthfile.document import Document, Path_, is_inside
-from berthmaster.domain import spec
+from berthmaster.domain import checks, spec
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.hosting import is_covered
 from berthmaster.domain.secret import ConfigSpec, SecretSpec
@@ -73,7 +73,12 @@ def _environment(
         entrypoint=item.entrypoint,
         hosts=item.hosts,
         is_strict=name != RELAXED if strict is None else strict,
-        allow=tuple(spec.Allowance(one.service, one.rule, one.why) for one in item.policy.allow),
+        allow=tuple(
+            spec.Allowance(one.service, one.rule, one.why)
+            for one in item.policy.allow
+            if one.service is not None and one.rule is not None
+        ),
+        overrides=_overrides(item.policy, document, (*at, "policy", "allow")),
         replicas=dict(item.replicas),
         profiles=item.profiles,
         verified_in=item.verified_in,
@@ -81,6 +86,33 @@ def _environment(
         mirrors=item.mirrors,
         intended=tuple(spec.IntendedDifference(one.what, one.why) for one in item.intended),
     )
+
+
+def _overrides(
+    policy: model.Policy, document: Document, at: Path_
+) -> tuple[spec.CheckOverride, ...]:
+    """The overrides of checks; refuses unknown ids, locked ones, and what names half of a rule."""
+    found = []
+    for position, one in enumerate(policy.allow):
+        here: Path_ = (*at, position)
+        if (one.check is None) == (one.service is None or one.rule is None):
+            raise document.error("write `service` and `rule`, or `check`, and `why`", here)
+        if one.check is None:
+            continue
+        if one.service is not None or one.rule is not None:
+            raise document.error("`check` stands alone: no `service`, no `rule`", here)
+        kind = checks.kind_of(one.check)
+        if kind is None:
+            near = checks.nearest_id(one.check)
+            hint = f", did you mean `{near}`?" if near else ": see `berth check`"
+            raise document.error(f"there is no check `{one.check}`{hint}", (*here, "check"))
+        if kind.locked_because:
+            raise document.error(
+                f"the check `{one.check}` cannot be overridden: {kind.locked_because}",
+                (*here, "check"),
+            )
+        found.append(spec.CheckOverride(one.check, one.why))
+    return tuple(found)
 
 
 def _found(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:

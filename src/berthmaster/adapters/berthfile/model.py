@@ -41,11 +41,16 @@ class Section(BaseModel):
 
 
 class Allow(Section):
-    """One recorded override of a policy rule."""
+    """One recorded override: of a policy rule for a service, or of a check."""
 
-    service: values.ServiceName = Field(description="Service of the Compose files.")
-    rule: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] = Field(
-        description="Rule as `berth check` names it, e.g. `privileged`."
+    service: values.ServiceName | None = Field(
+        None, description="Service of the Compose files, with `rule`."
+    )
+    rule: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = Field(
+        None, description="Rule as `berth check` names it, e.g. `privileged`."
+    )
+    check: Annotated[str, Field(pattern=r"^[a-z_.]{1,60}$")] | None = Field(
+        None, description="Check by its id, e.g. `debug`, instead of service and rule."
     )
     why: Annotated[str, Field(min_length=3, max_length=300)] = Field(
         description="Reason, kept in the record."
