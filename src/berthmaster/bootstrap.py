@@ -71,7 +71,8 @@ def build_outside(settings: Settings) -> Outside:
 def run(outside: Outside, work: Callable[[Outside], Awaitable[T]]) -> T:
     """Run a command to its end; SIGINT, SIGTERM and SIGHUP cancel it once, so that it can unwind.
 
-    A second signal changes nothing: unwinding goes on. Raises `Interrupted` when it was cancelled.
+    A second signal changes nothing: unwinding goes on. Under `nohup` a lost terminal changes
+    nothing either. Raises `Interrupted` when it was cancelled.
     """
     return asyncio.run(_run(outside, work))
 
@@ -98,20 +99,23 @@ def _signals_cancel(task: "asyncio.Future[Any]") -> Iterator[None]:
 
     def stop() -> None:
         if seen:
-            sys.stderr.write("berth: still reversing; kill -9 is safe too\n")
+            with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+                sys.stderr.write("berth: still reversing; kill -9 is safe too\n")
         else:
             task.cancel()
         seen.append(1)
 
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heard = [number for number in SIGNALS if not (is_nohup and number is signal.SIGHUP)]
     try:
-        for number in SIGNALS:
+        for number in heard:
             loop.add_signal_handler(number, stop)
     except (RuntimeError, ValueError):  # not in the main thread: tests
         pass
     try:
         yield
     finally:
-        for number in SIGNALS:
+        for number in heard:
             with contextlib.suppress(RuntimeError, ValueError):
                 loop.remove_signal_handler(number)
 

@@ -66,6 +66,20 @@ def test_a_signal_lets_the_work_clean_up_and_further_ones_do_not_disturb_it(
     assert "kill -9 is safe too" in capsys.readouterr().err
 
 
+def test_under_nohup_a_lost_terminal_changes_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def work(_: Outside) -> str:
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.sleep(0)
+        return "done"
+
+    try:
+        assert bootstrap.run(empty_world().outside, work) == "done"
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [({}, "cli"), ({"SSH_CONNECTION": "10.0.0.5 51000 10.0.0.1 22"}, "ssh 10.0.0.5")],

@@ -1,9 +1,10 @@
 """The entry point: `berth`. Maps every error to its message and exit code (design, section 5)."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -12,6 +13,7 @@ from berthmaster.cli.group import PIPE_CLOSED, LazyGroup, Sections
 from berthmaster.cli.invocation import Invocation, global_options
 from berthmaster.domain.errors import BerthmasterError
 
+INTERRUPTED: Final = 130
 SECTIONS: Final[Sections] = {
     "Every day": {
         "init": "berthmaster.cli.app:init",
@@ -68,16 +70,33 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         code = berth.main(given, prog_name="berth", standalone_mode=False, obj=invocation)
         sys.stdout.flush()
     except BrokenPipeError:  # what was left in the buffer
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _speak_to_nobody(sys.stdout)
         return PIPE_CLOSED
     except Exception as error:  # every way out is one of ours
+        if isinstance(error, OSError) and error.errno == errno.EIO:  # the terminal is gone
+            _speak_to_nobody(sys.stdout, sys.stderr)
+            return PIPE_CLOSED
         return _failed(error, invocation, given)
     except KeyboardInterrupt:
         return _failed(click.Abort(), invocation, given)
     return code if isinstance(code, int) else 0
 
 
+def _speak_to_nobody(*streams: TextIO) -> None:
+    """What is still in the buffers must not fail again at the end of the program."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _failed(error: Exception, invocation: Invocation, given: Sequence[str]) -> int:
+    try:
+        return _told(error, invocation, given)
+    except OSError:  # nobody is left to hear it
+        _speak_to_nobody(sys.stdout, sys.stderr)
+        return getattr(error, "exit_code", INTERRUPTED if isinstance(error, click.Abort) else 70)
+
+
+def _told(error: Exception, invocation: Invocation, given: Sequence[str]) -> int:
     from berthmaster.cli import failure
 
     own = given[: given.index("--")] if "--" in given else given

@@ -1,6 +1,7 @@
 """Shows a plan while it is carried out: live on a terminal, one line for each step elsewhere.
 
-Everything goes to standard error. Called from the executor, so nothing here raises or waits.
+Everything goes to standard error. Called from the executor, so nothing here raises or waits: a
+terminal that is lost, or a pipe whose reader went, must not stop a plan half way.
 """
 
 import sys
@@ -29,7 +30,56 @@ def choose_progress(*, is_json: bool) -> Told:
     from berthmaster.cli.output import has_colour
 
     is_live = has_colour(sys.stderr) and not is_json
-    return LiveProgress() if is_live else PlainProgress(sys.stderr)
+    return Unfailing(LiveProgress() if is_live else PlainProgress(sys.stderr))
+
+
+class Unfailing(Told):
+    """Tells another as long as that works, and nobody from then on."""
+
+    def __init__(self, inner: Told) -> None:
+        self._inner = inner
+        self._is_lost = False
+
+    def plan_started(self, plan: Plan, deployment: str) -> None:
+        self._tell(lambda: self._inner.plan_started(plan, deployment))
+
+    def step_started(self, step: Step, *, is_undo: bool) -> None:
+        self._tell(lambda: self._inner.step_started(step, is_undo=is_undo))
+
+    def step_ended(self, step: Step, *, is_undo: bool, seconds: float, detail: str) -> None:
+        self._tell(
+            lambda: self._inner.step_ended(step, is_undo=is_undo, seconds=seconds, detail=detail)
+        )
+
+    def step_failed(self, step: Step, *, is_undo: bool, seconds: float, error: str) -> None:
+        self._tell(
+            lambda: self._inner.step_failed(step, is_undo=is_undo, seconds=seconds, error=error)
+        )
+
+    def pulled(self, image: str, done_bytes: int, total_bytes: int) -> None:
+        self._tell(lambda: self._inner.pulled(image, done_bytes, total_bytes))
+
+    def note(self, text: str) -> None:
+        self._tell(lambda: self._inner.note(text))
+
+    def close(self) -> None:
+        self._is_lost = False  # standard streams are given back even then
+        self._tell(self._inner.close)
+
+    def _tell(self, telling: Callable[[], None]) -> None:
+        """A lost terminal answers with EIO; rich ends the program when a pipe has no reader."""
+        if self._is_lost:
+            return
+        try:
+            telling()
+        except (OSError, ValueError, SystemExit, _terminal_error()):
+            self._is_lost = True
+
+
+def _terminal_error() -> type[Exception]:
+    import termios
+
+    return termios.error
 
 
 class PlainProgress(Told):

@@ -97,9 +97,14 @@ class StartServices:
 
 @dataclass(frozen=True, slots=True)
 class StartContainers:
-    """Start containers that exist and were stopped."""
+    """Start containers that exist and were stopped.
+
+    One that still runs may be stopping: an engine goes on with a stop whose caller was killed, and
+    a start does nothing until it ends. With `stop_seconds` that end is waited for first.
+    """
 
     containers: tuple[str, ...]
+    stop_seconds: float = 0.0  # limit of the stop that this undoes
 
 
 @dataclass(frozen=True, slots=True)

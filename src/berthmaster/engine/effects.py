@@ -79,7 +79,9 @@ class Effects:
             case act.StartServices(stack, number, services):
                 release_record = self._release(stack, number)
                 await self._up(release_record.project, release_record, services, work)
-            case act.StartContainers(containers):
+            case act.StartContainers(containers, stop_seconds):
+                if stop_seconds:
+                    await self._each(containers, lambda name: runtime.stop(name, stop_seconds))
                 for name in containers:
                     await runtime.start(name)
             case act.StopContainers(containers, timeout_seconds):

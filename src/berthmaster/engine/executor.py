@@ -1,11 +1,13 @@
 """Walks a plan under a lease: journal, effect, journal; unwinds a failed one, resumes a killed one.
 
 Before the point of no return a failure (or Ctrl-C) reverses the done steps; after it steps are only
-retried. What was begun and not recorded is done again forwards, or undone backwards: both are
-harmless.
+retried, and Ctrl-C leaves the rest to the next command. Reversing is never cut short. What was
+begun and not recorded is done again forwards, or undone backwards: both are harmless.
 """
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from itertools import groupby
 from typing import Final
 
@@ -32,6 +34,7 @@ from berthmaster.domain.plan import (
     RemoveContainers,
     RestoreDatabase,
     RunJob,
+    StartContainers,
     Step,
     StopContainers,
     TakeRestorePoint,
@@ -92,7 +95,13 @@ class Executor:
     async def unwind(self, deployment: Deployment, error: str = "") -> None:
         """Reverse every step that was begun, newest first; ends `unwound`, or `stuck` when an undo
         fails.
+
+        Whoever cancels it waits for its end, and what comes after it is cancelled instead.
         """
+        if await self._to_the_end(self._unwind(deployment, error)):
+            _current_task().cancel()
+
+    async def _unwind(self, deployment: Deployment, error: str) -> None:
         state = self._state(deployment)
         if state is not _S.UNWINDING:
             self._change(deployment, state, _S.UNWINDING, error)
@@ -115,13 +124,26 @@ class Executor:
         except LeaseLost:
             raise
         except BerthmasterError as error:
-            await asyncio.shield(self.unwind(deployment, report_of(error)))
+            await self.unwind(deployment, report_of(error))
             raise
         except asyncio.CancelledError:
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            _current_task().uncancel()
             self._progress.note("interrupted: reversing what was done; kill -9 is safe too")
-            await self.unwind(deployment, "interrupted")
+            await self._to_the_end(self._unwind(deployment, "interrupted"))
             raise Interrupted(f"{deployment.stack}: interrupted and unwound") from None
+
+    async def _to_the_end(self, work: Coroutine[object, object, None]) -> bool:
+        """Wait for work that must not stop half way; says whether a cancellation came meanwhile."""
+        task, is_cancelled = asyncio.ensure_future(work), False
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                _current_task().uncancel()
+                is_cancelled = True
+                self._progress.note("the reversal is finished first; kill -9 is safe too")
+        task.result()
+        return is_cancelled
 
     async def _finish(
         self, deployment: Deployment, steps: tuple[Step, ...], done: set[int]
@@ -139,6 +161,14 @@ class Executor:
                     subject=step.subject,
                     next_command=f"berth continue {deployment.label}",
                 ) from error
+            except asyncio.CancelledError:
+                _current_task().uncancel()
+                raise Interrupted(
+                    f"{deployment.stack}: interrupted past the point of no return, at step "
+                    f"{step.number} ({step.subject}: {step.what}).{_what_serves(deployment)} "
+                    "The next command that changes something does the rest",
+                    next_command=f"berth continue {deployment.label}",
+                ) from None
         self._change(deployment, _S.RETIRING, _S.SUCCEEDED)
 
     async def _do_together(self, deployment: Deployment, steps: list[Step]) -> None:
@@ -217,7 +247,7 @@ class Executor:
         self._hit(step, action, "before", is_undo=is_undo)
         limit = limit_seconds(action)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit), self._hit_during(step, action, is_undo=is_undo):
                 detail = await self._effects.perform(action, Work(deployment.id, step.number))
         except TimeoutError as error:
             raise OutsideError(
@@ -231,6 +261,16 @@ class Executor:
     def _hit(self, step: Step, action: Action, point: str, *, is_undo: bool) -> None:
         if self._failpoint is not None:
             self._failpoint.hit(step.number, action, point, is_undo=is_undo)
+
+    @contextlib.asynccontextmanager
+    async def _hit_during(
+        self, step: Step, action: Action, *, is_undo: bool
+    ) -> AsyncIterator[None]:
+        if self._failpoint is None:
+            yield
+            return
+        with self._failpoint.during(step.number, action, is_undo=is_undo):
+            yield
 
     def _write(
         self, deployment: Deployment, step: Step, state: StepState, detail: str = ""
@@ -250,6 +290,17 @@ class Executor:
     def _state(self, deployment: Deployment) -> DeploymentState:
         current = self._outside.store.deployment(deployment.id)
         return current.state if current else deployment.state
+
+
+def _current_task() -> "asyncio.Task[object]":
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - only coroutines ask
+    return task
+
+
+def _what_serves(deployment: Deployment) -> str:
+    is_release = deployment.verb in ("deploy", "rollback") and deployment.release is not None
+    return f" Release r{deployment.release} serves." if is_release else ""
 
 
 def phases(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
@@ -288,6 +339,8 @@ def limit_seconds(action: Action) -> float:
             return action.timeout_seconds + 30.0
         case StopContainers() | RemoveContainers():  # older engines take one after the other
             return len(action.containers) * action.timeout_seconds + 30.0
+        case StartContainers():  # a stop that is under way comes first
+            return len(action.containers) * action.stop_seconds + STEP_SECONDS
         case RunJob():
             return action.timeout_seconds + 60.0
         case Watch():

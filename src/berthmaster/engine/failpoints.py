@@ -2,11 +2,15 @@
 
 `BERTHMASTER_FAILPOINT=StartServices:after_unrecorded` kills the process there (as `kill -9` would);
 `7:before` names a step by its number, `undo:` in front means the undo, `!` at the end raises
-instead.
+instead. `@int`, `@term` and `@hup` at the end send that signal and go on, as Ctrl-C, a service
+manager and a lost terminal would. The fourth point, `during`, is a while into an effect that lasts.
 """
 
+import asyncio
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +18,11 @@ from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.plan import Action
 
 POINTS: Final = ("before", "after_unrecorded", "after")
+DURING: Final = "during"
+DURING_SECONDS: Final = 0.3  # an effect that ends sooner is not hit
+SIGNALS: Final = {
+    name: signal.Signals[f"SIG{name.upper()}"] for name in ("kill", "int", "term", "hup")
+}
 
 
 class Killed(BaseException):
@@ -22,7 +31,7 @@ class Killed(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Failpoint:
-    """Where to stop and how: `kill` the process, `raise` Killed, or `fail` the effect."""
+    """Where to stop and how: send a signal of `SIGNALS`, `raise` Killed, or `fail` the effect."""
 
     target: str  # action type or step number
     point: str
@@ -39,7 +48,22 @@ class Failpoint:
             raise OutsideError("stopped by a failpoint", subject=type(action).__name__)
         if self.how == "raise":
             raise Killed(f"{step}:{point}")
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), SIGNALS[self.how])
+
+    @contextlib.contextmanager
+    def during(self, step: int, action: Action, *, is_undo: bool) -> Iterator[None]:
+        """Stop in the middle of the block, when this is the place and the block lasts."""
+        if self.point != DURING:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        later = loop.call_later(
+            DURING_SECONDS, lambda: self.hit(step, action, DURING, is_undo=is_undo)
+        )
+        try:
+            yield
+        finally:
+            later.cancel()
 
 
 def failpoint_from_environment() -> Failpoint | None:
@@ -47,7 +71,8 @@ def failpoint_from_environment() -> Failpoint | None:
     text = os.environ.get("BERTHMASTER_FAILPOINT", "")
     if not text:
         return None
-    how = "fail" if text.endswith("!") else "kill"
-    is_undo = text.startswith("undo:")
-    target, _, point = text.removeprefix("undo:").rstrip("!").rpartition(":")
+    place, _, name = text.partition("@")
+    how = "fail" if text.endswith("!") else name or "kill"
+    is_undo = place.startswith("undo:")
+    target, _, point = place.removeprefix("undo:").rstrip("!").rpartition(":")
     return Failpoint(target, point, is_undo, how)

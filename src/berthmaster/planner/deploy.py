@@ -221,7 +221,7 @@ def _stop_old(steps: StepList, release: Release, observed: Observed, cause: str)
                     f"stop, at most {limit:.0f} s",
                     why if role is Role.SINGLE else f"{why}; tasks in hand finish",
                 ),
-                (StartContainers(service.containers), "start again"),
+                (StartContainers(service.containers, limit), "start again"),
             )
         steps.barrier()
 

@@ -127,7 +127,7 @@ def _stop(steps: StepList, one: Release, service: ReleaseService, observed: Obse
         steps.add(
             StopContainers(names, limit),
             (f"{service.name} {one.label}", f"stop, at most {limit:.0f} s", "nothing may write"),
-            (StartContainers(names), "start again"),
+            (StartContainers(names, limit), "start again"),
         )
 
 

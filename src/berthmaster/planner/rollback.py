@@ -118,7 +118,7 @@ def _hand_work_back(steps: StepList, release: Release, current: Release | None) 
                     f"stop, at most {limit:.0f} s",
                     f"{release.label} takes over",
                 ),
-                (StartContainers(item.containers), "start again"),
+                (StartContainers(item.containers, limit), "start again"),
             )
         steps.barrier()
     workers = release.with_role(Role.CONSUMER, Role.SINGLE)

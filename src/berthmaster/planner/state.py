@@ -146,7 +146,7 @@ def _end_old(steps: StepList, service: ReleaseService, observed: Observed) -> No
         steps.add(
             StopContainers(containers, limit),
             (name, f"stop, at most {limit:.0f} s", "its definition changes"),
-            (StartContainers(containers), "start again"),
+            (StartContainers(containers, limit), "start again"),
         )
         steps.barrier()
     steps.add(

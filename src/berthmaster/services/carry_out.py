@@ -54,7 +54,10 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
     executor = Executor(outside, lease, progress, failpoint_from_environment())
     try:
         await executor.run(deployment)
-    except (LeaseHeld, Interrupted):
+    except LeaseHeld:
+        raise
+    except Interrupted as error:
+        _record(outside, plan, f"{plan.verb}_interrupted", error.message)
         raise
     except BerthmasterError as error:
         _record(outside, plan, f"{plan.verb}_failed", error.message)

@@ -135,3 +135,23 @@ def test_a_reader_that_goes_away_ends_with_141_and_without_a_word(tmp_path: Path
     )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_terminal_that_is_gone_is_no_bug(tmp_path: Path, is_json: bool) -> None:
+    """A pseudo terminal whose other end is closed answers every write with EIO."""
+    code = "import sys; from berthmaster.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    ours, theirs = os.openpty()
+    os.close(ours)
+    words = ["--json", "stauts"] if is_json else ["--version"]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        check=False,
+    )
+    os.close(theirs)
+    assert ended.returncode == (2 if is_json else 141)
+    assert list(tmp_path.iterdir()) == [], "no crash file"

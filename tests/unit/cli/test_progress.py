@@ -1,12 +1,13 @@
 """How a plan is shown while it is carried out."""
 
+import errno
 import io
 
 import pytest
 from rich.console import Console
 from tests.builders import observed, release
 
-from berthmaster.cli.progress import LiveProgress, PlainProgress, Told
+from berthmaster.cli.progress import LiveProgress, PlainProgress, Told, Unfailing
 from berthmaster.domain.plan import Plan
 from berthmaster.planner.deploy import plan_deploy
 
@@ -57,3 +58,38 @@ def test_a_closed_view_can_be_closed_again(plan: Plan) -> None:
     progress.plan_started(plan, "d41")
     progress.close()
     progress.close()
+
+
+class Hung(io.StringIO):
+    """A terminal that was closed."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+class Unread(io.StringIO):
+    """A pipe whose reader went."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("stream", [Hung(), Unread()])
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_lost_terminal_does_not_stop_a_plan(
+    plan: Plan, stream: io.StringIO, is_live: bool
+) -> None:
+    console = Console(file=stream, force_terminal=True)
+    console.on_broken_pipe = quit_at_once  # type: ignore[method-assign]
+    play(Unfailing(LiveProgress(console) if is_live else PlainProgress(stream)), plan)
+
+
+def quit_at_once() -> None:
+    """What rich does, but for closing the standard output of the tests."""
+    raise SystemExit(1)
+
+
+def test_what_can_be_told_is_told(plan: Plan) -> None:
+    stream = io.StringIO()
+    play(Unfailing(PlainProgress(stream)), plan)
+    assert len(stream.getvalue().splitlines()) == 5
