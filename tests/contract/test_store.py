@@ -4,6 +4,7 @@ The rules themselves are proved in `tests/unit/adapters/store`; here, that both 
 behave alike.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from berthmaster.adapters.store import SqliteStore
 from berthmaster.domain.deployment import DeploymentState
 from berthmaster.domain.errors import LeaseHeld, LeaseLost, NoAddressLeft, NotAllowed
 from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.spec import RetentionSpec
 from berthmaster.ports.store import Store
 from berthmaster.testing.store import memory_store
 
@@ -35,6 +37,15 @@ def test_a_stack_lives_from_its_first_release_until_it_is_forgotten(store: Store
     assert [(one.number, one.state) for one in store.live_releases()] == [(1, ReleaseState.LIVE)]
     store.forget_stack(SHOP)
     assert (store.stacks(), store.live_releases()) == ((), ())
+
+
+def test_retention_is_what_the_newest_release_says(store: Store) -> None:
+    assert store.retention(SHOP) is None
+    store.add_stack(SHOP, "/srv/shop")
+    for number in (1, 2):
+        kept = RetentionSpec(releases=number + 2, restore_points=number)
+        store.add_release(replace(builders.release(number), retention=kept))
+    assert store.retention(SHOP) == RetentionSpec(releases=4, restore_points=2)
 
 
 def test_refusals_have_the_type_that_callers_decide_by(store: Store) -> None:

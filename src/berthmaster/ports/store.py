@@ -17,6 +17,7 @@ from berthmaster.domain.judgement import Judgement
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.spec import RetentionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,10 @@ class Store(Protocol):
     def release(self, stack: StackId, number: int) -> Release | None: ...
     def releases(self, stack: StackId) -> tuple[ReleaseSummary, ...]:
         """Newest first."""
+        ...
+
+    def retention(self, stack: StackId) -> RetentionSpec | None:
+        """What the newest release says about it, without reading the rest of the record."""
         ...
 
     def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:

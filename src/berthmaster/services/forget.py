@@ -20,12 +20,11 @@ KEPT_REFUSED: Final = 5
 
 async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
     """Remove records, images and restore points of a stack beyond retention; says what it did."""
-    summaries = outside.store.releases(stack)
-    newest = outside.store.release(stack, summaries[0].number) if summaries else None
-    if newest is None:
+    retention = outside.store.retention(stack)
+    if retention is None:
         return ()
     told = []
-    for item in _beyond(summaries, newest.retention.releases):
+    for item in _beyond(outside.store.releases(stack), retention.releases):
         release = outside.store.release(stack, item.number)
         if release is None or _is_only_state(outside, stack, item):
             continue
@@ -36,7 +35,7 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
         await _remove_images(outside, release)
     if told:
         _forget_content(outside)
-    points = outside.files.prune_dumps(stack.project, newest.retention.restore_points)
+    points = outside.files.prune_dumps(stack.project, retention.restore_points)
     told += [
         f"{stack}: the restore point {name} is beyond retention; it is removed" for name in points
     ]

@@ -94,3 +94,15 @@ async def test_there_is_nothing_to_roll_back_to_after_a_first_deploy() -> None:
     world = await served(1)
     with pytest.raises(NotFound, match="no older release"):
         await plan_rollback(world.outside, SHOP)
+
+
+async def test_housekeeping_reads_no_record_when_nothing_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await served(3)
+    read = list[int]()
+    monkeypatch.setattr(
+        type(world.outside.store), "release", lambda store, stack, number: read.append(number)
+    )
+    assert await tick(world.outside, Silence()) == ()
+    assert read == []

@@ -12,6 +12,7 @@ from berthmaster.domain import codec
 from berthmaster.domain.errors import Bug, NotFound
 from berthmaster.domain.names import StackId, parse_stack
 from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.spec import RetentionSpec
 from berthmaster.ports.store import ReleaseSummary
 
 _RECORD = """
@@ -57,6 +58,15 @@ class Releases(Part):
             "SELECT * FROM releases WHERE stack = ? ORDER BY number DESC", str(stack)
         )
         return tuple(_summary(row) for row in rows)
+
+    def retention(self, stack: StackId) -> RetentionSpec | None:
+        """What the newest release says about it; SQLite reads it out of the record."""
+        row = self._database.row_or_none(
+            "SELECT json_extract(document, '$.retention') AS retention FROM release_documents"
+            " WHERE stack = ? ORDER BY number DESC LIMIT 1",
+            str(stack),
+        )
+        return codec.decode(RetentionSpec, json.loads(row["retention"])) if row else None
 
     def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:
         """The releases of all stacks that are in one of these states; all when none is named."""
