@@ -29,6 +29,7 @@ from berthmaster.ports.prober import Prober
 from berthmaster.ports.registry import Registry
 from berthmaster.ports.router import Router
 from berthmaster.ports.runtime import Runtime
+from berthmaster.ports.secretfiles import SecretFiles
 from berthmaster.ports.snapshots import Snapshots
 from berthmaster.ports.specs import Specs
 from berthmaster.ports.store import Store
@@ -53,6 +54,7 @@ def build_outside(settings: Settings) -> Outside:
         registry=lazily(_registry),
         store=lazily(lambda: _store(settings, clock)),
         vault=lazily(lambda: _vault(settings)),
+        secret_files=lazily(_secret_files),
         files=lazily(lambda: _files(settings)),
         specs=lazily(_specs),
         databases=lazily(lambda: _databases(runtime)),
@@ -275,6 +277,12 @@ def _vault(settings: Settings) -> Vault:
     from berthmaster.adapters.vault import KeyFileVault
 
     return KeyFileVault(settings.key_path)
+
+
+def _secret_files() -> SecretFiles:
+    from berthmaster.adapters.secretfiles import DiskSecretFiles
+
+    return DiskSecretFiles()
 
 
 def _files(settings: Settings) -> ReleaseFiles:

@@ -29,3 +29,9 @@ def test_what_was_not_sealed_here_is_an_outside_error(vault: Vault) -> None:
     with pytest.raises(OutsideError) as refused:
         vault.open(b"something else")
     assert refused.value.subject == "vault"
+
+
+def test_a_mark_is_equal_for_equal_bytes_and_shows_nothing(vault: Vault) -> None:
+    assert vault.mark(b"planted-secret") == vault.mark(b"planted-secret")
+    assert vault.mark(b"planted-secret") != vault.mark(b"another-secret")
+    assert "planted" not in vault.mark(b"planted-secret")

@@ -85,6 +85,29 @@ class Need:
     file: str | None = None  # what the Compose file calls it, relative to the app's folder
     is_named_secret: bool = False  # `environment: NAME` of a Compose secret
 
+    @property
+    def is_variable(self) -> bool:
+        return self.delivery is Delivery.VARIABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to make; lengths in characters."""
+
+    kind: SecretKind
+    name: str
+    length: int = USUAL_LENGTH
+    hosts: tuple[str, ...] = ()
+    days: int = 825
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new value, and the other half of a pair."""
+
+    value: bytes = field(repr=False)
+    partner: bytes | None = field(default=None, repr=False)
+
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:

@@ -15,6 +15,7 @@ from berthmaster.ports.prober import Prober
 from berthmaster.ports.registry import Registry
 from berthmaster.ports.router import Router
 from berthmaster.ports.runtime import Runtime
+from berthmaster.ports.secretfiles import SecretFiles
 from berthmaster.ports.specs import Specs
 from berthmaster.ports.store import Store
 from berthmaster.ports.vault import Vault
@@ -32,6 +33,7 @@ class Outside:
     registry: Registry
     store: Store
     vault: Vault
+    secret_files: SecretFiles
     files: ReleaseFiles
     specs: Specs
     databases: Databases

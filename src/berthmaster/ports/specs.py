@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
 
 
@@ -40,6 +41,17 @@ class Specs(Protocol):
 
     def revision(self, folder: Path) -> str | None:
         """The commit checked out, with `-dirty` when files differ; None outside a repository."""
+        ...
+
+    def needs(self, spec: AppSpec, environment: str) -> tuple[Need, ...]:
+        """Every secret that a service mounts and every variable that is interpolated, by name."""
+        ...
+
+    def secret_variables(self, spec: AppSpec, environment: str) -> Mapping[str, str]:
+        """Values of variables from the environment's secrets folder, only those asked for.
+
+        One line break at the end is no part of a value.
+        """
         ...
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:

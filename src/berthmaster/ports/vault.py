@@ -9,3 +9,10 @@ class Vault(Protocol):
     def open(self, sealed: bytes) -> bytes:
         """Raises `OutsideError` when the key does not fit: the deployment must stop."""
         ...
+
+    def mark(self, plain: bytes) -> str:
+        """A keyed hash: equal for equal bytes, and worth nothing without the key.
+
+        Raises `OutsideError` when the key cannot be read or made.
+        """
+        ...

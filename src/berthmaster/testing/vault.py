@@ -1,6 +1,7 @@
 """The in-memory twin of the vault: reversible without a key, and it remembers what was secret."""
 
 import base64
+import hmac
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -34,6 +35,13 @@ class FakeVault:
         plain = base64.b85decode(sealed.removeprefix(_MARK))[::-1]
         self._remember(plain)
         return plain
+
+    def mark(self, plain: bytes) -> str:
+        """A hash with a key that everybody knows."""
+        if self.has_wrong_key:
+            raise OutsideError("the key cannot be read", subject="vault")
+        self._remember(plain)
+        return hmac.digest(b"fake", plain, "sha256").hex()
 
     def leaks_in(self, text: str) -> tuple[str, ...]:
         """The secrets that a log, plan, record, error or output shows, sorted."""

@@ -34,6 +34,7 @@ from berthmaster.testing.prober import FakeProber
 from berthmaster.testing.registry import FakeRegistry
 from berthmaster.testing.router import FakeRouter
 from berthmaster.testing.runtime import FakeRuntime
+from berthmaster.testing.secretfiles import FakeSecretFiles
 from berthmaster.testing.store import memory_store
 from berthmaster.testing.vault import FakeVault
 from berthmaster.testing.world import FakeEngine, Snapshot
@@ -136,6 +137,7 @@ def empty_world() -> World:
         registry=FakeRegistry(engine),
         store=memory_store(clock),
         vault=FakeVault(),
+        secret_files=FakeSecretFiles(),
         files=FakeFiles(),
         specs=cast(Any, None),
         databases=FakeDatabases(engine),

@@ -8,8 +8,11 @@ from berthmaster.adapters.berthfile import compose_files, envfile, inputs
 from berthmaster.adapters.berthfile import propose as proposing
 from berthmaster.adapters.berthfile import revision as repository
 from berthmaster.adapters.berthfile.convert import environment_of
+from berthmaster.adapters.berthfile.document import read_text
+from berthmaster.adapters.berthfile.needs import needs_of
 from berthmaster.adapters.berthfile.read import read_berthfile
 from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
 
 
@@ -61,6 +64,32 @@ class BerthfileSpecs:
         """The commit checked out, with `-dirty` when files differ."""
         return repository.revision(folder)
 
+    def needs(self, spec: AppSpec, environment: str) -> tuple[Need, ...]:
+        """What the Compose files ask for, as they are written."""
+        return needs_of(spec, environment)
+
+    def secret_variables(self, spec: AppSpec, environment: str) -> Mapping[str, str]:
+        """Values of interpolated variables that lie in the environment's secrets folder."""
+        there = environment_of(spec, environment)
+        files = self.secret_files(spec, environment) if there.secrets else {}
+        asked = (
+            {need.name for need in needs_of(spec, environment) if need.is_variable}
+            if files
+            else set()
+        )
+        return {
+            name: _variable(Path(files[name]), f"{there.secrets}/{name}")
+            for name in sorted(asked & files.keys())
+        }
+
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
         """The text of a new `berth.yaml`."""
         return proposing.propose(folder, models)
+
+
+def _variable(path: Path, name: str) -> str:
+    """A file's text as a variable; raises `InvalidSpec` for what no variable can hold."""
+    text = read_text(path, name)
+    if "\0" in text:
+        raise InvalidSpec("a variable cannot hold a NUL; mount it as a file", location=name)
+    return text.removesuffix("\n").removesuffix("\r")

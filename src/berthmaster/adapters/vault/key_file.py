@@ -7,6 +7,7 @@ module: it is in no error, no repr and no argument.
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import stat
 import tempfile
@@ -59,6 +60,13 @@ class KeyFileVault:
             raise VaultFailed(
                 "the sealed values are damaged: put back the last snapshot of the store"
             ) from error
+
+    def mark(self, plain: bytes) -> str:
+        """HMAC-SHA256 under a key of its own that is derived from the key; 64 digits."""
+        if not os.path.lexists(self._path):
+            _make_key(self._path)
+        own = hmac.digest(self._key(), b"berthmaster mark", "sha256")
+        return hmac.digest(own, plain, "sha256").hex()
 
     def _check_head(self, head: bytes, key: bytes) -> None:
         if not head.startswith(_MAGIC) or len(head) < _HEAD_BYTES:
