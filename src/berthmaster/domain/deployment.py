@@ -78,7 +78,7 @@ class Deployment:
     id: int
     stack: StackId
     release: int | None  # None for work that makes no release: destroy, maintenance
-    verb: str  # deploy, rollback, destroy, maintenance, state
+    verb: str  # deploy, promote, rollback, destroy, maintenance, state
     plan: Plan
     state: DeploymentState
     started_at: datetime

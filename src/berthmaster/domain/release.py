@@ -141,6 +141,7 @@ class Release:
     state: ReleaseState = ReleaseState.PREPARED
     # Hash by path of the files that are the same in every environment; empty in older records.
     inputs: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)  # named by `--image`, by service
 
     @property
     def label(self) -> str:

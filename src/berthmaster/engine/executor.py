@@ -299,7 +299,8 @@ def _current_task() -> "asyncio.Task[object]":
 
 
 def _what_serves(deployment: Deployment) -> str:
-    is_release = deployment.verb in ("deploy", "rollback") and deployment.release is not None
+    is_release = deployment.verb in ("deploy", "promote", "rollback")
+    is_release = is_release and deployment.release is not None
     return f" Release r{deployment.release} serves." if is_release else ""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from berthmaster.domain.freeze import FreezeWindow
 from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
 
@@ -27,6 +28,10 @@ class Specs(Protocol):
         """
         ...
 
+    def artifact_inputs(self, spec: AppSpec) -> Mapping[str, str]:
+        """Hash by path of the files that are the same in every environment (`planner/artifact`)."""
+        ...
+
     def env_values(self, folder: Path, files: tuple[str, ...]) -> Mapping[str, str]: ...
 
     def versioned_services(self, spec: AppSpec, environment: str) -> frozenset[str]:
@@ -39,10 +44,6 @@ class Specs(Protocol):
         """Absolute path by secret name of the environment's secrets folder; empty without one."""
         ...
 
-    def revision(self, folder: Path) -> str | None:
-        """The commit checked out, with `-dirty` when files differ; None outside a repository."""
-        ...
-
     def needs(self, spec: AppSpec, environment: str) -> tuple[Need, ...]:
         """Every secret that a service mounts and every variable that is interpolated, by name."""
         ...
@@ -52,6 +53,14 @@ class Specs(Protocol):
 
         One line break at the end is no part of a value.
         """
+        ...
+
+    def revision(self, folder: Path) -> str | None:
+        """The commit checked out, with `-dirty` when files differ; None outside a repository."""
+        ...
+
+    def freezes(self, folder: Path) -> tuple[FreezeWindow, ...]:
+        """The windows of the folder's `.deploy-freeze`; none without the file."""
         ...
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:

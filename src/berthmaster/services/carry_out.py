@@ -20,6 +20,7 @@ from berthmaster.planner.validate import check_plan
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import Event
+from berthmaster.services.judge import note_verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
         _say_what_serves(outside, error, deployment)
         raise
     _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
+    note_verified(outside, deployment)
     seconds = outside.clock.monotonic() - start
     with contextlib.suppress(OutsideError):  # what runs is recorded; the next one copies again
         outside.store.keep_snapshot()

@@ -25,6 +25,7 @@ from berthmaster.services.check_surroundings import refuse_short_disk
 from berthmaster.services.compare_state import state_definition, state_differences
 from berthmaster.services.deploy import refuse_stale
 from berthmaster.services.observe import observe_stack
+from berthmaster.services.permit import refuse_unmovable
 from berthmaster.services.prepare_release import prepare_release
 from berthmaster.services.render_model import ReleaseRequest
 
@@ -68,6 +69,7 @@ async def change_state(
     """Change the named services under the stack's lease; a refused change brings the old back."""
     async with hold(outside.store, str(request.stack), what=request.command) as lease:
         refuse_unfinished(outside, request.stack)
+        refuse_unmovable(outside, request)
         number = outside.store.next_release_number(request.stack)
         try:
             plan, record = await _prepare(outside, request, number, confirm)

@@ -15,6 +15,7 @@ from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.check_surroundings import refuse_bad_surroundings
 from berthmaster.services.compare_state import state_notes
 from berthmaster.services.observe import observe_stack
+from berthmaster.services.permit import refuse_artifact, refuse_unmovable
 from berthmaster.services.prepare_release import Prepared, prepare_release
 from berthmaster.services.render_model import ReleaseRequest, environment_of
 
@@ -45,6 +46,8 @@ def find_unchanged(outside: Outside, request: ReleaseRequest) -> Unchanged | Non
     environment = environment_of(spec, request.stack)
     if outside.specs.fingerprint(spec, environment.name, request.options()) != live.fingerprint:
         return None
+    if request.verified is not None and request.verified.artifact != live.artifact:
+        return None  # the same tag, and other contents: it was pushed again in between
     return Unchanged(live.number, live.tag)
 
 
@@ -54,7 +57,8 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
     number = latest[0].number + 1 if latest else 1
     is_new = outside.store.stack(request.stack) is None
     try:
-        return await _plan(outside, await prepare_release(outside, request, number=number))
+        prepared = await prepare_release(outside, request, number=number)
+        return await _plan(outside, request, prepared)
     finally:
         give_back(outside, request.stack, number)
         if is_new:
@@ -76,12 +80,14 @@ async def deploy(
             return unchanged
     async with hold(outside.store, str(request.stack), what=request.command) as lease:
         refuse_unfinished(outside, request.stack)
+        refuse_unmovable(outside, request)
         outside.store.add_stack(request.stack, str(request.folder))
         number = outside.store.next_release_number(request.stack)
         try:
             prepared = await prepare_release(outside, request, number=number)
+            _refuse_artifact(outside, request, prepared.release)
             await refuse_bad_surroundings(outside, prepared.release, progress)
-            plan = await _plan(outside, prepared)
+            plan = await _plan(outside, request, prepared)
             refuse_stale(plan, based_on)
             outside.store.add_release(prepared.release)
             return await carry_out(outside, lease, plan, progress)
@@ -100,12 +106,20 @@ def refuse_stale(plan: Plan, based_on: str | None) -> None:
         )
 
 
-async def _plan(outside: Outside, prepared: Prepared) -> Plan:
-    release = prepared.release
+def _refuse_artifact(outside: Outside, request: ReleaseRequest, release: Release) -> None:
+    there = environment_of(outside.specs.read(request.folder), request.stack)
+    refuse_artifact(outside, request, there, release.artifact)
+
+
+async def _plan(outside: Outside, request: ReleaseRequest, prepared: Prepared) -> Plan:
+    release, verified = prepared.release, request.verified
     observed = await observe_stack(outside, release.stack, release=release)
     slots = reserve_slots(outside, release)
-    plan = plan_deploy(release, observed, slots=slots)
+    verb = "deploy" if verified is None else "promote"
+    plan = plan_deploy(release, observed, slots=slots, verb=verb)
     details = {"tag": release.tag} if release.tag else {}
+    if verified is not None:
+        details |= {"artifact": release.artifact[:12], "from": f"{verified.stack} {verified.label}"}
     return replace(
         plan,
         dropped=prepared.dropped,

@@ -15,6 +15,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.change_state import discard_record
 from berthmaster.services.deploy import give_back, give_slots_back
+from berthmaster.services.judge import note_verified
 
 
 async def continue_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:
@@ -30,6 +31,7 @@ async def continue_deployment(outside: Outside, number: int, progress: Progress)
             _settle(outside, deployment)
         else:
             await executor.run(deployment)
+            note_verified(outside, deployment)
     return _read(outside, number)
 
 
@@ -88,7 +90,7 @@ def _settle(outside: Outside, deployment: Deployment) -> None:
                 discard_record(outside, deployment.stack, step.action.release)
     if deployment.verb == "rollback" and deployment.release is not None:
         give_slots_back(outside, deployment.stack, deployment.release)
-    if deployment.verb != "deploy" or deployment.release is None:
+    if deployment.verb not in ("deploy", "promote") or deployment.release is None:
         return
     release = outside.store.release(deployment.stack, deployment.release)
     if release is not None and release.state is ReleaseState.PREPARED:

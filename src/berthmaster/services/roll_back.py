@@ -1,9 +1,11 @@
 """`berth rollback`: the same engine, an older record."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from berthmaster.domain.errors import BerthmasterError, NotAllowed, NotFound
+from berthmaster.domain.judgement import rejection
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
@@ -19,6 +21,7 @@ from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.check_surroundings import refuse_without_gateway
 from berthmaster.services.deploy import give_slots_back, reserve_slots
 from berthmaster.services.observe import observe_stack
+from berthmaster.services.permit import hold_note, refuse_rejected_release
 
 # How a deploy names the points it takes: before the migrations of a release, or before a change
 # of a state service, whose record counts up with the releases.
@@ -55,6 +58,7 @@ async def plan_rollback(
     migration unless a restore point is named.
     """
     release = _target(outside, stack, to)
+    refuse_rejected_release(outside, release)
     passed = _incompatible(outside, stack, release)
     if restore_point is None:
         _refuse_incompatible(outside, release, passed)
@@ -64,9 +68,10 @@ async def plan_rollback(
     if restore_point is not None:
         restore = _restore(outside, release, restore_point, passed)
         return plan_restore(release, observed, restore, slots=slots)
-    if can_switch_back(release, observed):
-        return plan_switch_back(release, observed, slots=slots)
-    return plan_start_again(release, observed, slots=slots)
+    way = plan_switch_back if can_switch_back(release, observed) else plan_start_again
+    plan = way(release, observed, slots=slots)
+    held = hold_note(outside, stack)
+    return replace(plan, notes=(*plan.notes, held)) if held else plan
 
 
 def _target(outside: Outside, stack: StackId, to: int | None) -> Release:
@@ -75,12 +80,14 @@ def _target(outside: Outside, stack: StackId, to: int | None) -> Release:
         raise NotFound(f"{stack} runs no release", next_command="berth status")
     if to == record.live:
         raise NotAllowed(f"r{to} is live already", next_command=f"berth releases {stack}")
+    judged = outside.store.judgements(stack.app)
     for summary in _candidates(outside, stack):
-        if to is None or summary.number == to:
+        is_good = to is None and rejection(judged, summary.artifact) is None
+        if is_good or summary.number == to:
             release = outside.store.release(stack, summary.number)
             if release:
                 return release
-    wanted = f"r{to}, or it never served" if to else "older release that served"
+    wanted = f"r{to}, or it never served" if to else "older release that served and is not rejected"
     raise NotFound(f"{stack} has no {wanted}", next_command=f"berth releases {stack}")
 
 

@@ -8,6 +8,7 @@ begins with.
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from berthmaster.adapters.berthfile.compose_files import ComposeFile, listed, re
 from berthmaster.adapters.berthfile.convert import environment_of
 from berthmaster.adapters.berthfile.document import mapping_or_empty
 from berthmaster.adapters.berthfile.read import FILE_NAME
+from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.spec import AppSpec
 
 _CHUNK: Final = 1 << 20
@@ -31,6 +33,48 @@ def fingerprint(spec: AppSpec, environment: str, options: Mapping[str, str]) -> 
     for path in sorted(set(input_paths(spec, environment))):
         total.update(json.dumps([path, _hash(folder / path)]).encode())
     return f"sha256:{total.hexdigest()}"
+
+
+def artifact_inputs(spec: AppSpec) -> dict[str, str]:
+    """Hash by path of what is the same in every environment.
+
+    That is `berth.yaml`, the Compose files of all environments with what they include, the configs
+    and read-only binds that these name, and files of variables that two environments share
+    (`versions.env`). An environment's own files (`.env*`, secrets) belong to its releases, and
+    sites are told apart by content.
+    """
+    found = {FILE_NAME}
+    shared = Counter(name for item in spec.environments.values() for name in item.env_file)
+    found |= {name for name, count in shared.items() if count > 1 and not _is_own(spec, name)}
+    for environment in spec.environments.values():
+        found.update(environment.compose)
+        for file in _readable(spec, environment.compose):
+            found.add(file.path)
+            paths = (fixed for name in _shared_by(file) if (fixed := _fixed_part(name)))
+            found |= {os.path.normpath(Path(file.path).parent / path) for path in paths}
+    folder = Path(spec.folder)
+    kept = (path for path in found if not _is_own(spec, path))
+    return {path: _hash(folder / path) for path in sorted(kept)}
+
+
+def _readable(spec: AppSpec, names: tuple[str, ...]) -> list[ComposeFile]:
+    """What includes and names files; a broken file of another environment stands for itself."""
+    try:
+        return read_compose_files(Path(spec.folder), names)
+    except InvalidSpec:
+        return []
+
+
+def _is_own(spec: AppSpec, path: str) -> bool:
+    """Whether a file is one environment's own: its variables, its secrets, or what holds these."""
+    if Path(path).name.startswith(".env"):
+        return True
+    secrets = {"secrets", *(item.secrets for item in spec.environments.values() if item.secrets)}
+    return any(_is_within(path, one) or _is_within(one, path) for one in secrets)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)
 
 
 def input_paths(spec: AppSpec, environment: str) -> Iterator[str]:
@@ -50,15 +94,24 @@ def input_paths(spec: AppSpec, environment: str) -> Iterator[str]:
 
 
 def _named_by(file: ComposeFile) -> Iterator[str]:
-    data = mapping_or_empty(file.document.data)
-    for section in ("configs", "secrets"):
-        for item in mapping_or_empty(data.get(section)).values():
-            yield from _text(mapping_or_empty(item).get("file"))
+    yield from _files_of(file, "secrets")
     for service in map(mapping_or_empty, file.services.values()):
         for item in listed(service.get("env_file")):
             yield from _text(item.get("path") if isinstance(item, dict) else item)
+    yield from _shared_by(file)
+
+
+def _shared_by(file: ComposeFile) -> Iterator[str]:
+    """Configs and read-only binds: part of the program, as far as a deployment goes."""
+    yield from _files_of(file, "configs")
+    for service in map(mapping_or_empty, file.services.values()):
         for item in listed(service.get("volumes")):
             yield from _read_only_bind(item)
+
+
+def _files_of(file: ComposeFile, section: str) -> Iterator[str]:
+    for item in mapping_or_empty(mapping_or_empty(file.document.data).get(section)).values():
+        yield from _text(mapping_or_empty(item).get("file"))
 
 
 def _read_only_bind(item: Any) -> Iterator[str]:

@@ -12,6 +12,7 @@ from berthmaster.adapters.berthfile.document import read_text
 from berthmaster.adapters.berthfile.needs import needs_of
 from berthmaster.adapters.berthfile.read import read_berthfile
 from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.freeze import FREEZE_FILE, FreezeWindow, parse_freeze
 from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
 
@@ -30,6 +31,10 @@ class BerthfileSpecs:
     def fingerprint(self, spec: AppSpec, environment: str, options: Mapping[str, str]) -> str:
         """Hash every input file, the options and the tool's version."""
         return inputs.fingerprint(spec, environment, options)
+
+    def artifact_inputs(self, spec: AppSpec) -> Mapping[str, str]:
+        """Hash by path of the files that are the same in every environment."""
+        return inputs.artifact_inputs(spec)
 
     def env_values(self, folder: Path, files: tuple[str, ...]) -> Mapping[str, str]:
         """Literal values of `.env` files; later files win."""
@@ -60,10 +65,6 @@ class BerthfileSpecs:
                 found[path.name] = str(path)
         return found
 
-    def revision(self, folder: Path) -> str | None:
-        """The commit checked out, with `-dirty` when files differ."""
-        return repository.revision(folder)
-
     def needs(self, spec: AppSpec, environment: str) -> tuple[Need, ...]:
         """What the Compose files ask for, as they are written."""
         return needs_of(spec, environment)
@@ -81,6 +82,25 @@ class BerthfileSpecs:
             name: _variable(Path(files[name]), f"{there.secrets}/{name}")
             for name in sorted(asked & files.keys())
         }
+
+    def revision(self, folder: Path) -> str | None:
+        """The commit checked out, with `-dirty` when files differ."""
+        return repository.revision(folder)
+
+    def freezes(self, folder: Path) -> tuple[FreezeWindow, ...]:
+        """The windows of `.deploy-freeze`; a file that cannot be understood is an error."""
+        path = folder / FREEZE_FILE
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidSpec("it cannot be read", location=FREEZE_FILE) from error
+        try:
+            return parse_freeze(text)
+        except ValueError as error:
+            line, _, what = str(error).removeprefix("line ").partition(": ")
+            raise InvalidSpec(what, location=f"{FREEZE_FILE}:{line}") from error
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
         """The text of a new `berth.yaml`."""
