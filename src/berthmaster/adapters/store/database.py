@@ -86,15 +86,24 @@ class Database:
 
     def snapshot(self, target: Path) -> None:
         """Copy the database while it is in use; `target` appears whole or not at all."""
-        part = target.with_name(f".{target.name}.part")
-        try:
-            private_folder(part.parent)
-            self._copy(part)
+        with self.copied(target.parent) as part:
             part.replace(target)
-            _sync(target.parent)
+
+    @contextmanager
+    def copied(self, folder: Path) -> Iterator[Path]:
+        """A copy for the block to name; it is gone afterwards under the name it is given here.
+
+        Several commands may copy at once: the name is this process's own.
+        """
+        part = folder / f".{Path(self.path).name}.{os.getpid()}.part"
+        try:
+            private_folder(folder)
+            self._copy(part)
+            yield part
+            _sync(folder)
         except OSError as error:
             raise StoreUnavailable(
-                f"the store cannot be copied to {target}: {error.strerror}",
+                f"the store cannot be copied to {folder}: {error.strerror}",
                 subject="store",
                 next_command="df -h -i, free space, then the same again",
             ) from error

@@ -90,4 +90,4 @@ def snapshots_in(store: Path) -> list[Path]:
         found = [path for path in folder_of(store).iterdir() if _SNAPSHOT.match(path.name)]
     except OSError:
         return []
-    return sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True)
+    return sorted(found, key=lambda path: (int(path.name.split("-")[1]), path.name), reverse=True)

@@ -96,6 +96,17 @@ def next_path(store: Path, now: datetime) -> Path:
     return folder_of(store) / f"store-{number:06d}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.db"
 
 
+def keep(part: Path, store: Path, now: datetime) -> Path:
+    """Give a copy the next number; another one when a command beside this takes it first."""
+    while True:
+        target = next_path(store, now)
+        try:
+            target.hardlink_to(part)
+        except FileExistsError:
+            continue
+        return target
+
+
 def forget_old(store: Path) -> None:
     """Remove copies beyond the newest few and the newest of each of the last days."""
     paths = snapshots_in(store)
@@ -104,8 +115,14 @@ def forget_old(store: Path) -> None:
         match = _NAME.match(path.name)
         days.setdefault(match[2][:8] if match else path.name, path)
     keep |= set(list(days.values())[:KEPT_DAYS])
-    for path in set(paths) - keep:
+    for path in {*paths, *_abandoned(store)} - keep:
         path.unlink(missing_ok=True)
+
+
+def _abandoned(store: Path) -> list[Path]:
+    """Half copies of commands that were killed."""
+    parts = folder_of(store).glob(f".{store.name}.*.part")
+    return [path for path in parts if not Path("/proc", path.name.split(".")[-2]).exists()]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from berthmaster.adapters.store import snapshots
 from berthmaster.adapters.store.address import Addresses
 from berthmaster.adapters.store.database import Database
 from berthmaster.adapters.store.deployment import Deployments
+from berthmaster.adapters.store.errors import folder_of
 from berthmaster.adapters.store.event import Events
 from berthmaster.adapters.store.judgement import Judgements
 from berthmaster.adapters.store.lease import Leases
@@ -55,8 +56,8 @@ class SqliteStore(Stacks, Releases, Deployments, Leases, Addresses, Events, Judg
         if self._database.path == ":memory:":
             return None
         store = Path(self._database.path)
-        target = snapshots.next_path(store, self._clock.now())
-        self._database.snapshot(target)
+        with self._database.copied(folder_of(store)) as part:
+            target = snapshots.keep(part, store, self._clock.now())
         snapshots.forget_old(store)
         return target
 

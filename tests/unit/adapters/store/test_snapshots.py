@@ -69,6 +69,34 @@ def test_a_copy_that_the_disk_does_not_take_leaves_nothing(
     assert sorted(one.name for one in tmp_path.iterdir() if "part" in one.name) == []
 
 
+COPY_OFTEN = """
+import sys
+from pathlib import Path
+from tests.unit.adapters.store.support import make_store
+for _ in range(20):
+    store = make_store(Path(sys.argv[1]))
+    assert store.keep_snapshot().exists()
+    store.close()
+"""
+
+
+def test_commands_that_copy_at_the_same_time_leave_each_other_alone(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", COPY_OFTEN, str(tmp_path / "store.db")]
+    running = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=120)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert len(StoreSnapshots(tmp_path / "store.db").kept()) == KEPT_NEWEST
+
+
+def test_the_half_copy_of_a_killed_command_goes_with_the_next_one(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store.db")
+    store.keep_snapshot()
+    half = tmp_path / "snapshots/.store.db.999999999.part"
+    half.touch()
+    store.keep_snapshot()
+    assert not half.exists()
+
+
 @pytest.mark.parametrize("how", ["overwritten", "empty", "gone"])
 def test_a_damaged_store_names_the_newest_copy_and_how_to_put_it_back(
     tmp_path: Path, how: str
