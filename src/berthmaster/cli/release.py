@@ -1,6 +1,6 @@
-"""Commands that make releases live: plan, deploy, rollback; and the list of releases."""
+"""Commands that make releases live: plan, deploy, rollback."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +8,10 @@ import click
 
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
-from berthmaster.cli.output import age, clock_time, paint, print_json, print_table
+from berthmaster.cli.output import clock_time, paint, print_json
 from berthmaster.cli.planned import print_plan
-from berthmaster.domain.errors import InvalidName, NotFound, UserError
-from berthmaster.domain.names import check_name
+from berthmaster.domain.errors import InvalidName, UserError
+from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import ReleaseState
 from berthmaster.ports.outside import Outside
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _tag = click.option("--tag", metavar="T", help="Value of the release variable (IMAGE_TAG).")
 _image = click.option(
     "--image", "images", metavar="SERVICE=REF", multiple=True, help="Another image for a service."
+)
+despite_option = click.option(
+    "--despite", metavar="WHY", help="Go on in spite of a hold or a freeze; the reason is recorded."
 )
 _every = click.option("--all", "is_all", is_flag=True, help="Every stack that this server knows.")
 
@@ -74,6 +77,7 @@ def plan(
     help="Change this state service to what the files say, and nothing else.",
 )
 @click.option("--confirm", metavar="NAME", help="The stack's name: with --state, data may be lost.")
+@despite_option
 @click.option("--yes", is_flag=True, hidden=True, help="Accepted and ignored: nothing is asked.")
 @click.pass_context
 def deploy(
@@ -84,8 +88,7 @@ def deploy(
     images: tuple[str, ...],
     based_on: str | None,
     services: tuple[str, ...],
-    confirm: str | None,
-    **flags: bool,
+    **flags: Any,
 ) -> None:
     """Make a stack run what its files say.
 
@@ -95,11 +98,11 @@ def deploy(
     invocation = context.find_object(Invocation) or Invocation()
     if services:
         request = _request(invocation, stack, tag, images, "berth deploy")
-        request = replace(request, state_services=frozenset(services))
+        request = replace(request, state_services=frozenset(services), despite=flags["despite"])
         if flags["is_plan"]:
-            _plan_state(invocation, request, confirm)
+            _plan_state(invocation, request, flags["confirm"])
         else:
-            _change_state(invocation, request, confirm, based_on)
+            _change_state(invocation, request, flags["confirm"], based_on)
     elif flags["is_plan"]:
         context.invoke(plan, stack=stack, tag=tag, images=images, is_all=flags["is_all"])
     elif flags["is_all"]:
@@ -109,30 +112,42 @@ def deploy(
         context.exit(deploy_every(invocation, tag, is_forced=flags["force"]))
     else:
         request = _request(invocation, stack, tag, images, "berth deploy")
+        request = replace(request, despite=flags["despite"])
         _deploy_one(invocation, request, flags["force"], based_on)
 
 
 def _deploy_one(
     invocation: Invocation, request: "ReleaseRequest", is_forced: bool, based_on: str | None
 ) -> None:
-    from berthmaster.services.carry_out import Outcome
     from berthmaster.services.deploy import deploy as deploy_release
 
-    async def work(outside: Outside) -> "tuple[Outcome | Unchanged, Mapping[str, Any]]":
-        done = await deploy_release(
+    async def work(outside: Outside) -> "Outcome | Unchanged":
+        return await deploy_release(
             outside, request, invocation.progress, is_forced=is_forced, based_on=based_on
         )
-        facts = outcome_json(outside, done) if isinstance(done, Outcome) else {}
-        return done, facts
 
-    done, facts = changing(invocation, work)
-    if not isinstance(done, Outcome):
-        if invocation.is_json:
-            print_json({"stack": str(request.stack), "release": done.release, "is_changed": False})
-        else:
-            click.echo(f"{request.stack}  {done.message}")
-        return
-    _print_outcome(invocation, done, facts)
+    make_live(invocation, request.stack, work)
+
+
+def make_live(
+    invocation: Invocation,
+    stack: StackId,
+    work: "Callable[[Outside], Awaitable[Outcome | Unchanged]]",
+) -> None:
+    """Carry out what ends with another release, or with nothing to do, and print its last lines."""
+    from berthmaster.services.carry_out import Outcome
+
+    async def all_of_it(outside: Outside) -> "tuple[Outcome | Unchanged, Mapping[str, Any]]":
+        done = await work(outside)
+        return done, outcome_json(outside, done) if isinstance(done, Outcome) else {}
+
+    done, facts = changing(invocation, all_of_it)
+    if isinstance(done, Outcome):
+        _print_outcome(invocation, done, facts)
+    elif invocation.is_json:
+        print_json({"stack": str(stack), "release": done.release, "is_changed": False})
+    else:
+        click.echo(f"{stack}  {done.message}")
 
 
 def _plan_state(invocation: Invocation, request: "ReleaseRequest", confirm: str | None) -> None:
@@ -219,54 +234,6 @@ def rollback(
 
     outcome, facts = changing(invocation, work)
     _print_outcome(invocation, outcome, facts)
-
-
-@click.command(cls=BerthCommand)
-@stack_argument
-@click.pass_obj
-def releases(invocation: Invocation, stack: str | None) -> None:
-    """List a stack's releases, newest first."""
-    wanted = invocation.known_stack(stack)
-    store = invocation.outside.store
-    if store.stack(wanted) is None:
-        raise NotFound(f"there is no stack {wanted}", next_command="berth status")
-    found = store.releases(wanted)
-    if invocation.is_json:
-        print_json(
-            {
-                "stack": str(wanted),
-                "releases": [
-                    {
-                        "release": item.number,
-                        "state": item.state,
-                        "tag": item.tag,
-                        "revision": item.revision,
-                        "artifact": item.artifact,
-                        "created_at": item.created_at,
-                        "created_by": item.created_by,
-                        "warm_until": item.warm_until,
-                    }
-                    for item in found
-                ],
-            }
-        )
-        return
-    head = ("RELEASE", "STATE", "TAG", "REVISION", "AGE", "BY", "NOTES")
-    rows = [
-        (
-            f"r{item.number}",
-            item.state.value,
-            item.tag or "-",
-            (item.revision or "-")[:12],
-            age(item.created_at),
-            item.created_by,
-            f"until {clock_time(item.warm_until)}"
-            if item.warm_until and item.state is ReleaseState.WARM
-            else "",
-        )
-        for item in found
-    ]
-    print_table(head, rows, coloured=1)
 
 
 def release_number(text: str) -> int:
