@@ -285,3 +285,32 @@ async def test_a_dump_that_was_changed_is_not_restored(server: Subject, tmp_path
         file.write(b"x")
     with pytest.raises(OutsideError, match="damaged"):
         await server.databases.restore_into(server.container, tmp_path, "p", "shop", "new")
+
+
+async def test_a_new_password_is_the_only_one_that_opens_the_database(subject: Subject) -> None:
+    awkward = "n3w 'quoted' \"$HOME\" \\ é"
+    await subject.databases.set_password(subject.container, awkward)
+    await subject.databases.set_password(subject.container, awkward)
+    if isinstance(subject.databases, FakeDatabases):
+        assert subject.databases.passwords[subject.container] == awkward
+        return
+    assert await _can_log_in(subject, awkward)
+    assert not await _can_log_in(subject, PASSWORD)
+
+
+async def _can_log_in(subject: Subject, password: str) -> bool:
+    """Over TCP at the container's own address, where the image asks for the password."""
+    found = await subject.runtime.container(subject.container)
+    assert found
+    (address,) = found.addresses.values()
+    words = ("psql", "-w", "-h", address, "-U", "shop", "-d", "shop", "-Atc", "SELECT 1")
+    answer = await subject.runtime.execute(
+        subject.container, words, environment={"PGPASSWORD": password}
+    )
+    return answer.exit_code == 0
+
+
+async def test_a_database_that_does_not_run_takes_no_password(subject: Subject) -> None:
+    await subject.runtime.stop(subject.container, 10)
+    with pytest.raises(OutsideError):
+        await subject.databases.set_password(subject.container, "x")

@@ -39,6 +39,14 @@ PLANS: dict[str, Callable[[], Plan]] = {
         observed(release(6)),
         slots=(2,),
     ),
+    "rotated_password": lambda: plan_deploy(
+        release(7), observed(release(6), other_passwords=frozenset({"db"})), slots=(2,)
+    ),
+    "switch_back_with_password": lambda: plan_switch_back(
+        release(6),
+        observed(release(7), warm=(release(6),), other_passwords=frozenset({"db"})),
+        slots=(1,),
+    ),
     "switch_back": lambda: plan_switch_back(
         release(6), observed(release(7), warm=(release(6),)), slots=(1,)
     ),

@@ -185,6 +185,16 @@ class SwapDatabase:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Give a database's own user the password that a release's record has for the service."""
+
+    stack: StackId
+    release: int
+    service: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunJob:
     """Run a job's container once and wait for exit code 0; a finished one is not run again."""
 
@@ -306,6 +316,7 @@ Action = (
     | RestoreDatabase
     | DropDatabase
     | SwapDatabase
+    | SetPassword
     | RunJob
     | AttachRelease
     | DetachRelease

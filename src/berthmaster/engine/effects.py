@@ -26,6 +26,7 @@ from berthmaster.domain.sealed import SealedValues
 from berthmaster.engine import through_gateway
 from berthmaster.engine.gate import Gate
 from berthmaster.engine.lease import HeldLease
+from berthmaster.planner.logins import logins_of
 from berthmaster.planner.render import with_environment
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
@@ -106,6 +107,11 @@ class Effects:
                 await self._outside.databases.drop(container, database)
             case act.SwapDatabase(container, database, new_database, kept):
                 await self._outside.databases.swap(container, database, new_database, kept)
+            case act.SetPassword(stack, number, service, container):
+                password = logins_of(
+                    self._release(stack, number), self._sealed(self._release(stack, number))
+                )[service]
+                await self._outside.databases.set_password(container, password)
             case act.RunJob():
                 return await self._run_job(action, work)
             case act.AttachRelease(stack, number, slots):

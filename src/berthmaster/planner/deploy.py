@@ -41,7 +41,14 @@ from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
 from berthmaster.planner.observed import Observed
-from berthmaster.planner.starting import await_ready, names_of, start, start_state, waves
+from berthmaster.planner.starting import (
+    await_ready,
+    names_of,
+    passwords_to_set,
+    start,
+    start_state,
+    waves,
+)
 from berthmaster.planner.steps import StepList
 
 GATEWAY_PROBE_SECONDS = 15.0
@@ -347,6 +354,14 @@ def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
         start = max(new, default=0.0)
         why = f"the old one stops within {stop:.0f} s, the new one is ready within {start:.0f} s"
         gaps.append(Gap(f"{what} ({names_of(old)})", stop + start, why))
+    if logins := passwords_to_set(release, observed):
+        ready = max((item.ready_seconds for item in release.with_role(Role.ROUTED)), default=0.0)
+        jobs = (job for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH)
+        why = f"a database knows one password; open ones of {observed.live.label} stay open"
+        seconds = ready + sum(job.timeout_seconds for job in jobs)
+        gaps.append(
+            Gap(f"no new connections of the old release ({names_of(logins)})", seconds, why)
+        )
     if any(not job.is_compatible for job in release.jobs):
         longest = sum(job.timeout_seconds for job in release.jobs if not job.is_compatible)
         gaps.append(Gap("maintenance page", longest, "the migration is declared compatible: no"))

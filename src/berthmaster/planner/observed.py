@@ -31,6 +31,9 @@ class Observed:
     # state service -> the record that it was started by; without one that is kept, the live release
     recorded: frozenset[str] = frozenset()  # state services of which the store knows the record
 
+    # databases that now have another password than the release about to run
+    other_passwords: frozenset[str] = frozenset()
+
     def generation(self) -> str:
         """Hash of what a plan rests on; apply refuses a plan whose generation is old.
 

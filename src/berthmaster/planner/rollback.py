@@ -31,6 +31,7 @@ from berthmaster.planner.deploy import (
     plan_deploy,
 )
 from berthmaster.planner.observed import Observed
+from berthmaster.planner.starting import set_passwords
 from berthmaster.planner.steps import StepList
 
 
@@ -77,6 +78,7 @@ def plan_switch_back(release: Release, observed: Observed, *, slots: tuple[int, 
             (ReleaseHosts(missing), "release them"),
         )
     steps.barrier()
+    set_passwords(steps, release, observed)
     steps.add(
         Switch(stack, old, number),
         (str(stack), f"switch r{old} -> {label}", "asked for"),

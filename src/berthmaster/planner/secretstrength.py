@@ -34,9 +34,9 @@ _PLACEHOLDER: Final = re.compile(
     | replace[-_ ]?(?:me|this|with)
     | (?:^|[-_ ])(?:your|my|some)[-_ ](?:own|super|very|secret|password|key|token|long|random)
     | \binsecure\b | (?:^|[-_ ])insecure(?:[-_ ]|$)  # django-insecure-...
-    | placeholder | (?:^|[-_ .])(?:example|dummy|fixme|todo|tbd)(?:$|[-_ .])
-    | x{6,} | \*{3,} | \.{3}$
-    | ^<.*>$ | ^\{\{.*\}\}$ | ^\$\{?\w+\}?$ | ^%\w+%$  # a template nobody filled in
+    | placeholder | (?:^|[-_ .])(?:example|dummy|fixme|todo)(?:$|[-_ .])
+    | x{6,} | \.{3}$
+    | ^<[\w .:-]+>$ | ^\{\{.*\}\}$ | ^\$\{?\w+\}?$ | ^%\w+%$  # a template nobody filled in
     """,
     re.IGNORECASE | re.VERBOSE,
 )

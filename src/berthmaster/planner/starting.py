@@ -11,6 +11,7 @@ from berthmaster.domain.plan import (
     AwaitReady,
     PlaceFiles,
     RemoveContainers,
+    SetPassword,
     StartContainers,
     StartServices,
     StartState,
@@ -41,6 +42,35 @@ def start_state(steps: StepList, release: Release, observed: Observed) -> None:
     for record, services in _by_record(release, observed):
         await_ready(steps, record, services, "the release depends on it")
     steps.barrier()
+    set_passwords(steps, release, observed)
+
+
+def set_passwords(steps: StepList, release: Release, observed: Observed) -> None:
+    """Set the release's password in each database that has the live release's; the undo sets it
+    back.
+
+    A database knows one password at a time, so new connections of the other release fail until the
+    switch; those that are open stay open.
+    """
+    for service in passwords_to_set(release, observed):
+        if observed.live is None:
+            continue
+        container, old = service.containers[0], observed.live
+        steps.add(
+            SetPassword(release.stack, release.number, service.name, container),
+            (service.name, f"set the password of {release.label}", "its secret is another one"),
+            (
+                SetPassword(release.stack, old.number, service.name, container),
+                f"set the password of {old.label}",
+            ),
+        )
+    steps.barrier()
+
+
+def passwords_to_set(release: Release, observed: Observed) -> tuple[ReleaseService, ...]:
+    """The databases whose password changes hands with this release."""
+    state = release.with_role(Role.STATE)
+    return tuple(item for item in state if item.name in observed.other_passwords)
 
 
 def _by_record(

@@ -54,6 +54,13 @@ class Databases(Protocol):
         """
         ...
 
+    async def set_password(self, container: str, password: str) -> None:
+        """Give the user that the image made this password; it is in no argument and no log.
+
+        Open connections stay open. Setting it twice is no error. Raises `OutsideError`.
+        """
+        ...
+
     async def drop(self, container: str, database: str) -> None:
         """Remove a database that `restore_into` made; one that is not there is no error."""
         ...

@@ -8,6 +8,7 @@ import hashlib
 from berthmaster.domain.release import STATE_FILES, Release
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import Role
+from berthmaster.planner.logins import PASSWORD, login_file, logins_of
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.statediff import StateDefinition, definition_of, differences
 from berthmaster.ports.outside import Outside
@@ -45,13 +46,18 @@ def state_differences(
 def state_definition(outside: Outside, release: Release, name: str) -> StateDefinition | None:
     """A state service's definition in a record, secrets as hashes; None when it is not in it."""
     sealed = SealedValues.from_bytes(outside.vault.open(release.sealed))
-    values = sealed.environment.get(name, {})
+    values = dict(sealed.environment.get(name, {}))
+    hashes = {target: _hash(content) for target, content in sealed.secrets.items()}
+    if name in logins_of(release, sealed):
+        # The password follows the release that serves (`SetPassword`): no other definition.
+        values.pop(PASSWORD, None)
+        hashes[login_file(release, sealed, name) or ""] = ""
     project = release.stack.project
     return definition_of(
         release,
         name,
         environment={key: _hash(value.encode()) for key, value in values.items()},
-        secrets={target: _hash(content) for target, content in sealed.secrets.items()},
+        secrets=hashes,
         folders=tuple(
             str(outside.files.release_folder(project, number))
             for number in (STATE_FILES, release.number)

@@ -7,7 +7,9 @@ from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import RouteTable
+from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import Role
+from berthmaster.planner.logins import logins_of
 from berthmaster.planner.observed import Observed
 from berthmaster.ports.outside import Outside
 
@@ -48,7 +50,22 @@ async def observe_stack(
         is_in_maintenance=bool(record and record.is_in_maintenance),
         applied=applied_states(outside, stack, live),
         recorded=frozenset(outside.store.applied_states(stack)),
+        other_passwords=_other_passwords(outside, live, release),
     )
+
+
+def _other_passwords(
+    outside: Outside, live: Release | None, release: Release | None
+) -> frozenset[str]:
+    """Databases whose password the release has otherwise than the live one; none without both."""
+    if live is None or release is None or live.number == release.number:
+        return frozenset()
+    now, wanted = (logins_of(item, _opened(outside, item)) for item in (live, release))
+    return frozenset(name for name in wanted if name in now and wanted[name] != now[name])
+
+
+def _opened(outside: Outside, release: Release) -> SealedValues:
+    return SealedValues.from_bytes(outside.vault.open(release.sealed))
 
 
 def applied_states(outside: Outside, stack: StackId, live: Release | None) -> dict[str, Release]:

@@ -24,6 +24,7 @@ class FakeDatabases:
         self.world = world or FakeEngine()
         self.points_taken: dict[tuple[Path, str], RestorePoint] = {}
         self.dumped: dict[tuple[Path, str], dict[str, str]] = {}
+        self.passwords: dict[str, str] = {}  # by container; those that were set
         self.contents: dict[str, Contents] = {}
 
     def can_dump(self, image: str, environment: Mapping[str, str]) -> bool:
@@ -72,6 +73,11 @@ class FakeDatabases:
             if database in inside:
                 inside[kept] = inside.pop(database)
             inside[database] = inside.pop(new)
+
+    async def set_password(self, container: str, password: str) -> None:
+        with self.world.calling("databases.set_password", container):
+            self._check_running(container)
+            self.passwords[container] = password
 
     async def drop(self, container: str, database: str) -> None:
         with self.world.calling("databases.drop", container):

@@ -39,6 +39,7 @@ from berthmaster.testing.store import memory_store
 from berthmaster.testing.vault import FakeVault
 from berthmaster.testing.world import FakeEngine, Snapshot
 
+DB = "shop-prod-db-1"
 ENTRYPOINTS = (Entrypoint("https", 8443, Tls.LOCAL),)
 
 
@@ -53,6 +54,7 @@ class View:
     is_in_maintenance: bool
     applied: Any
     databases: Any
+    passwords: Any
 
 
 @dataclass(slots=True)
@@ -83,12 +85,18 @@ class World:
                 for name, item in self.databases.contents.items()
                 if item != Contents()
             },
+            dict(self.databases.passwords),
         )
 
     def record(self, value: Release) -> Release:
         """Put a release and its images where a deploy would find them."""
         secrets = {item.target: b"s" for item in value.files if item.is_secret}
-        sealed = self.outside.vault.seal(SealedValues({}, secrets).to_bytes())
+        values = {
+            name: dict(service["environment"])
+            for name, service in value.state_model["services"].items()
+            if "environment" in service
+        }
+        sealed = self.outside.vault.seal(SealedValues(values, secrets).to_bytes())
         value = replace(value, sealed=sealed)
         for item in value.services:
             if item.image and item.image.runs_as not in self.engine.remote_images:
@@ -239,6 +247,31 @@ async def incompatible(world: World, number: int) -> None:
     world.databases.inside("shop-prod-db-1")["postgres"] = "later"
 
 
+async def rotated_password(world: World) -> Plan:
+    await world.deploy(with_password(1, "first"))
+    world.databases.passwords[DB] = "first"
+    return await world.plan_deploy(with_password(2, "second"))
+
+
+async def warm_rollback_of_a_password(world: World) -> Plan:
+    await world.carry_out(await rotated_password(world))
+    return await world.plan_deploy(with_password(1, "first"), verb="rollback")
+
+
+async def cold_rollback_of_a_password(world: World) -> Plan:
+    await world.carry_out(await rotated_password(world))
+    await world.deploy(with_password(3, "second"))
+    return await world.plan_deploy(with_password(1, "first"), verb="rollback")
+
+
+def with_password(number: int, password: str) -> Release:
+    """The shop whose database has this password; `World.record` seals it."""
+    value = release(number)
+    state = value.state_model
+    db = {**state["services"]["db"], "environment": {"POSTGRES_PASSWORD": password}}
+    return replace(value, state_model={**state, "services": {"db": db}})
+
+
 async def maintenance(world: World) -> Plan:
     await world.deploy(release(1))
     return plan_maintenance(await observe_stack(world.outside, SHOP), is_on=True)
@@ -269,6 +302,9 @@ SCENARIOS: dict[str, Scenario] = {
         cold_rollback,
         rollback_with_data,
         cold_rollback_with_data,
+        rotated_password,
+        warm_rollback_of_a_password,
+        cold_rollback_of_a_password,
         state_change,
         second_state_change,
         deploy_after_a_state_change_that_went_missing,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from berthmaster.adapters.postgres import errors, restore
+from berthmaster.adapters.postgres import errors, passwords, restore
 from berthmaster.adapters.postgres.server import connection, open_server
 from berthmaster.domain.names import check_name
 from berthmaster.ports.databases import RestorePoint
@@ -70,6 +70,9 @@ class PostgresDumps:
 
     async def swap(self, container: str, database: str, new: str, kept: str) -> None:
         await restore.swap(await open_server(self._runtime, container), database, new, kept)
+
+    async def set_password(self, container: str, password: str) -> None:
+        await passwords.set_password(await open_server(self._runtime, container), password)
 
     async def drop(self, container: str, database: str) -> None:
         await restore.drop(await open_server(self._runtime, container), database)
