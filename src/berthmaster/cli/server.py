@@ -105,11 +105,11 @@ def restore_store(invocation: Invocation, source: Path | None, force: bool) -> N
 @click.command(cls=BerthCommand)
 @click.pass_obj
 def tick(invocation: Invocation) -> None:
-    """Do what is due: recover, retire, forget. For a timer, or by hand."""
+    """Do what is due: mend the gateway, recover, retire, forget. For a timer, or by hand."""
     from berthmaster.services.tick import tick as do_tick
 
     async def work(outside: Outside) -> tuple[str, ...]:
-        return await do_tick(outside, invocation.progress)
+        return await do_tick(outside, invocation.progress, starts_gateway=True)
 
     with contextlib.closing(invocation.progress):
         told = invocation.run(work)

@@ -8,7 +8,7 @@ begun and not recorded is done again forwards, or undone backwards: both are har
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
-from itertools import groupby
+from itertools import count, groupby
 from typing import Final
 
 from berthmaster.domain.deployment import (
@@ -49,6 +49,10 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 
 TRIES: Final = 3  # of an undo, and of a step after the point of no return
+# How long an engine or a gateway that went away is waited for, tries included: a restart of Docker
+# with 100 containers takes half of it.
+PATIENCE_SECONDS: Final = 90.0
+LONGEST_PAUSE_SECONDS: Final = 2.0
 STEP_SECONDS: Final = 120.0  # limit of a step that brings none of its own
 PULL_SECONDS: Final = 1800.0
 _S = DeploymentState
@@ -155,6 +159,12 @@ class Executor:
                 await self._retry(deployment, step)
             except (OutsideError, DeploymentFailed) as error:
                 text = f"step {step.number} ({step.subject}: {step.what}) failed: {error.message}"
+                if is_passing(error):
+                    raise _left_for_later(
+                        f"{deployment.stack}: {text}. The new release serves; tidying up goes on"
+                        " with the next command",
+                        step,
+                    ) from error
                 self._change(deployment, _S.RETIRING, _S.STUCK, text)
                 raise OutsideError(
                     f"{deployment.stack}: {text}. The new release serves; tidying up is not done.",
@@ -181,15 +191,29 @@ class Executor:
                 raise result
 
     async def _retry(self, deployment: Deployment, step: Step) -> None:
-        for attempt in range(1, TRIES + 1):
+        start = self._outside.clock.monotonic()
+        for attempt in count(1):
             try:
                 await self._do(deployment, step, step.action)
-            except (OutsideError, DeploymentFailed):
-                if attempt == TRIES:
-                    raise
-                await self._outside.clock.sleep(0.5 * attempt)
+            except (OutsideError, DeploymentFailed) as error:
+                await self._pause_or_raise(error, attempt, start)
             else:
                 return
+
+    async def _pause_or_raise(
+        self, error: OutsideError | DeploymentFailed, attempt: int, start: float
+    ) -> None:
+        """Wait before another try; raise when there were enough, or it took too long to come back.
+
+        An engine that is restarted in the middle comes back within seconds: whoever waits for it
+        leaves nothing half done.
+        """
+        waited = self._outside.clock.monotonic() - start
+        if attempt >= TRIES and not (is_passing(error) and waited < PATIENCE_SECONDS):
+            raise error
+        if attempt == TRIES:
+            self._progress.note(f"{error.message}: waiting up to {PATIENCE_SECONDS:.0f} s for it")
+        await self._outside.clock.sleep(min(0.5 * attempt, LONGEST_PAUSE_SECONDS))
 
     async def _do(self, deployment: Deployment, step: Step, action: Action) -> None:
         self._lease.at_step(f"{step.number}: {step.what} {step.subject}")
@@ -212,25 +236,33 @@ class Executor:
         self._write(deployment, step, StepState.UNDO_STARTED)
         self._progress.step_started(step, is_undo=True)
         start = self._outside.clock.monotonic()
-        for attempt in range(1, TRIES + 1):
-            try:
-                await self._effect(deployment, step, action, is_undo=True)
-                break
-            except OutsideError as error:
-                if attempt < TRIES:
-                    await self._outside.clock.sleep(0.5 * attempt)
-                    continue
-                self._stick(deployment, step, error, cause)
-                raise OutsideError(
-                    f"{deployment.stack}: undoing step {step.number} ({step.undo_text}) failed: "
-                    f"{error.message}. It needs a person.",
-                    subject=step.subject,
-                    next_command=f"berth unwind {deployment.label}",
+        try:
+            await self._undo_patiently(step, deployment, action)
+        except OutsideError as error:
+            text = f"undoing step {step.number} ({step.undo_text}) failed: {error.message}"
+            if is_passing(error):
+                raise _left_for_later(
+                    f"{deployment.stack}: {text}. The reversal goes on with the next command", step
                 ) from error
+            self._stick(deployment, step, error, cause)
+            raise OutsideError(
+                f"{deployment.stack}: {text}. It needs a person.",
+                subject=step.subject,
+                next_command=f"berth unwind {deployment.label}",
+            ) from error
         self._write(deployment, step, StepState.UNDONE)
         self._hit(step, action, "after", is_undo=True)
         seconds = self._outside.clock.monotonic() - start
         self._progress.step_ended(step, is_undo=True, seconds=seconds, detail="")
+
+    async def _undo_patiently(self, step: Step, deployment: Deployment, action: Action) -> None:
+        start = self._outside.clock.monotonic()
+        for attempt in count(1):
+            try:
+                await self._effect(deployment, step, action, is_undo=True)
+                return
+            except OutsideError as error:
+                await self._pause_or_raise(error, attempt, start)
 
     def _stick(self, deployment: Deployment, step: Step, error: OutsideError, cause: str) -> None:
         self._write(deployment, step, StepState.UNDO_FAILED, error.message)
@@ -319,6 +351,15 @@ def is_past_no_return(plan: Plan, rows: tuple[JournalRow, ...]) -> bool:
     """Whether a step after the point of no return was begun: only forward from here."""
     forward = {step.number for step in plan.steps if step.is_forward_only}
     return any(row.step in forward for row in rows)
+
+
+def is_passing(error: BerthmasterError) -> bool:
+    """Whether it may go away by itself, so that no person is needed: an engine that restarts."""
+    return isinstance(error, OutsideError) and error.retryable
+
+
+def _left_for_later(message: str, step: Step) -> OutsideError:
+    return OutsideError(message, subject=step.subject, retryable=True, next_command="berth tick")
 
 
 def is_ended(deployment: Deployment) -> bool:

@@ -7,6 +7,7 @@ answered well at its own address with the public Host header, and it has stayed 
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from berthmaster.domain.container import Container, Health
@@ -51,6 +52,7 @@ class Gate:
         self._outside = outside
         self._release = release
         self._image_ids: dict[str, str] = {}  # by digest: cannot change
+        self._first_seen: dict[tuple[str, datetime | None, int], float] = {}
         self._asked_at: dict[str, float] = {}  # container -> when its own check was run last
 
     async def await_ready(self, names: tuple[str, ...], timeout_seconds: float) -> str:
@@ -108,9 +110,15 @@ class Gate:
                 waiting_for="probe", probe=answer[0], answer=answer[1], is_vouched=has_check
             )
         is_vouched = container.health is not Health.NONE or answer[1] is not None
-        if not is_vouched and _age_seconds(container, self._outside) < SETTLE_SECONDS:
+        if not is_vouched and self._settled_seconds(container) < SETTLE_SECONDS:
             return Verdict(waiting_for=f"it must last {SETTLE_SECONDS:.0f} s")
         return Verdict(is_good=True)
+
+    def _settled_seconds(self, container: Container) -> float:
+        """How long this life of it has been seen; the wall clock may be set at any moment."""
+        life = (container.name, container.started_at, container.restart_count)
+        now = self._outside.clock.monotonic()
+        return now - self._first_seen.setdefault(life, now)
 
     async def _grown_certain(
         self, verdict: Verdict, name: str, repeated: dict[tuple[str, str], int]
@@ -282,9 +290,3 @@ def readiness_probe(release: Release, route: ReleaseRoute, upstream: Upstream) -
 
 def _service(release: Release, name: str | None) -> ReleaseService:
     return next(item for item in release.services if item.name == name)
-
-
-def _age_seconds(container: Container, outside: Outside) -> float:
-    if container.started_at is None:
-        return 0.0
-    return (outside.clock.now() - container.started_at).total_seconds()

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from berthmaster.domain.deployment import Lease
-from berthmaster.domain.errors import LeaseLost
+from berthmaster.domain.errors import LeaseLost, OutsideError
 from berthmaster.ports.store import Store
 
 LEASE_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 2.0
 
 
 class HeldLease:
@@ -34,13 +35,17 @@ class HeldLease:
 
     async def keep(self) -> None:
         """Renew for ever, three times in each life of the lease."""
+        pause = LEASE_SECONDS / 3
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.sleep(pause)
+            pause = LEASE_SECONDS / 3
             try:
                 self._lease = self._store.renew_lease(self._lease, seconds=LEASE_SECONDS)
             except LeaseLost:
                 self.is_lost = True
                 return
+            except OutsideError:  # the store is locked or full: again, before the lease runs out
+                pause = RETRY_SECONDS
 
     def give_back(self) -> None:
         """End the lease; harmless when it is not ours any more."""
@@ -56,7 +61,9 @@ async def hold(store: Store, name: str, *, what: str) -> AsyncIterator[HeldLease
         yield held
     finally:
         renewing.cancel()
-        held.give_back()
+        # A store that cannot be written must not hide what happened; the lease dies with us.
+        with contextlib.suppress(OutsideError):
+            held.give_back()
 
 
 def person() -> str:

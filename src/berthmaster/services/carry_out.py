@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 
-from berthmaster.domain.deployment import Deployment
+from berthmaster.domain.deployment import Deployment, DeploymentState
 from berthmaster.domain.errors import (
     BerthmasterError,
     Interrupted,
@@ -61,7 +61,8 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
         _record(outside, plan, f"{plan.verb}_interrupted", error.message)
         raise
     except BerthmasterError as error:
-        _record(outside, plan, f"{plan.verb}_failed", error.message)
+        with contextlib.suppress(OutsideError):  # a store that failed must not hide why
+            _record(outside, plan, f"{plan.verb}_failed", error.message)
         _say_what_serves(outside, error, deployment)
         raise
     _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
@@ -83,10 +84,18 @@ def refuse_unfinished(outside: Outside, stack: StackId) -> None:
 
 
 def _say_what_serves(outside: Outside, error: BerthmasterError, deployment: Deployment) -> None:
-    record = outside.store.stack(deployment.stack)
+    try:
+        record = outside.store.stack(deployment.stack)
+        state = getattr(outside.store.deployment(deployment.id), "state", None)
+    except OutsideError:
+        return
     live = record.live if record else None
     serves = f"release r{live} still serves" if live else "nothing was serving before"
-    error.message = f"{deployment.stack}: {error.message}\nThe change was reversed; {serves}."
+    if state is DeploymentState.UNWOUND:
+        error.message = f"{deployment.stack}: {error.message}\nThe change was reversed; {serves}."
+    elif state in (DeploymentState.APPLYING, DeploymentState.UNWINDING):
+        later = "the next command reverses the change"
+        error.message = f"{deployment.stack}: {error.message}\nNothing is lost: {later}."
     error.args = (error.message,)
     if error.next_command is None:
         error.next_command = f"berth show {deployment.label}"

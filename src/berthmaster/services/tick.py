@@ -1,6 +1,6 @@
-"""`berth tick`: housekeeping that may be run at any time and twice; also the start of every change.
+"""`berth tick`: housekeeping that may run at any time and twice; also the start of every change.
 
-Recovers what was killed, retires warm releases whose time is over, forgets releases beyond
+Mends the gateway, recovers what was killed, retires warm releases whose time is over, forgets releases beyond
 retention.
 """
 
@@ -16,13 +16,21 @@ from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.carry_out import carry_out
 from berthmaster.services.forget import forget_old
+from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
 
 
-async def tick(outside: Outside, progress: Progress) -> tuple[str, ...]:
-    """Do what is due; returns a line for each thing done."""
-    told = list(await recover_abandoned(outside, progress))
+async def tick(
+    outside: Outside, progress: Progress, *, starts_gateway: bool = False
+) -> tuple[str, ...]:
+    """Do what is due; returns a line for each thing done.
+
+    The gateway comes first: what was killed is reversed through it. One that does not run is
+    started only on request.
+    """
+    told = list(await mend_gateway(outside, starts=starts_gateway))
+    told += await recover_abandoned(outside, progress)
     for item in _due(outside):
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)

@@ -43,6 +43,19 @@ DB = "shop-prod-db-1"
 ENTRYPOINTS = (Entrypoint("https", 8443, Tls.LOCAL),)
 
 
+class RightFirewall:
+    """Always as it should be."""
+
+    async def ensure(self, block: str, ports: Any) -> bool:
+        return False
+
+    async def remove(self, block: str) -> None:
+        pass
+
+    async def differences(self, block: str, ports: Any) -> tuple[str, ...]:
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """All that a client, an operator and the next command can see; volumes are never undone."""
@@ -149,7 +162,7 @@ def empty_world() -> World:
         files=FakeFiles(),
         specs=cast(Any, None),
         databases=FakeDatabases(engine),
-        firewall=cast(Any, None),
+        firewall=cast(Any, RightFirewall()),
         clock=clock,
         host=cast(Any, None),
         entrypoints=ENTRYPOINTS,

@@ -123,13 +123,17 @@ async def _read(
 
 def _write(log: BinaryIO, lines: Sequence[bytes], mask: errors.Mask) -> None:
     text = "".join(f"{line.decode(errors='replace')}\n" for line in lines)
-    log.write(mask.apply(text).encode())
-    log.flush()
+    # A full disk costs the log, not the containers that were about to start.
+    with suppress(OSError):
+        log.write(mask.apply(text).encode())
 
 
-def _open_log(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    return os.fdopen(descriptor, "ab")
+def _open_log(path: Path) -> BinaryIO | None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        return None
+    return os.fdopen(descriptor, "ab", buffering=0)
 
 
 async def _end_group(process: asyncio.subprocess.Process) -> None:

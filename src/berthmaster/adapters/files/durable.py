@@ -6,6 +6,7 @@ A rename alone is not enough: the data, and the folder that holds the name, must
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,8 +52,9 @@ def vanish(folder: Path) -> None:
     """Remove a folder: its name at once, then what is in it; one that is not there is no error."""
     if not folder.exists():
         return
-    grave = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    folder.rename(grave / folder.name)
+    # NOTE: no folder is made for it: on a disk without inodes removing must still work.
+    grave = folder.with_name(f".{folder.name}.{os.getpid()}-{time.monotonic_ns()}")
+    folder.rename(grave)
     sync(folder.parent)
     shutil.rmtree(grave)
 

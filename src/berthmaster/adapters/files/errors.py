@@ -24,6 +24,10 @@ _REMEDIES: Final = {
 }
 
 
+# What was begun is finished or reversed by the next command, once there is space again.
+_PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Raise `FilesFailed` that names the file for any error of the file system inside."""
@@ -32,4 +36,10 @@ def translated(path: Path) -> Iterator[None]:
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
         where = error.filename if isinstance(error.filename, str) else path
-        raise FilesFailed(f"{where}: {remedy}", subject="files") from error
+        is_passing = error.errno in _PASSING
+        raise FilesFailed(
+            f"{where}: {remedy}",
+            subject="files",
+            retryable=is_passing,
+            next_command="df -h -i, free space, then berth tick" if is_passing else None,
+        ) from error

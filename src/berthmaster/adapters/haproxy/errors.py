@@ -33,6 +33,18 @@ class RecordDamaged(GatewayRefused):
         )
 
 
+class FilesNotWritten(GatewayRefused):
+    """The disk does not take the gateway's files; what is routed stays as it is."""
+
+    def __init__(self, path: object, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be written: {error.strerror}; what is routed now stays as it is",
+            subject="gateway",
+            retryable=True,
+            next_command="df -h -i, free space, then berth tick",
+        )
+
+
 class GatewayBusy(GatewayRefused):
     """Another process changes the gateway's files for longer than we wait."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from berthmaster.adapters.haproxy import table as text
-from berthmaster.adapters.haproxy.errors import GatewayBusy, RecordDamaged
+from berthmaster.adapters.haproxy.errors import FilesNotWritten, GatewayBusy, RecordDamaged
 from berthmaster.adapters.haproxy.layout import Layout, PoolSize
 from berthmaster.domain import codec
 from berthmaster.domain.errors import Bug
@@ -74,7 +74,18 @@ class RecordFiles:
         files |= {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
         files[self._layout.pool] = text.render_pool(record.table.backends, self._size)
         for path, content in files.items():
-            write_atomically(path, content)
+            try:
+                write_atomically(path, content)
+            except OSError as error:
+                raise FilesNotWritten(path, error) from error
+
+    def stale(self) -> tuple[Path, ...]:
+        """Files that are not what the record says: the router would start from them."""
+        table = self.load().table
+        entries = text.render_entries(table)
+        wanted = {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
+        wanted[self._layout.pool] = text.render_pool(table.backends, self._size)
+        return tuple(path for path, content in wanted.items() if _content(path) != content)
 
 
 def write_atomically(path: Path, content: str, mode: int = 0o600) -> bool:
@@ -105,6 +116,13 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return None
 
 
 def _has_text(path: Path) -> bool:

@@ -195,7 +195,8 @@ class HaproxyRouter:
 
     async def _differences(self) -> tuple[str, ...]:
         try:
-            return tuple(await self._commands(self._files.load().table))
+            stale = (f"{path} is not what the record says" for path in self._files.stale())
+            return (*stale, *await self._commands(self._files.load().table))
         except RecordDamaged as error:
             return (error.message,)
 
