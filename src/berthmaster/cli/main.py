@@ -31,6 +31,7 @@ SECTIONS: Final[Sections] = {
     },
     "Releases and deployments": {
         "build": "berthmaster.cli.app:build",
+        "diff": "berthmaster.cli.diff:diff",
         "verify": "berthmaster.cli.promotion:verify",
         "promote": "berthmaster.cli.promotion:promote",
         "approve": "berthmaster.cli.judgement:approve",
