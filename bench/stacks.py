@@ -58,9 +58,10 @@ services:
 class Server:
     """The server that is filled, and what is measured on the way."""
 
-    engine: Engine
     made: scenario.Server
     report: Report
+    engine: Engine | None = None  # without one of its own, its size is not measured
+    rounds: int = ROUNDS
     apps: list[App] = field(default_factory=list)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
 
@@ -99,6 +100,8 @@ class Server:
 
     def _engine_pids(self) -> list[int]:
         """dockerd and its containerd; the shim that each container has is not counted."""
+        if self.engine is None:
+            return []
         file = self.engine.root / "run/containerd/containerd.pid"
         return [self.engine.pid, int(file.read_text())]
 
@@ -122,18 +125,18 @@ async def _measure(engine: Engine, count: int, report: Report) -> None:
     if count >= CONTROL_COUNT:
         await _count_plain_projects(engine, report)
     made = scenario.Server(backends=2 * count + 20)
-    server = Server(engine, made, report)
+    server = Server(made, report, engine)
     try:
         await made.set_up()
         await server.add("before: nothing but the gateway", 1, 0.0, (), 0.0)
-        server.apps = [_make_app(made, f"s{number:03d}") for number in range(count)]
-        await _live(server)
-        await _die(server)
+        server.apps = make_apps(made, count)
+        await live(server)
+        await die(server)
     finally:
         await made.destroy()
 
 
-async def _live(server: Server) -> None:
+async def live(server: Server) -> None:
     """Create, look at, and restart the gateway under all of them."""
     count, report = len(server.apps), server.report
     await server.phase(f"create, {PARALLEL} deploys side by side", count, lambda: _create(server))
@@ -161,7 +164,8 @@ async def _live(server: Server) -> None:
     ]
 
 
-async def _die(server: Server) -> None:
+async def die(server: Server) -> None:
+    """Destroy all of them, and look for anything that is left."""
     count = len(server.apps)
     await server.phase(f"destroy, {PARALLEL} side by side", count, lambda: _destroy(server))
     left = await _find_leftovers(server)
@@ -196,8 +200,8 @@ async def _once(server: Server, *words: str) -> list[Run]:
 
 async def _repeat(server: Server, what: str, words: Sequence[str]) -> None:
     """The median of a few: these take less than what a busy machine adds to them."""
-    runs = [await server.berth(*words) for _ in range(ROUNDS + 1)][1:]
-    median = sorted(runs, key=lambda item: item.seconds)[ROUNDS // 2]
+    runs = [await server.berth(*words) for _ in range(server.rounds + 1)][1:]
+    median = sorted(runs, key=lambda item: item.seconds)[server.rounds // 2]
     await server.add(what, len(server.apps), median.seconds, [median], 0.0)
 
 
@@ -225,6 +229,11 @@ async def _answers(app: App) -> bool:
     return False
 
 
+def make_apps(made: scenario.Server, count: int) -> list[App]:
+    """Their files; nothing runs yet."""
+    return [_make_app(made, f"many{number:03d}") for number in range(count)]
+
+
 def _make_app(made: scenario.Server, name: str) -> App:
     app = App(made, name, "stage")
     app.folder.mkdir(parents=True)
@@ -234,7 +243,7 @@ def _make_app(made: scenario.Server, name: str) -> App:
 
 
 async def _find_leftovers(server: Server) -> list[str]:
-    """What any part of the world still knows of a stack."""
+    """What any part of the world still knows of a stack of this run."""
     made, left = server.made, list[str]()
     left += [f"container {name}" for name in await _named("container", "ls", "--all")]
     left += [f"network {name}" for name in await _named("network", "ls")]
@@ -246,7 +255,8 @@ async def _find_leftovers(server: Server) -> list[str]:
         folder = made.state / part
         left += [f"folder {path}" for path in folder.iterdir()] if folder.is_dir() else []
     routes = await server.berth("gateway", "routes")
-    return left + [f"route {line}" for line in routes.out.splitlines() if ".test" in line]
+    left += [f"route {line}" for line in routes.out.splitlines()]
+    return [line for line in left if f"-{made.run}" in line]
 
 
 async def _named(*words: str) -> list[str]:
