@@ -1,0 +1,1 @@
+"""A small community platform: posts, comments, votes and one chat room."""
