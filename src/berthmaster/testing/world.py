@@ -14,12 +14,15 @@ from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from berthmaster.domain.container import Container, Health, Image
-from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.errors import OutsideError, RuntimeUnavailable
 from berthmaster.domain.release import ReleaseNetwork
 from berthmaster.ports.clock import Clock
 from berthmaster.testing.behaviour import DONE, Behaviour
 from berthmaster.testing.clock import FakeClock
 
+ABSENT: OutsideError = RuntimeUnavailable(
+    "the Docker Engine does not answer", subject="docker", retryable=True
+)
 FAILED: OutsideError = OutsideError("made to fail by a test", subject="test")
 
 
@@ -110,6 +113,7 @@ class FakeEngine:
     networks: dict[str, ReleaseNetwork] = field(default_factory=dict)
     network_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
     volumes: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    absent_until: float = 0.0  # monotonic: nothing of it answers before, as when it is restarted
     calls: list[tuple[str, str]] = field(default_factory=list)  # method and subject, in order
     _scripts: dict[str, Behaviour] = field(default_factory=dict)
     _failures: dict[str, list[tuple[Exception, bool]]] = field(
@@ -159,6 +163,8 @@ class FakeEngine:
     def calling(self, method: str, subject: str = "") -> Iterator[None]:
         """Note a call and fail where a test wants it."""
         self.calls.append((method, subject))
+        if self.clock.monotonic() < self.absent_until and not method.startswith("registry."):
+            raise ABSENT
         error, is_late = self._failures[method].pop(0) if self._failures[method] else (None, False)
         if error is not None and not is_late:
             raise error
