@@ -4,6 +4,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,6 +18,7 @@ from berthmaster.ports.outside import Outside
 
 if TYPE_CHECKING:
     from berthmaster.services.checks.asking import CheckReport
+    from berthmaster.services.render_model import ReleaseRequest
 
 TITLES: Final = {
     Severity.CHANGE: "to change",
@@ -65,7 +67,15 @@ async def _ask(
         ReleaseRequest(item, invocation.folder_of(item), tag, command="berth check")
         for item in stacks
     ]
+    if len(requests) > 1:  # a developer's environment builds, and has no tag to be given
+        requests = [replace(item, tag=_tag_of(invocation, item)) for item in requests]
     return await check_environments(outside, requests)
+
+
+def _tag_of(invocation: Invocation, request: "ReleaseRequest") -> str | None:
+    spec = invocation.outside.specs.read(request.folder)
+    is_strict = spec.environments[request.stack.environment].is_strict
+    return request.tag if is_strict else None
 
 
 def _all_stacks(invocation: Invocation) -> list[StackId]:

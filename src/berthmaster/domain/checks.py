@@ -47,6 +47,72 @@ ROLE: Final = CheckKind(
     is_asked_by_deploy=True,
     locked_because="a wrong guess can put two writers on one database; the role is one line",
 )
+TRACKED: Final = CheckKind(
+    "tracked",
+    _CHANGE,
+    "Every file that a deploy reads is committed, and as committed.",
+    "git add, git commit",
+    _PROD,
+    is_asked_by_deploy=True,
+)
+VERSIONS: Final = CheckKind(
+    "versions",
+    _CHANGE,
+    "Images that `versions.env` manages have their version from there.",
+    "write ${NAME_VERSION} as the tag",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+
+# settings of the app
+DEBUG: Final = CheckKind(
+    "debug",
+    _CHANGE,
+    "No app service has its debug switch on.",
+    "take the switch out, or set it to false",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+ALLOWED_HOSTS: Final = CheckKind(
+    "allowed_hosts",
+    _CHANGE,
+    "No list of allowed hosts holds a star.",
+    "list the hosts, a suffix with a leading dot",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+CORS: Final = CheckKind(
+    "cors",
+    _CHANGE,
+    "No cross-origin rule allows every site.",
+    "list the origins",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+APP_ENV: Final = CheckKind(
+    "app_env",
+    _CHANGE,
+    "`DJANGO_ENV`, `APP_ENV` and their like say production; outside it also staging.",
+    "set it to production",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+LOGGING: Final = CheckKind(
+    "logging",
+    _CHANGE,
+    "Every service's logs are turned over.",
+    "set logging.options.max-size and max-file, or take `logging` out: 3 files of 10 MB then",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+DATABASE_TLS: Final = CheckKind(
+    "database_tls",
+    _CHANGE,
+    "Database settings ask for TLS: `DB_SSLMODE` is neither empty nor `disable`.",
+    "use require, or verify-full",
+    _PROD,
+    is_asked_by_deploy=True,
+)
 
 # gateway
 ENTRYPOINT: Final = CheckKind(
@@ -54,6 +120,7 @@ ENTRYPOINT: Final = CheckKind(
     _CHANGE,
     "The environment's entrypoint is one of this server.",
     "set `entrypoint` of the environment, or add it to the server's settings",
+    _STRICT,
     is_asked_by_deploy=True,
     locked_because="no request could reach the release",
 )
@@ -62,6 +129,7 @@ GATEWAY: Final = CheckKind(
     _OUTSIDE,
     "The router runs and its table equals the store's.",
     "berth gateway up",
+    _STRICT,
     is_asked_by_deploy=True,
     locked_because="without the router nothing can be switched",
 )
@@ -70,8 +138,40 @@ FIREWALL: Final = CheckKind(
     _OUTSIDE,
     "From the address block only the entrypoints of this server answer.",
     "berth gateway up",
+    _STRICT,
     is_asked_by_deploy=True,
     locked_because="a deploy mends the chain itself",
+)
+ENTRYPOINT_PORT: Final = CheckKind(
+    "entrypoint_port",
+    _OUTSIDE,
+    "The entrypoint's port is the gateway's, or free for it.",
+    "stop the owner, or give the entrypoint another port in the server's settings",
+    _STRICT,
+    locked_because="two programs cannot listen on one port",
+)
+HOSTS: Final = CheckKind(
+    "hosts",
+    _CHANGE,
+    "No other stack answers the environment's hosts on its entrypoint.",
+    "take the host out of one of the two",
+    _STRICT,
+    is_asked_by_deploy=True,
+    locked_because="a request can go to one stack only",
+)
+DNS: Final = CheckKind(
+    "dns",
+    _OUTSIDE,
+    "Every host has an address.",
+    "add an A or AAAA record, or wait for it",
+    _STRICT,
+)
+CERTIFICATE: Final = CheckKind(
+    "certificate",
+    _OUTSIDE,
+    "The certificate that visitors are shown is for the host, and renewed in time.",
+    "docs/how-to/tls.md",
+    _STRICT,
 )
 
 # images
@@ -82,6 +182,34 @@ IMAGES: Final = CheckKind(
     "berth build, or check the tag",
     is_asked_by_deploy=True,
     locked_because="a service cannot start without its image",
+)
+ARCHITECTURE: Final = CheckKind(
+    "architecture",
+    _CHANGE,
+    "Every image exists for this machine's architecture.",
+    "build it for this architecture too",
+    _STRICT,
+)
+IMAGE_SPACE: Final = CheckKind(
+    "image_space",
+    _OUTSIDE,
+    "The images to be pulled fit onto the disk above its floor.",
+    "free space: berth tick removes what no kept release needs",
+    _STRICT,
+)
+HEALTHCHECK: Final = CheckKind(
+    "healthcheck",
+    _NOTE,
+    "Every app service has a healthcheck.",
+    "write `healthcheck` in the Compose file",
+    _STRICT,
+)
+HEALTHCHECK_TOOL: Final = CheckKind(
+    "healthcheck_tool",
+    _CHANGE,
+    "The programs that healthchecks start are in their images.",
+    "install the program in the image, or use one that is there",
+    _STRICT,
 )
 
 # host
@@ -113,8 +241,47 @@ ADDRESSES: Final = CheckKind(
     _CHANGE,
     "The address block has a subnet left for another release.",
     "raise the setting address_block",
+    _STRICT,
     is_asked_by_deploy=True,
     locked_because="a release needs a network of its own",
+)
+INODES: Final = CheckKind(
+    "inodes",
+    _OUTSIDE,
+    "The state folder's disk has more inodes free than the floor.",
+    "remove files, or lower the setting disk_floor_percent",
+    is_asked_by_deploy=True,
+    locked_because="the floor is a setting: disk_floor_percent",
+)
+MEMORY: Final = CheckKind(
+    "memory",
+    _OUTSIDE,
+    "The new release has the memory that it may use beside the old one.",
+    "lower the limits, or free memory",
+    _STRICT,
+)
+CLOCK: Final = CheckKind(
+    "clock",
+    _OUTSIDE,
+    "The clock has not gone back, and something keeps it right.",
+    "start a time service: systemd-timesyncd, chrony",
+)
+
+# data
+DATABASE_MAJOR: Final = CheckKind(
+    "database_major",
+    _CHANGE,
+    "A database's image is of the major version that its volume's data is of.",
+    "name the version that the data is of; docs/how-to/change-a-database.md",
+    _STRICT,
+    locked_because="another major version does not open the data, or changes it for good",
+)
+BACKUP: Final = CheckKind(
+    "backup",
+    _CHANGE,
+    "The newest restore point of a live database is at most 7 days old.",
+    "docs/how-to/restore-points.md",
+    _PROD,
 )
 
 # record
@@ -140,14 +307,35 @@ CATALOGUE: Final[tuple[CheckKind, ...]] = (
     VARIABLES,
     POLICY,
     ROLE,
+    TRACKED,
+    VERSIONS,
+    DEBUG,
+    ALLOWED_HOSTS,
+    CORS,
+    APP_ENV,
+    LOGGING,
+    DATABASE_TLS,
     ENTRYPOINT,
+    ENTRYPOINT_PORT,
+    HOSTS,
     GATEWAY,
     FIREWALL,
+    DNS,
+    CERTIFICATE,
     IMAGES,
+    ARCHITECTURE,
+    IMAGE_SPACE,
+    HEALTHCHECK,
+    HEALTHCHECK_TOOL,
     DOCKER,
     COMPOSE,
     DISK,
+    INODES,
+    MEMORY,
     ADDRESSES,
+    CLOCK,
+    DATABASE_MAJOR,
+    BACKUP,
     LEASE,
     DEPLOYMENT,
 )

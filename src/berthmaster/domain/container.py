@@ -67,6 +67,7 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)  # that the image itself sets
     volumes: tuple[str, ...] = ()  # paths that get an anonymous volume unless one is mounted
+    healthcheck: tuple[str, ...] = ()  # as written: `CMD` or `CMD-SHELL` and its words
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from berthmaster.domain import smoke as smoking
@@ -80,3 +81,14 @@ def _same_place(probe: Probe, location: str) -> bool:
     scheme = parts.scheme or probe.forwarded_proto or ("https" if probe.is_tls else "http")
     asked = probe.forwarded_proto or ("https" if probe.is_tls else "http")
     return host == probe.host.lower() and (parts.path or "/") == probe.path and scheme == asked
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a server showed for a name; `error` says why there is none."""
+
+    names: tuple[str, ...] = ()
+    issuer: str = ""
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+    error: str = ""

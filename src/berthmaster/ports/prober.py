@@ -1,11 +1,17 @@
-"""One HTTP request, asked as a load balancer would."""
+"""One HTTP request, asked as a load balancer would, or one handshake."""
 
 from typing import Protocol
 
-from berthmaster.domain.probing import Probe, ProbeResult
+from berthmaster.domain.probing import Certificate, Probe, ProbeResult
 
 
 class Prober(Protocol):
     """Never raises for what the other side does; the result says it."""
 
     async def probe(self, probe: Probe) -> ProbeResult: ...
+
+    async def certificate(
+        self, address: str, port: int, host: str, *, timeout_seconds: float
+    ) -> Certificate:
+        """The certificate that is shown for a host, whoever signed it."""
+        ...

@@ -95,6 +95,20 @@ class Runtime(Protocol):
         """Raises `ImageNotFound` when no registry has it."""
         ...
 
+    async def find_programs(self, image: str, names: Sequence[str]) -> frozenset[str]:
+        """Which of these programs a local image has: a path at its place, a name on its PATH.
+
+        Nothing of the image is run. Raises `OutsideError` for an image that is not here.
+        """
+        ...
+
+    async def volume_text(self, image: str, volume: str, path: str) -> str | None:
+        """A small text file of a volume, read through a local image that is not run.
+
+        None when there is no such file. A volume that is not there must not be asked about.
+        """
+        ...
+
     async def images(self) -> tuple[Image, ...]:
         """All local images, without user, architecture and ports: `image` knows those."""
         ...

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from berthmaster.domain.freeze import FreezeWindow
 from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
+from berthmaster.ports.checkout import Checkout, VersionCatalogue, WrittenImage
 
 
 class Specs(Protocol):
@@ -61,6 +62,18 @@ class Specs(Protocol):
 
     def freezes(self, folder: Path) -> tuple[FreezeWindow, ...]:
         """The windows of the folder's `.deploy-freeze`; none without the file."""
+        ...
+
+    def checkout(self, spec: AppSpec) -> Checkout | None:
+        """How the files that deploys read stand to their last commit; None outside a repository."""
+        ...
+
+    def version_catalogue(self, spec: AppSpec, environment: str) -> VersionCatalogue | None:
+        """The app's `versions.env`; None without one."""
+        ...
+
+    def written_images(self, spec: AppSpec, environment: str) -> Mapping[str, WrittenImage]:
+        """The image of each service as the last Compose file that names one has it."""
         ...
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:

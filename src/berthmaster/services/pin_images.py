@@ -30,12 +30,14 @@ async def pin_images(
     model: Mapping[str, Any],
     decisions: tuple[RoleDecision, ...],
     running_state: Mapping[str, ImagePin] | None = None,
+    *,
+    may_pull: bool = True,
 ) -> PinnedImages:
     """Pin the image of every service that may run; raises `ImageNotFound` when nobody has one.
 
     An image is brought here at once when a service mounts secrets and only the image knows its
-    user. `running_state` holds the pins of state services that run: a release does not change them,
-    so no registry is asked again for the same reference.
+    user, if it may be pulled. `running_state` holds the pins of state services that run: a release
+    does not change them, so no registry is asked again for the same reference.
     """
     running = [item.service for item in decisions if item.role is not Role.REPLACED]
     references = {name: model["services"][name].get("image", "") for name in running}
@@ -50,7 +52,7 @@ async def pin_images(
     fresh = {name: by_reference[ref][0] for name, ref in references.items() if ref in by_reference}
     pins = {**fresh, **kept}
     notes = tuple(sorted({note for _, note in by_reference.values() if note}))
-    return PinnedImages(pins, await _users(outside, model, pins), notes)
+    return PinnedImages(pins, await _users(outside, model, pins, may_pull), notes)
 
 
 async def _pin(outside: Outside, reference: str) -> tuple[ImagePin, str]:
@@ -83,13 +85,14 @@ def _local(reference: str, image_id: str) -> ImagePin:
 
 
 async def _users(
-    outside: Outside, model: Mapping[str, Any], pins: Mapping[str, ImagePin]
+    outside: Outside, model: Mapping[str, Any], pins: Mapping[str, ImagePin], may_pull: bool
 ) -> dict[str, str]:
     users = {}
     for name, pin in pins.items():
         image = await outside.runtime.image(pin.runs_as)
         service = model["services"][name]
-        if image is None and service.get("secrets") and not service.get("user"):
+        is_needed = image is None and service.get("secrets") and not service.get("user")
+        if is_needed and may_pull:
             await outside.runtime.pull(pin.runs_as)
             image = await outside.runtime.image(pin.runs_as)
         if image is not None:

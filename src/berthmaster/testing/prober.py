@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 
 from berthmaster.domain.hosting import answering, suffix_of
-from berthmaster.domain.probing import Probe, ProbeResult, judge
+from berthmaster.domain.probing import Certificate, Probe, ProbeResult, judge
 from berthmaster.domain.routing import HostClaim, RouteTable
 from berthmaster.ports.router import Router
 from berthmaster.testing.behaviour import Behaviour
@@ -17,6 +17,7 @@ class FakeProber:
         self.world = world
         self._router = router
         self.asked: list[Probe] = []
+        self.certificates: dict[str, Certificate] = {}  # by host
 
     async def probe(self, probe: Probe) -> ProbeResult:
         self.asked.append(probe)
@@ -27,6 +28,11 @@ class FakeProber:
                 return _ask(probe, self.world.at_address(probe.address), probe.port)
         except Exception as exc:
             return ProbeResult(None, is_good=False, seconds=0.0, error=str(exc))
+
+    async def certificate(
+        self, address: str, port: int, host: str, *, timeout_seconds: float
+    ) -> Certificate:
+        return self.certificates.get(host, Certificate(error="no certificate for this name"))
 
 
 def _through_router(world: FakeEngine, probe: Probe, table: RouteTable) -> ProbeResult:

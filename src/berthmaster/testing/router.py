@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain import table as change
 from berthmaster.domain.routing import (
     Backend,
@@ -17,7 +18,7 @@ class FakeRouter:
     """A `Router` whose memory is a value.
 
     Tests read `history` (the verbs in order) and set `in_flight_counts`, or `failure` to have every
-    change refused.
+    change refused, or `is_up` to have nothing answer at all.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class FakeRouter:
         self.in_flight_counts: dict[str, int] = {}
         self.history: list[str] = []
         self.failure: Exception | None = None
+        self.is_up = True
         self._table = RouteTable()
         self._fences: dict[str, int] = {}
         self._entrypoints = tuple(entrypoints)
@@ -38,6 +40,8 @@ class FakeRouter:
 
     async def table(self) -> RouteTable:
         """What the router holds now."""
+        if not self.is_up:
+            raise GatewayRefused("the router does not run", subject="gateway")
         return self._table
 
     async def attach(
@@ -91,10 +95,10 @@ class FakeRouter:
         self._take(change.tidied(table), "replace")
 
     async def status(self) -> GatewayStatus:
-        """Up, with nothing different."""
+        """Up, with nothing different, unless a test says that it is down."""
         return GatewayStatus(
-            is_router_up=True,
-            is_edge_up=True,
+            is_router_up=self.is_up,
+            is_edge_up=self.is_up,
             router_version="2.6.12",
             edge_version="2.6.2",
             differences=(),

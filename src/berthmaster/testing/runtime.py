@@ -144,6 +144,17 @@ class FakeRuntime:
             if progress:
                 progress(reference, image.size_bytes, image.size_bytes)
 
+    async def find_programs(self, image: str, names: Sequence[str]) -> frozenset[str]:
+        with self.world.calling("runtime.find_programs", image):
+            found = self.world.images.get(image)
+            if found is None:
+                raise OutsideError(f"{image}: no such image", subject=image)
+            return frozenset(names) & self.world.programs.get(found.id, frozenset(names))
+
+    async def volume_text(self, image: str, volume: str, path: str) -> str | None:
+        with self.world.calling("runtime.volume_text", volume):
+            return self.world.volume_files.get((volume, path))
+
     async def images(self) -> tuple[Image, ...]:
         with self.world.calling("runtime.images"):
             return tuple({image.id: image for image in self.world.images.values()}.values())

@@ -114,6 +114,8 @@ class FakeEngine:
     network_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
     volumes: dict[str, Mapping[str, str]] = field(default_factory=dict)
     absent_until: float = 0.0  # monotonic: nothing of it answers before, as when it is restarted
+    programs: dict[str, frozenset[str]] = field(default_factory=dict)  # by image id; others: all
+    volume_files: dict[tuple[str, str], str] = field(default_factory=dict)  # volume and path
     calls: list[tuple[str, str]] = field(default_factory=list)  # method and subject, in order
     _scripts: dict[str, Behaviour] = field(default_factory=dict)
     _failures: dict[str, list[tuple[Exception, bool]]] = field(

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from berthmaster.adapters.berthfile import compose_files, envfile, inputs
+from berthmaster.adapters.berthfile import checkout as committed
+from berthmaster.adapters.berthfile import compose_files, envfile, inputs, versions
 from berthmaster.adapters.berthfile import propose as proposing
 from berthmaster.adapters.berthfile import revision as repository
 from berthmaster.adapters.berthfile.convert import environment_of
@@ -15,6 +16,7 @@ from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.freeze import FREEZE_FILE, FreezeWindow, parse_freeze
 from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
+from berthmaster.ports.checkout import Checkout, VersionCatalogue, WrittenImage
 
 
 class BerthfileSpecs:
@@ -101,6 +103,18 @@ class BerthfileSpecs:
         except ValueError as error:
             line, _, what = str(error).removeprefix("line ").partition(": ")
             raise InvalidSpec(what, location=f"{FREEZE_FILE}:{line}") from error
+
+    def checkout(self, spec: AppSpec) -> Checkout | None:
+        """Compare what deploys read with the last commit."""
+        return committed.checkout(spec)
+
+    def version_catalogue(self, spec: AppSpec, environment: str) -> VersionCatalogue | None:
+        """The app's `versions.env`."""
+        return versions.version_catalogue(spec, environment)
+
+    def written_images(self, spec: AppSpec, environment: str) -> Mapping[str, WrittenImage]:
+        """Images before interpolation, with file and line."""
+        return versions.written_images(spec, environment)
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
         """The text of a new `berth.yaml`."""

@@ -75,6 +75,7 @@ def inspected_image(data: Mapping[str, Any]) -> Image:
         labels=config.get("Labels") or {},
         environment=dict(item.split("=", 1) for item in config.get("Env") or () if "=" in item),
         volumes=tuple(sorted(config.get("Volumes") or ())),
+        healthcheck=_test_of(config.get("Healthcheck") or {}),
     )
 
 
@@ -127,6 +128,12 @@ def _addresses(data: Mapping[str, Any]) -> dict[str, str]:
 def _address(endpoint: Mapping[str, Any]) -> str:
     fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
     return str(endpoint.get("IPAddress") or fixed or "")
+
+
+def _test_of(check: Mapping[str, Any]) -> tuple[str, ...]:
+    """As it is written: `CMD` or `CMD-SHELL` and its words; empty for none."""
+    words = tuple(str(word) for word in check.get("Test") or ())
+    return () if words[:1] == ("NONE",) else words
 
 
 def _healthcheck(check: Mapping[str, Any]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from berthmaster.adapters.docker import (
     leaving,
     listening,
     log,
+    looking,
     observed,
     pulling,
 )
@@ -49,6 +50,7 @@ PARALLEL_INSPECTS: Final = 8
 _CALL_SECONDS: Final = 60.0  # for calls that answer at once on a healthy engine
 _REMOVAL_SECONDS: Final = 30.0
 _APPEARANCE_TRIES: Final = 10
+_LOOKED_AT: Final = "/berth-look"  # where a volume is mounted to be read
 
 
 class AiodockerRuntime:
@@ -192,6 +194,18 @@ class AiodockerRuntime:
             name = reference if "/" in reference else f"docker.io/library/{reference}"
             async for row in self._docker.images.pull(name, stream=True, **options):
                 sums.take(row)
+
+    async def find_programs(self, image: str, names: Sequence[str]) -> frozenset[str]:
+        with errors.translated(image):
+            data = await self._docker.images.inspect(image)
+            path = observed.inspected_image(data).environment.get("PATH", "")
+            async with looking.opened(self._docker, image) as container:
+                return await looking.present(container, names, path)
+
+    async def volume_text(self, image: str, volume: str, path: str) -> str | None:
+        with errors.translated(volume):
+            async with looking.opened(self._docker, image, {volume: _LOOKED_AT}) as container:
+                return await looking.read_text(container, f"{_LOOKED_AT}/{path}")
 
     async def images(self) -> tuple[Image, ...]:
         with errors.translated("images"):

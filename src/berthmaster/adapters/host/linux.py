@@ -1,16 +1,26 @@
-"""Routes, disk and ports of a Linux host; changes nothing."""
+"""Routes, disk, memory, clock, ports and names of a Linux host; changes nothing."""
 
+import asyncio
+import ctypes
 import ipaddress
+import itertools
 import os
+import re
+import socket
 from pathlib import Path
+from typing import Final
 
-from berthmaster.ports.host import Disk
+from berthmaster.adapters.host import ports
+from berthmaster.ports.host import Disk, Memory
 
-_LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
+_STA_UNSYNC: Final = 0x0040  # <sys/timex.h>
+_STATUS_OFFSET: Final = 40  # of `status` in struct timex on 64-bit Linux
+_TIMEX_BYTES: Final = 208
+_NO_NAME: Final = frozenset({socket.EAI_NONAME, socket.EAI_NODATA})
 
 
 class LinuxHost:
-    """Reads /proc and statvfs."""
+    """Reads /proc and statvfs, asks the kernel's clock and the system's resolver."""
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
@@ -34,17 +44,70 @@ class LinuxHost:
         size = stat.f_frsize
         return Disk(stat.f_blocks * size, stat.f_bavail * size, stat.f_files, stat.f_favail)
 
+    def memory(self) -> Memory:
+        """As /proc/meminfo says."""
+        text = (self._proc / "meminfo").read_text()
+        kilobytes = {name: int(value) for name, value in re.findall(r"(?m)^(\w+):\s+(\d+)", text)}
+        total = kilobytes.get("MemTotal", 0)
+        return Memory(1024 * total, 1024 * kilobytes.get("MemAvailable", total))
+
+    def is_clock_synchronised(self) -> bool | None:
+        """What adjtimex(2) says; it is asked, not set."""
+        answer = ctypes.create_string_buffer(_TIMEX_BYTES)
+        try:
+            ended = ctypes.CDLL(None, use_errno=True).adjtimex(answer)
+        except (OSError, AttributeError):
+            return None
+        if ended < 0:
+            return None
+        status = int.from_bytes(answer.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little")
+        return not status & _STA_UNSYNC
+
     def is_port_taken(self, port: int) -> bool:
         """Whether some process listens on this TCP port, IPv4 or IPv6."""
-        wanted = f":{port:04X}"
-        for name in ("net/tcp", "net/tcp6"):
-            for line in (self._proc / name).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTEN and fields[1].endswith(wanted):
-                    return True
-        return False
+        return bool(ports.listening_inodes(self._proc, port))
+
+    def port_owner(self, port: int) -> str:
+        """The process behind a port, read from its open files."""
+        return ports.owner_of(self._proc, ports.listening_inodes(self._proc, port))
+
+    def addresses(self) -> frozenset[str]:
+        """IPv4 from the local routing table, IPv6 from /proc/net/if_inet6."""
+        return frozenset({*_ipv4(self._proc), *_ipv6(self._proc)} - {"127.0.0.1", "::1"})
+
+    async def resolve(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
+        """Ask the system's resolver in a thread of its own, for a limited time."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            return () if error.errno in _NO_NAME else None
+        except (TimeoutError, OSError, UnicodeError):
+            return None
+        return tuple(dict.fromkeys(str(item[4][0]) for item in found))
 
 
 def _address(hexadecimal: str) -> str:
     """The kernel prints IPv4 addresses as a little-endian number."""
     return str(ipaddress.IPv4Address(bytes.fromhex(hexadecimal)[::-1]))
+
+
+def _ipv4(proc: Path) -> list[str]:
+    """Addresses that the local table holds as `host LOCAL`."""
+    lines = _lines(proc / "net/fib_trie")
+    pairs = itertools.pairwise(lines)
+    found = [one.split()[-1] for one, after in pairs if "/32 host LOCAL" in after]
+    return [item for item in found if not item.startswith("127.")]
+
+
+def _ipv6(proc: Path) -> list[str]:
+    numbers = [line.split()[0] for line in _lines(proc / "net/if_inet6") if line.strip()]
+    return [str(ipaddress.IPv6Address(bytes.fromhex(item))) for item in numbers]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

@@ -9,7 +9,7 @@ import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from berthmaster.domain.probing import Probe, ProbeResult, judge
+from berthmaster.domain.probing import Certificate, Probe, ProbeResult, judge
 
 if TYPE_CHECKING:
     import aiohttp
@@ -40,6 +40,13 @@ class AiohttpProber:
                 error=errors.describe(exc, probe),
                 refused=errors.is_refused(exc),
             )
+
+    async def certificate(
+        self, address: str, port: int, host: str, *, timeout_seconds: float
+    ) -> Certificate:
+        from berthmaster.adapters.http.certificate import read_certificate
+
+        return await read_certificate(address, port, host, timeout_seconds)
 
 
 async def _ask(probe: Probe, started: float) -> ProbeResult:

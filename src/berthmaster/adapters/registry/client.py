@@ -6,14 +6,16 @@ Pulling is the engine's work. A request that failed for a passing reason is trie
 import asyncio
 import base64
 import re
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from berthmaster.adapters.registry import errors
+from berthmaster.adapters.registry import errors, manifests
 from berthmaster.adapters.registry.credentials import DockerCredentials, Login
 from berthmaster.adapters.registry.reference import Reference, parse_reference
 from berthmaster.domain.errors import InvalidName, OutsideError
 from berthmaster.domain.names import check_name
+from berthmaster.ports.registry import RemoteImage
 
 if TYPE_CHECKING:
     import aiohttp
@@ -26,6 +28,7 @@ MEDIA_TYPES: Final = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 TRIES: Final = 3
+MAX_BYTES: Final = 4 * 1024 * 1024  # of a manifest: what registries allow
 _PAUSE_SECONDS: Final = 0.5  # doubled before each further try
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
@@ -46,46 +49,75 @@ class HttpRegistry:
 
     async def digest(self, reference: str) -> str | None:
         wanted = parse_reference(reference)
+        answer = await self._ask(wanted, "HEAD", wanted.manifest_path)
+        if answer is None:
+            return None
+        return _checked_digest(wanted, answer.headers.get("Docker-Content-Digest", ""))
+
+    async def describe(self, reference: str, architecture: str) -> RemoteImage | None:
+        wanted = parse_reference(reference)
+
+        async def read(path: str) -> Any:
+            answer = await self._ask(wanted, "GET", path)
+            return None if answer is None else manifests.parse(wanted, answer.body)
+
+        return await manifests.describe(wanted, architecture, read)
+
+    async def _ask(self, wanted: Reference, method: str, path: str) -> "_Answer | None":
+        """The answer, tried again for passing reasons; None for 404."""
         for attempt in range(1, TRIES):
             try:
-                return await self._ask(wanted)
+                return await self._ask_once(wanted, method, path)
             except OutsideError as error:
                 if not error.retryable:
                     raise
             await asyncio.sleep(self._pause_seconds * 2 ** (attempt - 1))
-        return await self._ask(wanted)
+        return await self._ask_once(wanted, method, path)
 
-    async def _ask(self, wanted: Reference) -> str | None:
+    async def _ask_once(self, wanted: Reference, method: str, path: str) -> "_Answer | None":
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=self._timeout_seconds)
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session:
-                status, headers = await self._head(session, wanted)
+                answer = await self._request(session, wanted, method, path)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             raise errors.unreachable(wanted, str(exc) or "no answer in time") from exc
-        if status == HTTPStatus.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND:
             return None
-        if status != HTTPStatus.OK:
-            raise errors.refused(wanted, status)
-        return _checked_digest(wanted, headers.get("Docker-Content-Digest", ""))
+        if answer.status != HTTPStatus.OK:
+            raise errors.refused(wanted, answer.status)
+        return answer
 
-    async def _head(
-        self, session: "aiohttp.ClientSession", wanted: Reference
-    ) -> tuple[int, dict[str, str]]:
-        url = f"{wanted.base_url}/v2/{wanted.name}/manifests/{wanted.digest or wanted.tag}"
+    async def _request(
+        self, session: "aiohttp.ClientSession", wanted: Reference, method: str, path: str
+    ) -> "_Answer":
+        url = f"{wanted.base_url}/v2/{wanted.name}/{path}"
         headers = {"Accept": ", ".join(MEDIA_TYPES)}
-        async with session.head(url, headers=headers) as answer:
+        async with session.request(method, url, headers=headers) as answer:
             challenge = answer.headers.get("WWW-Authenticate", "")
             if answer.status != HTTPStatus.UNAUTHORIZED or not challenge:
-                return answer.status, dict(answer.headers)
+                return await _read(answer)
         login = await asyncio.to_thread(self._credentials.login, wanted.registry)
         authorization = await _authorize(session, wanted, challenge, login)
         if authorization is None:
-            return HTTPStatus.UNAUTHORIZED, {}
+            return _Answer(HTTPStatus.UNAUTHORIZED, {}, b"")
+        # NOTE: aiohttp drops this header where a registry leads on to its storage.
         headers["Authorization"] = authorization
-        async with session.head(url, headers=headers) as answer:
-            return answer.status, dict(answer.headers)
+        async with session.request(method, url, headers=headers) as answer:
+            return await _read(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def _read(answer: "aiohttp.ClientResponse") -> _Answer:
+    body = await answer.content.read(MAX_BYTES) if answer.method != "HEAD" else b""
+    return _Answer(answer.status, dict(answer.headers), body)
 
 
 async def _authorize(

@@ -35,6 +35,14 @@ def refused(reference: Reference, status: int) -> OutsideError:
     )
 
 
+def unreadable(reference: Reference) -> OutsideError:
+    """It answered well with something that is no manifest."""
+    return OutsideError(
+        f"{reference}: registry {reference.registry} answered with no manifest",
+        subject=reference.registry,
+    )
+
+
 def no_digest(reference: Reference) -> OutsideError:
     """It answered well and named no digest, or none that can be one."""
     return OutsideError(

@@ -36,6 +36,11 @@ class Reference:
         host = _HUB_HOST if self.registry == HUB else self.registry
         return f"{'http' if _is_local(host) else 'https'}://{host}"
 
+    @property
+    def manifest_path(self) -> str:
+        """Where its manifest is, below `/v2/<name>/`."""
+        return f"manifests/{self.digest or self.tag}"
+
     def __str__(self) -> str:
         return f"{self.registry}/{self.name}:{self.tag}"
 

@@ -5,7 +5,7 @@ Raises nothing for what it finds: a question that fails is an answer too, and ne
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from berthmaster.domain import checks
@@ -14,7 +14,7 @@ from berthmaster.domain.errors import BerthmasterError, Bug, UserError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec
 from berthmaster.ports.outside import Outside
-from berthmaster.services.checks.facts import CheckFacts
+from berthmaster.services.checks.facts import CheckFacts, Shared
 from berthmaster.services.checks.register import CHECKERS, Asked, Needs
 from berthmaster.services.render_model import ReleaseRequest, environment_of, render_model
 
@@ -39,22 +39,30 @@ class CheckReport:
 
 async def check_environment(outside: Outside, request: ReleaseRequest) -> CheckReport:
     """Ask everything that applies to the environment of a stack."""
-    facts, problem = await _read(outside, request)
-    found = await ask(facts, CHECKERS)
-    return CheckReport(request.stack, (*problem, *found))
+    return await _check_environment(outside, request, Shared())
 
 
 async def check_environments(
     outside: Outside, requests: Sequence[ReleaseRequest]
 ) -> list[CheckReport]:
     """The same for several environments, in their order."""
-    return list(await asyncio.gather(*(check_environment(outside, item) for item in requests)))
+    shared = Shared()
+    asked = (_check_environment(outside, item, shared) for item in requests)
+    return list(await asyncio.gather(*asked))
 
 
 async def ask(facts: CheckFacts, which: Iterable[Asked]) -> list[Check]:
     """The answers of these checkers, with the overrides of the environment."""
     asked = await asyncio.gather(*(_answers(item, facts) for item in which))
     return [answer for answers in asked for answer in answers]
+
+
+async def _check_environment(
+    outside: Outside, request: ReleaseRequest, shared: Shared
+) -> CheckReport:
+    facts, problem = await _read(outside, request)
+    found = await ask(replace(facts, answers=shared), CHECKERS)
+    return CheckReport(request.stack, (*problem, *found))
 
 
 async def _read(outside: Outside, request: ReleaseRequest) -> tuple[CheckFacts, list[Check]]:

@@ -1,14 +1,33 @@
 """What checkers look at: the request, the files as far as they can be read, and the outside."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from berthmaster.domain.check import Check
+from berthmaster.domain.container import Image
 from berthmaster.domain.errors import Bug
 from berthmaster.domain.names import StackId
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec
 from berthmaster.ports.outside import Outside
 from berthmaster.services.render_model import ReleaseRequest, Rendering
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What several checkers ask, asked once: by environments that are checked together too."""
+
+    tasks: dict[tuple[str, ...], asyncio.Task[Any]] = field(default_factory=dict)
+
+    async def once(self, key: tuple[str, ...], ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer of the first who asked; its failure is everybody's."""
+        if key not in self.tasks:
+            self.tasks[key] = asyncio.create_task(ask())
+        found: T = await asyncio.shield(self.tasks[key])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +38,7 @@ class CheckFacts:
     request: ReleaseRequest
     spec_or_none: AppSpec | None = None
     rendering_or_none: Rendering | None = None
+    answers: Shared = field(default_factory=Shared)
 
     @property
     def stack(self) -> StackId:
@@ -43,6 +63,13 @@ class CheckFacts:
         if self.rendering_or_none is None:
             raise Bug("a checker asked for the model without needing it")
         return self.rendering_or_none
+
+    async def local_image(self, reference: str) -> Image | None:
+        """An image as it lies here; None for one that is not, or for no reference at all."""
+        if not reference:
+            return None
+        runtime = self.outside.runtime
+        return await self.answers.once(("image", reference), lambda: runtime.image(reference))
 
 
 Checker = Callable[[CheckFacts], Awaitable[list[Check]]]
