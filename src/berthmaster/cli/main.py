@@ -38,6 +38,7 @@ SECTIONS: Final[Sections] = {
         "hold": "berthmaster.cli.judgement:hold",
         "unhold": "berthmaster.cli.judgement:unhold",
         "reject": "berthmaster.cli.judgement:reject",
+        "record": "berthmaster.cli.record:record",
         "continue": "berthmaster.cli.deployment:continue_",
         "unwind": "berthmaster.cli.deployment:unwind",
     },

@@ -11,6 +11,8 @@ _ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
+# `berth record` tells what was deployed: it is no part of what is.
+_WRITTEN_BY_BERTH: Final = (":(exclude)deployments", ":(exclude)docs/reports")
 _NO_PROGRAMS: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 
 
@@ -19,7 +21,7 @@ def revision(folder: Path) -> str | None:
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     if not commit:
         return None
-    changed = _git(folder, "status", "--porcelain", "-uno", "--", ".")
+    changed = _git(folder, "status", "--porcelain", "-uno", "--", ".", *_WRITTEN_BY_BERTH)
     return f"{commit}-dirty" if changed else commit
 
 
