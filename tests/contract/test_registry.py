@@ -39,6 +39,7 @@ class SmallRegistry:
 
     address: str = ""
     statuses: list[int] = field(default_factory=list)  # of the next answers; then 200
+    retry_after: str = ""
     wants_token: bool = False
     wants_login: bool = False
     digest: str = DIGEST
@@ -52,7 +53,10 @@ class SmallRegistry:
         if "index" not in asked.headers["Accept"]:
             return web.Response(status=406)
         status = self.statuses.pop(0) if self.statuses else 200
-        return web.Response(status=status, headers={"Docker-Content-Digest": self.digest})
+        headers = {"Docker-Content-Digest": self.digest}
+        if status == 429 and self.retry_after:
+            headers["Retry-After"] = self.retry_after
+        return web.Response(status=status, headers=headers)
 
     async def token(self, asked: web.Request) -> web.Response:
         self.asked.append(f"token {asked.query['scope']}")
@@ -155,6 +159,18 @@ async def test_a_passing_failure_is_tried_again(
     small.statuses = [status, status]
     assert await _client(tmp_path).digest(f"{small.address}/shop:v1") == DIGEST
     assert len(small.asked) == 3
+
+
+async def test_a_busy_registry_is_given_the_time_that_it_asks_for(
+    small: SmallRegistry, tmp_path: Path
+) -> None:
+    small.statuses, small.retry_after = [429], "0"
+    assert await _client(tmp_path).digest(f"{small.address}/shop:v1") == DIGEST
+    small.statuses, small.retry_after = [429] * 9, "3600"
+    with pytest.raises(OutsideError, match="come back in 3600 s") as raised:
+        await _client(tmp_path).digest(f"{small.address}/shop:v1")
+    assert raised.value.retryable
+    assert len(small.statuses) == 8  # nobody waits an hour, and nobody asks again before
 
 
 @pytest.mark.parametrize(("status", "tries", "retryable"), [(503, 3, True), (403, 1, False)])

@@ -105,8 +105,10 @@ def _end_leases(outside: Outside) -> None:
     """A copy is made under a lease; nobody had the store open when it was put back."""
     names = [str(item.id) for item in outside.store.stacks()]
     for name in (*names, SERVER_LEASE):
-        if lease := outside.store.lease(name):
-            outside.store.release_lease(lease)
+        lease = outside.store.lease(name) or outside.store.acquire_lease(
+            name, holder="restore-store", seconds=1.0
+        )
+        outside.store.release_lease(lease)
 
 
 async def _unknown_releases(outside: Outside) -> Mapping[StackId, set[int]]:

@@ -1,11 +1,37 @@
 """Adds up the progress of an image's layers into one figure that only grows."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
+from berthmaster.domain.errors import OutsideError
 from berthmaster.ports.runtime import PullProgress
 
 _DONE: Final = frozenset({"Download complete", "Pull complete", "Already exists"})
+
+
+# The engine reports several times a second while something comes; a slow registry is fine, one that
+# sends nothing is not.
+SILENCE_SECONDS: Final = 120.0
+
+
+async def not_silent(
+    rows: AsyncIterator[Mapping[str, Any]], reference: str, seconds: float = SILENCE_SECONDS
+) -> AsyncIterator[Mapping[str, Any]]:
+    """The rows of a pull's stream; raises `OutsideError` when none comes for so long."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                row = await anext(rows)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as exc:
+            raise OutsideError(
+                f"{reference}: nothing has come from its registry for {seconds:.0f} s",
+                subject=reference,
+                retryable=True,
+            ) from exc
+        yield row
 
 
 class Progress:

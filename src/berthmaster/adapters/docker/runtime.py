@@ -192,7 +192,8 @@ class AiodockerRuntime:
             options: dict[str, Any] = {"auth": self._credentials(reference)}
             # NOTE: with a login aiodocker wants the registry's name in front.
             name = reference if "/" in reference else f"docker.io/library/{reference}"
-            async for row in self._docker.images.pull(name, stream=True, **options):
+            rows = self._docker.images.pull(name, stream=True, **options)
+            async for row in pulling.not_silent(rows, reference):
                 sums.take(row)
 
     async def find_programs(self, image: str, names: Sequence[str]) -> frozenset[str]:

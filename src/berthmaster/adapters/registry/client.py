@@ -28,6 +28,7 @@ MEDIA_TYPES: Final = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 TRIES: Final = 3
+LONGEST_PAUSE_SECONDS: Final = 15.0  # that a registry may ask for before a person is told instead
 MAX_BYTES: Final = 4 * 1024 * 1024  # of a manifest: what registries allow
 _PAUSE_SECONDS: Final = 0.5  # doubled before each further try
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
@@ -71,7 +72,8 @@ class HttpRegistry:
             except OutsideError as error:
                 if not error.retryable:
                     raise
-            await asyncio.sleep(self._pause_seconds * 2 ** (attempt - 1))
+                pause = _asked_pause(error)
+            await asyncio.sleep(max(pause, self._pause_seconds * 2 ** (attempt - 1)))
         return await self._ask_once(wanted, method, path)
 
     async def _ask_once(self, wanted: Reference, method: str, path: str) -> "_Answer | None":
@@ -86,7 +88,7 @@ class HttpRegistry:
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if answer.status != HTTPStatus.OK:
-            raise errors.refused(wanted, answer.status)
+            raise errors.refused(wanted, answer.status, answer.headers.get("Retry-After", ""))
         return answer
 
     async def _request(
@@ -113,6 +115,14 @@ class _Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+def _asked_pause(error: OutsideError) -> float:
+    """What a busy registry asks to wait; raises the error when that is longer than a deploy may."""
+    asked = error.after_seconds if isinstance(error, errors.RegistryBusy) else None
+    if asked is not None and asked > LONGEST_PAUSE_SECONDS:
+        raise error
+    return asked or 0.0
 
 
 async def _read(answer: "aiohttp.ClientResponse") -> _Answer:

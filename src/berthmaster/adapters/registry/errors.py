@@ -9,6 +9,21 @@ from berthmaster.domain.errors import OutsideError
 _REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
+class RegistryBusy(OutsideError):
+    """It allows no more requests for now; `after_seconds` is what it asks to wait, if it says."""
+
+    def __init__(self, reference: Reference, after_seconds: float | None) -> None:
+        wait = f"; it asks to come back in {after_seconds:.0f} s" if after_seconds else ""
+        super().__init__(
+            f"{reference}: registry {reference.registry} allows no more requests for now"
+            f" (429){wait}",
+            subject=reference.registry,
+            retryable=True,
+            next_command=f"wait, or docker login {reference.registry}: a login has its own limit",
+        )
+        self.after_seconds = after_seconds
+
+
 def unreachable(reference: Reference, detail: str) -> OutsideError:
     """No answer at all."""
     return OutsideError(
@@ -18,20 +33,21 @@ def unreachable(reference: Reference, detail: str) -> OutsideError:
     )
 
 
-def refused(reference: Reference, status: int) -> OutsideError:
-    """An answer that is no digest."""
+def refused(reference: Reference, status: int, retry_after: str = "") -> OutsideError:
+    """An answer that is no digest; `retry_after` is the header of this name."""
     if status in _REFUSED:
         return OutsideError(
             f"{reference}: registry {reference.registry} refused access ({status})",
             subject=reference.registry,
             next_command=f"docker login {reference.registry}",
         )
-    is_busy = status == HTTPStatus.TOO_MANY_REQUESTS
-    what = "allows no more requests for now" if is_busy else "failed"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        # The header may hold a date instead; then our own pauses do.
+        return RegistryBusy(reference, float(retry_after) if retry_after.isdecimal() else None)
     return OutsideError(
-        f"{reference}: registry {reference.registry} {what} ({status})",
+        f"{reference}: registry {reference.registry} failed ({status})",
         subject=reference.registry,
-        retryable=is_busy or status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        retryable=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
 
 
