@@ -44,6 +44,7 @@ SECTIONS: Final[Sections] = {
     },
     "Stacks": {
         "dev": "berthmaster.cli.dev:dev",
+        "secrets": "berthmaster.cli.secrets:secrets",
         "maintenance": "berthmaster.cli.stack:maintenance",
         "destroy": "berthmaster.cli.stack:destroy",
         "compose": "berthmaster.cli.container:compose",

@@ -302,6 +302,80 @@ DEPLOYMENT: Final = CheckKind(
     locked_because="its steps are neither done nor undone",
 )
 
+# secrets
+KEYS: Final = CheckKind(
+    "secrets_set",
+    _CHANGE,
+    "Every secret that a service asks for has a value, and all that config.required names.",
+    "berth secrets init ENV",
+    is_asked_by_deploy=True,
+    locked_because="a container would start without it; an optional one has a default: ${NAME:-}",
+)
+PLACEHOLDERS: Final = CheckKind(
+    "secret_placeholder",
+    _CHANGE,
+    "No secret is a placeholder, or a default that stands in a Compose file.",
+    "berth secrets rotate ENV NAME",
+    _STRICT,
+    is_asked_by_deploy=True,
+    locked_because="everybody knows it",
+)
+STRENGTH: Final = CheckKind(
+    "secret_strength",
+    _CHANGE,
+    "Secrets are long and hard to guess: 16 characters, keys 50, and 64 bits.",
+    "berth secrets rotate ENV NAME",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+FORMATS: Final = CheckKind(
+    "secret_format",
+    _CHANGE,
+    "Values look like what they are: pk_live_, whsec_, URL, DSN, PEM.",
+    "berth secrets set ENV NAME",
+    is_asked_by_deploy=True,
+)
+PERMISSIONS: Final = CheckKind(
+    "secret_permissions",
+    _CHANGE,
+    "Files that hold secrets have mode 0600 or less and belong to root, to who runs this, or to"
+    " the app's folder's owner.",
+    "chmod 600 FILE",
+    is_asked_by_deploy=True,
+    locked_because="one chmod mends it",
+)
+SHARED: Final = CheckKind(
+    "secret_shared",
+    _CHANGE,
+    "No secret has the same value as one of another environment.",
+    "berth secrets rotate ENV NAME, or give the reason: secrets.NAME.shared",
+    _STRICT,
+    is_asked_by_deploy=True,
+)
+ONE_PLACE: Final = CheckKind(
+    "secret_twice",
+    _CHANGE,
+    "No variable stands both in the secrets folder and in an env file.",
+    "take it out of the env file",
+    is_asked_by_deploy=True,
+    locked_because="one of the two values would silently win",
+)
+EXPIRY: Final = CheckKind(
+    "secret_expiry",
+    _CHANGE,
+    "Certificates among the secrets are valid for at least 30 days more.",
+    "berth secrets rotate ENV NAME",
+    is_asked_by_deploy=True,
+)
+VAULT: Final = CheckKind(
+    "secret_vault",
+    _OUTSIDE,
+    "The key file opens the secrets of recorded releases, and only its owner may read it.",
+    "put the key file back from the backup",
+    is_asked_by_deploy=True,
+    locked_because="no recorded release could run again",
+)
+
 CATALOGUE: Final[tuple[CheckKind, ...]] = (
     FILES,
     VARIABLES,
@@ -338,6 +412,15 @@ CATALOGUE: Final[tuple[CheckKind, ...]] = (
     BACKUP,
     LEASE,
     DEPLOYMENT,
+    KEYS,
+    PLACEHOLDERS,
+    STRENGTH,
+    FORMATS,
+    PERMISSIONS,
+    SHARED,
+    ONE_PLACE,
+    EXPIRY,
+    VAULT,
 )
 _BY_ID: Final = {item.id: item for item in CATALOGUE}
 

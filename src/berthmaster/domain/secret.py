@@ -84,6 +84,7 @@ class Need:
     default: str | None = field(default=None, repr=False)  # `${NAME:-value}`
     file: str | None = None  # what the Compose file calls it, relative to the app's folder
     is_named_secret: bool = False  # `environment: NAME` of a Compose secret
+    uses: tuple[str, ...] = ()  # `db.environment.POSTGRES_PASSWORD`, for variables
 
     @property
     def is_variable(self) -> bool:

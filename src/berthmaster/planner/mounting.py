@@ -156,8 +156,9 @@ def _origin(inputs: RenderInputs, section: str, name: str) -> tuple[str, str | N
     if declared.get("content") is not None:
         return "", str(declared["content"])
     variable = str(declared.get("environment") or "")
-    if variable in inputs.variables:
-        return "", inputs.variables[variable]
+    values = {**inputs.variables, **inputs.secret_variables}
+    if variable in values:
+        return "", values[variable]
     what = f"variable {variable} has no value" if variable else "no Compose file says where it is"
     raise InvalidSpec(f"{section[:-1]} `{name}`: {what} in {inputs.environment.name}")
 

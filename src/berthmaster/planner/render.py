@@ -48,7 +48,7 @@ __all__ = [
 
 def render_release(inputs: RenderInputs) -> Rendered:
     """Render a release; raises `InvalidSpec` for what cannot run twice, and `NoAddressLeft`."""
-    secrets = known_secrets(inputs.model, inputs.variables)
+    secrets = known_secrets(inputs.model, inputs.variables, inputs.secret_variables)
     work = _Work(inputs, networking.fixed_addresses(inputs), _jobs(inputs), secrets)
     for name in running(inputs):
         if inputs.role(name) is Role.STATE:

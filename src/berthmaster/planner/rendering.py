@@ -42,6 +42,7 @@ class RenderInputs:
     users: Mapping[str, str] = field(default_factory=dict)  # service -> `Image.user` of its image
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # `Specs.env_values`
     secret_files: Mapping[str, str] = field(default_factory=dict)  # file name -> absolute path
+    secret_variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # from files too
     state_folder: str | None = None  # for files of state services; None: `folder`
 
     @property

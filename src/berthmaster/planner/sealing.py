@@ -34,18 +34,23 @@ _CONCEALED: Final = (
 
 
 def known_secrets(
-    model: Mapping[str, Any], variables: Mapping[str, str]
+    model: Mapping[str, Any],
+    variables: Mapping[str, str],
+    secret_variables: Mapping[str, str] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Placeholder and value of everything worth hiding.
 
-    That is each value of a secret-looking name, in `.env` files or in a service's environment.
+    That is each value of a secret-looking name, in `.env` files or in a service's environment, and
+    everything that came from the secrets folder.
     """
-    named = set(variables.items())
+    always = secret_variables or {}
+    named = {*variables.items(), *always.items()}
     for service in compose.services_of(model).values():
         named |= {(name, value or "") for name, value in compose.environment_of(service).items()}
     found: dict[str, str] = {}  # value -> placeholder
     for name, value in sorted(named):
-        if _is_secret(name, value) and value not in found:
+        is_secret = _is_secret(name, value) or (always.get(name) == value and _is_worth_it(value))
+        if is_secret and value not in found:
             same = sum(
                 placeholder.startswith(f"{{{{secret {name}") for placeholder in found.values()
             )
@@ -55,7 +60,11 @@ def known_secrets(
 
 def _is_secret(name: str, value: str) -> bool:
     is_place = name.upper().endswith(_PLACES)
-    return len(value) >= MIN_LENGTH and not is_place and SECRET_NAME.search(name) is not None
+    return _is_worth_it(value) and not is_place and SECRET_NAME.search(name) is not None
+
+
+def _is_worth_it(value: str) -> bool:
+    return len(value) >= MIN_LENGTH
 
 
 def split_environment(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from berthmaster.domain.check import PRODUCTION
 from berthmaster.domain.secret import SecretFile, SecretKind
 from berthmaster.planner.secretformats import format_problem
 from berthmaster.planner.secretkinds import Wanted
@@ -50,11 +51,14 @@ class Scene:
 
     @property
     def is_production(self) -> bool:
-        return self.environment.startswith("prod")
+        return self.environment in PRODUCTION
 
 
 def judge(held: Held, scene: Scene) -> Iterator[Finding]:
     """Everything that is wrong with one value; a value that is missing has no other fault."""
+    if held.file is not None and not held.file.is_plain:
+        yield from judge_file(held.file, held.source, scene)
+        return
     if held.value is None or not held.value.strip():
         yield from _judge_missing(held, scene)
         return

@@ -22,7 +22,7 @@ changeit changeme default demo dev development devroot123! docker dummy example 
 hello hunter2 insecure key letmein master minio minioadmin monkey mysecret mysecretkey
 mysecretpassword mypassword n/a nil none null p@ssw0rd pass pass123 passw0rd passwd password
 password1 password12 password123 placeholder postgres prod production qwerty qwerty123 qwertyuiop
-rabbitmq redis root rootpassword root123 sa secret secret123 secretkey secretpassword shop staging
+rabbitmq redis root rootpassword root123 sa secret secret123 secretkey secretpassword staging
 stage string supersecret supersecretkey sysadmin system tbd temp temporary test test123 testing
 testpassword toor undefined user value welcome welcome1 xxx your-password yourpassword your-super-
 secret-key-that-should-be-long-and-random your-secret-key-change-in-production

@@ -23,7 +23,8 @@ async def build_images(outside: Outside, request: ReleaseRequest) -> Built:
     request = replace(request, tag=tag)
     spec = outside.specs.read(request.folder)
     environment = environment_of(spec, request.stack)
-    inputs = compose_inputs(spec, environment, request)
+    secrets = outside.specs.secret_variables(spec, environment.name)
+    inputs = compose_inputs(spec, environment, request, secrets)
     model = await outside.compose.config(request.stack.project, inputs)
     built = {name: item for name, item in model["services"].items() if item.get("build")}
     if not built:

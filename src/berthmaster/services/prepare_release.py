@@ -30,6 +30,7 @@ from berthmaster.services.identify_artifact import (
     refuse_changed_inputs,
 )
 from berthmaster.services.observe import applied_states
+from berthmaster.services.open_records import refuse_unreadable
 from berthmaster.services.pin_images import PinnedImages, pin_images
 from berthmaster.services.render_model import (
     ReleaseRequest,
@@ -54,6 +55,7 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     """Build the record of release `number`; raises `UserError`s for files, `OutsideError` for the
     rest.
     """
+    refuse_unreadable(outside, request.stack)
     refuse_changed_inputs(outside, request)
     rendering = await render_model(outside, request)
     refuse_violations(rendering.violations)
@@ -142,6 +144,7 @@ def _render_inputs(outside: Outside, draft: _Draft) -> RenderInputs:
         pins=draft.pinned.pins,
         users=draft.pinned.users,
         variables=outside.specs.env_values(request.folder, environment.env_file),
+        secret_variables=outside.specs.secret_variables(rendering.spec, environment.name),
         secret_files=outside.specs.secret_files(rendering.spec, environment.name),
         state_folder=str(
             outside.files.release_folder(

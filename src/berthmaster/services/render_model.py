@@ -66,7 +66,8 @@ async def render_model(
     spec = outside.specs.read(request.folder)
     environment = environment_of(spec, request.stack)
     outside.specs.check_compose_files(request.folder, environment.compose)
-    inputs = compose_inputs(spec, environment, request)
+    secrets = outside.specs.secret_variables(spec, environment.name)
+    inputs = compose_inputs(spec, environment, request, secrets)
     model = await outside.compose.config(request.stack.project, inputs)
     versioned = outside.specs.versioned_services(spec, environment.name)
     if request.tag is not None and not versioned:
@@ -83,10 +84,13 @@ async def render_model(
 
 
 def compose_inputs(
-    spec: AppSpec, environment: EnvironmentSpec, request: ReleaseRequest
+    spec: AppSpec,
+    environment: EnvironmentSpec,
+    request: ReleaseRequest,
+    secrets: Mapping[str, str],
 ) -> ComposeInputs:
-    """What `docker compose config` is given for an environment."""
-    variables = {}
+    """What `docker compose config` is given; `secrets` are `Specs.secret_variables`."""
+    variables = dict(secrets)
     if request.tag is not None:
         variables[spec.release_variable] = check_name("tag", request.tag)
     return ComposeInputs(

@@ -118,7 +118,8 @@ def _variables(files: list[ComposeFile], asleep: frozenset[str]) -> Iterator[Nee
         for at, item, services in parts:
             for where, name, default in _in(item, at):
                 location = file.document.location(where)
-                yield Need(name, Delivery.VARIABLE, location, services, default)
+                use = _use(data, where)
+                yield Need(name, Delivery.VARIABLE, location, services, default, uses=(use,))
         for service, item in file.services.items():
             if service not in asleep:
                 yield from _passed_on(file, service, mapping_or_empty(item).get("environment"))
@@ -136,6 +137,15 @@ def _in(value: Any, at: Path_) -> Iterator[tuple[Path_, str, str | None]]:
             yield from _in(item, (*at, position))
 
 
+def _use(data: Mapping[str, Any], where: Path_) -> str:
+    """`db.environment.NAME`, whether the environment is a mapping or a list."""
+    _, *rest = where
+    if len(rest) == 3 and rest[1] == "environment" and isinstance(rest[2], int):
+        entries = mapping_or_empty(mapping_or_empty(data.get("services")).get(str(rest[0])))
+        rest[2] = str(listed(entries.get("environment"))[rest[2]]).partition("=")[0]
+    return ".".join(map(str, rest))
+
+
 def _passed_on(file: ComposeFile, service: str, environment: Any) -> Iterator[Need]:
     """`environment: [NAME]` takes a value when there is one, and none is fine with Compose."""
     names = (
@@ -145,7 +155,8 @@ def _passed_on(file: ComposeFile, service: str, environment: Any) -> Iterator[Ne
     )
     at = file.document.location(("services", service, "environment"))
     for name in names:
-        yield Need(name, Delivery.VARIABLE, at, (service,), "")
+        use = f"{service}.environment.{name}"
+        yield Need(name, Delivery.VARIABLE, at, (service,), "", uses=(use,))
 
 
 def _joined(one: Need, other: Need) -> Need:
@@ -160,4 +171,5 @@ def _joined(one: Need, other: Need) -> Need:
         strict.default,
         one.file or other.file,
         one.is_named_secret or other.is_named_secret,
+        tuple(sorted({*one.uses, *other.uses})),
     )

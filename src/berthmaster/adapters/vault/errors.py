@@ -9,5 +9,5 @@ class VaultFailed(OutsideError):
     No secret was read and nothing may start.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, subject="vault")
+    def __init__(self, message: str, *, next_command: str | None = None) -> None:
+        super().__init__(message, subject="vault", next_command=next_command)

@@ -78,7 +78,8 @@ class KeyFileVault:
         if wanted != have:
             raise VaultFailed(
                 f"these values were sealed with key {wanted.hex()}, but {self._path} holds key"
-                f" {have.hex()}: put the right key file back, it belongs to the store's backup"
+                f" {have.hex()}: put the right key file back, it belongs to the store's backup",
+                next_command=_put_back(self._path),
             )
 
     def _key(self) -> bytes:
@@ -87,7 +88,8 @@ class KeyFileVault:
         except OSError as error:
             raise VaultFailed(
                 f"the key {self._path} cannot be read ({error.strerror}): run as root, or put it"
-                " back from the backup; without it no recorded secret can be opened"
+                " back from the backup; without it no recorded secret can be opened",
+                next_command=_put_back(self._path),
             ) from error
         with open(handle, "rb") as file:
             _check_owner(self._path, os.fstat(handle))
@@ -129,12 +131,14 @@ def _check_owner(path: Path, state: os.stat_result) -> None:
     if state.st_uid not in (0, os.geteuid()):
         raise VaultFailed(
             f"the key {path} belongs to uid {state.st_uid}: chown root {path},"
-            " and think about who read it"
+            " and think about who read it",
+            next_command=f"chown root {path}",
         )
     if state.st_mode & 0o077:
         raise VaultFailed(
             f"the key {path} is open to others (mode {state.st_mode & 0o777:04o}):"
-            f" chmod 600 {path}, and think about who read it"
+            f" chmod 600 {path}, and think about who read it",
+            next_command=f"chmod 600 {path}",
         )
 
 
@@ -144,8 +148,15 @@ def _parse(path: Path, data: bytes) -> bytes:
     except binascii.Error:
         key = b""
     if len(key) != _KEY_BYTES:
-        raise VaultFailed(f"the key {path} is damaged: put the key file back from the backup")
+        raise VaultFailed(
+            f"the key {path} is damaged: put the key file back from the backup",
+            next_command=_put_back(path),
+        )
     return key
+
+
+def _put_back(path: Path) -> str:
+    return f"install -m 0600 BACKUP/{path.name} {path}"
 
 
 def _key_id(key: bytes) -> bytes:

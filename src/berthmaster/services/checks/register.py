@@ -6,7 +6,16 @@ from typing import Final
 
 from berthmaster.domain import checks
 from berthmaster.domain.check import CheckKind
-from berthmaster.services.checks import database, files, gateway, host, images, record, settings
+from berthmaster.services.checks import (
+    database,
+    files,
+    gateway,
+    host,
+    images,
+    record,
+    secrets,
+    settings,
+)
 from berthmaster.services.checks.facts import Checker
 
 
@@ -34,6 +43,9 @@ class Asked:
 CHECKERS: Final[tuple[Asked, ...]] = (
     Asked(files.check_files, (checks.FILES,)),
     Asked(files.check_variables, (checks.VARIABLES,), Needs.SPEC),
+    Asked(secrets.check_secrets, secrets.KINDS, Needs.SPEC, in_deploy=True),
+    Asked(secrets.check_shared, (checks.SHARED,), Needs.SPEC, in_deploy=True),
+    Asked(secrets.check_vault, (checks.VAULT,), Needs.NOTHING),
     Asked(files.check_policy, (checks.POLICY,), in_deploy=True),
     Asked(files.check_roles, (checks.ROLE,), in_deploy=True),
     Asked(files.check_tracked, (checks.TRACKED,), Needs.SPEC, in_deploy=True),
