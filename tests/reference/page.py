@@ -14,6 +14,8 @@ from berthmaster import settings
 from berthmaster.adapters.berthfile import berth_schema, render_schema
 from berthmaster.cli.main import SECTIONS, berth
 from berthmaster.domain import errors
+from berthmaster.domain.check import CheckKind, Scope
+from berthmaster.services.checks.register import CHECKERS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 _MADE = "Made from the code by `python -m tests.reference`; do not edit it.\n"
@@ -196,10 +198,53 @@ def _error(kind: Any, depth: int) -> str:
     return f"| {'&nbsp;' * 4 * (depth - 1)}`{kind.__name__}` | {kind.exit_code} | {first} |"
 
 
+def render_checks() -> str:
+    """The catalogue of checks, group by group in the order in which they are asked."""
+    parts = [
+        "# Checks",
+        "",
+        _MADE,
+        "`berth check ENV` asks them all, `berth check --all` for every environment; how to read",
+        "and override them is on [its page](../how-to/check-before-a-deploy.md). What is `change`",
+        "ends it with exit code 2, what is `outside` with 3, a `note` stops nothing. `prod` stands",
+        "for environments named `prod`, `production` or `live`, `strict` for all but `dev`, unless",
+        "`policy.strict` says something else.",
+    ]
+    groups: dict[str, list[CheckKind]] = {}
+    for asked in CHECKERS:
+        groups.setdefault(asked.checker.__module__.rpartition(".")[2], []).extend(asked.kinds)
+    for name, kinds in groups.items():
+        parts += ["", f"## {name.capitalize()}", "", *_CHECK_HEAD, *map(_check_row, kinds)]
+    return "\n".join([*parts, "", *_locked(list(groups.values()))]) + "\n"
+
+
+_CHECK_HEAD = (
+    "| id | what must hold | else | where | stops a deploy | what to do |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
+_SCOPES = {Scope.EVERYWHERE: "", Scope.STRICT: "strict", Scope.PROD: "prod"}
+
+
+def _check_row(kind: CheckKind) -> str:
+    deploy = "yes" if kind.is_asked_by_deploy else ""
+    return (
+        f"| `{kind.id}` | {kind.title} | {kind.severity} | {_SCOPES[kind.scope]} | {deploy} "
+        f"| {kind.remedy} |"
+    )
+
+
+def _locked(groups: list[list[CheckKind]]) -> Iterator[str]:
+    yield from ("## Checks that cannot be overridden", "", "| id | why |", "| --- | --- |")
+    for kind in (kind for kinds in groups for kind in kinds):
+        if kind.locked_because:
+            yield f"| `{kind.id}` | {kind.locked_because} |"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": render_settings,
     "berth-yaml.md": render_berth_yaml,
     "berth.schema.json": render_schema,
     "commands.md": render_commands,
     "errors.md": render_errors,
+    "checks.md": render_checks,
 }

@@ -4,7 +4,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -28,7 +28,16 @@ TITLES: Final = {
     Severity.NOTE: "notes",
 }
 NARROWEST: Final = 40  # columns of evidence even on a narrow terminal
-Row = tuple[Check, tuple[str, ...]]  # an answer and the environments that gave it
+_SHARED: Final = frozenset({Severity.UNKNOWN})  # one reason often answers many checks
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An answer as it is printed: once for all environments and all checks that it answers."""
+
+    answer: Check
+    place: str
+    ids: tuple[str, ...]
 
 
 @click.command(cls=BerthCommand)
@@ -84,52 +93,58 @@ def _all_stacks(invocation: Invocation) -> list[StackId]:
 
 
 def _print(reports: "Sequence[CheckReport]", *, is_verbose: bool) -> None:
-    rows = _merged(reports)
-    environments = [report.stack.environment for report in reports]
+    lines, has_places = _merged(reports), len(reports) > 1
     for severity, title in TITLES.items():
-        found = [row for row in rows if row[0].severity is severity]
+        found = [line for line in lines if line.answer.severity is severity]
         if found:
             click.echo(paint(title, COLOURS.get(severity.value), bold=True))
-            _print_rows(found, environments)
+            _print_lines(found, has_places=has_places)
             click.echo()
-    _print_good([row for row in rows if row[0].severity is Severity.OK], environments, is_verbose)
+    good = [line for line in lines if line.answer.severity is Severity.OK]
+    _print_good(good, has_places=has_places, is_verbose=is_verbose)
     for report in reports:
         click.echo(_verdict(report))
 
 
-def _merged(reports: "Sequence[CheckReport]") -> list[Row]:
-    """Each answer once, with the environments that gave it: most are about the server."""
+def _merged(reports: "Sequence[CheckReport]") -> list[Line]:
+    """Each answer once, with its environments and all checks that it is the answer of."""
     found: dict[Check, list[str]] = {}
     for report in reports:
         for item in dict.fromkeys(report.checks):
             found.setdefault(item, []).append(report.stack.environment)
-    return [(item, tuple(names)) for item, names in found.items()]
+    lines: dict[tuple[Check, str], list[str]] = {}
+    for item, names in found.items():
+        place = "all" if len(names) == len(reports) else ", ".join(names)
+        key = (replace(item, id="") if item.is_bad or item.severity in _SHARED else item, place)
+        lines.setdefault(key, []).append(item.id)
+    return [Line(item, place, tuple(ids)) for (item, place), ids in lines.items()]
 
 
-def _print_rows(rows: Sequence[Row], environments: Sequence[str]) -> None:
-    width = max(len(item.id) for item, _ in rows)
-    for item, names in rows:
-        where = f"{_where(names, environments)}: " if len(environments) > 1 else ""
-        _paragraph(item.id.ljust(width), f"{where}{item.evidence}")
+def _print_lines(lines: Sequence[Line], *, has_places: bool) -> None:
+    """Check, environment when there are several, evidence; under it the reason or the remedy."""
+    wide = max(len(line.ids[0]) for line in lines)
+    narrow = max(len(line.place) for line in lines)
+    for line in lines:
+        head = line.ids[0].ljust(wide) + (f"  {line.place.ljust(narrow)}" if has_places else "")
+        item, rest = line.answer, " " * len(head)
+        _paragraph(head, item.evidence)
+        if line.ids[1:]:
+            _paragraph(rest, f"also: {', '.join(line.ids[1:])}")
         if item.why:
-            _paragraph(" " * width, f"why: {item.why}")
+            _paragraph(rest, f"why: {item.why}")
         if item.remedy:
-            _paragraph(" " * width, f"do: {item.remedy}", colour="green")
+            _paragraph(rest, f"do: {item.remedy}", colour="green")
 
 
-def _print_good(rows: Sequence[Row], environments: Sequence[str], is_verbose: bool) -> None:
-    if not rows:
+def _print_good(lines: Sequence[Line], *, has_places: bool, is_verbose: bool) -> None:
+    if not lines:
         return
     click.echo(paint("ok", "green", bold=True))
     if is_verbose:
-        _print_rows(rows, environments)
+        _print_lines(lines, has_places=has_places)
     else:
-        _paragraph("", ", ".join(dict.fromkeys(item.id for item, _ in rows)))
+        _paragraph("", ", ".join(dict.fromkeys(name for line in lines for name in line.ids)))
     click.echo()
-
-
-def _where(names: tuple[str, ...], environments: Sequence[str]) -> str:
-    return "all" if len(names) == len(environments) else ", ".join(names)
 
 
 def _paragraph(head: str, text: str, *, colour: str | None = None) -> None:

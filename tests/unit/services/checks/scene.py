@@ -3,11 +3,15 @@
 As it stands every check passes; a test breaks one thing.
 """
 
+import atexit
 import copy
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -152,17 +156,27 @@ class Scene:
 
 
 def good_scene(folder: Path) -> Scene:
-    """Committed, deployed, with young data: nothing is wrong."""
+    """Committed and with everything that it needs: nothing is wrong."""
+    shutil.copytree(_committed(), folder, dirs_exist_ok=True)
     scene = Scene(folder)
-    scene.write("berth.yaml", BERTHFILE)
-    scene.write("compose.yaml", COMPOSE)
-    scene.write("versions.env", "POSTGRES_VERSION=16.1\n")
-    scene.write(".env.prod", "LEVEL=info\n")
     registry = scene.world.outside.registry
     assert isinstance(registry, FakeRegistry)
     for name in (WEB, DB):
         registry.publish(name, DIGEST)
         scene.world.engine.add_image(name, f"{name.rpartition(':')[0]}@{DIGEST}")
     scene.host.names["shop.berth.dev"] = ("192.0.2.1",)
-    scene.commit()
     return scene
+
+
+@cache
+def _committed() -> Path:
+    """The app in a repository, made once: git costs more than a test."""
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    scene = Scene(Path(made.name))
+    scene.write("berth.yaml", BERTHFILE)
+    scene.write("compose.yaml", COMPOSE)
+    scene.write("versions.env", "POSTGRES_VERSION=16.1\n")
+    scene.write(".env.prod", "LEVEL=info\n")
+    scene.commit()
+    return scene.folder

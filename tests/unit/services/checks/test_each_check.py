@@ -20,8 +20,11 @@ from berthmaster.services.checks.register import CHECKERS
 Break = Callable[[Scene], Awaitable[None] | None]
 BREAKS: dict[str, Break] = {}
 # Shown in files of their own.
-ELSEWHERE: frozenset[str] = frozenset(
-    item.id for item in checks.CATALOGUE if item.id.startswith(("secret", "mirror", "tunnel"))
+ELSEWHERE = frozenset(
+    kind.id
+    for item in CHECKERS
+    for kind in item.kinds
+    if item.checker.__module__.endswith((".secrets", ".mirror", ".tunnel"))
 )
 
 
