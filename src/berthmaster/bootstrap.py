@@ -67,6 +67,7 @@ def build_outside(settings: Settings) -> Outside:
         origin=origin(os.environ),
         state_folder=settings.state_folder,
         disk_floor_percent=settings.disk_floor_percent,
+        tunnel=settings.tunnel_or_none,
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 from berthmaster.domain.errors import InvalidName, InvalidSpec
 from berthmaster.domain.names import check_name
 from berthmaster.domain.routing import Entrypoint, Tls
+from berthmaster.domain.tunnel import ID, Tunnel
 
 PATH: Final = Path("/etc/berthmaster/settings.toml")
 PATH_VARIABLE: Final = "BERTHMASTER_SETTINGS"  # another file than `PATH`
@@ -89,6 +90,26 @@ class GatewaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TunnelSettings:
+    """A cloudflared tunnel in front of the gateway; without an id there is none."""
+
+    id: str | None = field(
+        default=None, metadata=_about("The tunnel's UUID. Without it there is no tunnel.")
+    )
+    credentials: Path | None = field(
+        default=None,
+        metadata=_about("Its credentials file; by default `/etc/cloudflared/<id>.json`."),
+    )
+    config: Path = field(
+        default=Path("/etc/cloudflared/config.yml"),
+        metadata=_about("What `berth gateway tunnel --write` writes."),
+    )
+    metrics_port: int = field(
+        default=20241, metadata=_about("Loopback port where cloudflared answers `/ready`.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the machine decides."""
 
@@ -111,6 +132,7 @@ class Settings:
     )
     pool: PoolSettings = field(default_factory=PoolSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    tunnel: TunnelSettings = field(default_factory=TunnelSettings)
     entrypoints: tuple[Entrypoint, ...] = field(
         default=(),
         metadata=_about("Ports that the gateway listens on; none named: http, https and stage."),
@@ -125,6 +147,15 @@ class Settings:
     def key_path(self) -> Path:
         """The key that recorded secrets are sealed with."""
         return self.state_folder / "secret.key"
+
+    @property
+    def tunnel_or_none(self) -> Tunnel | None:
+        """The tunnel, when one is named."""
+        named = self.tunnel.id
+        if named is None:
+            return None
+        credentials = self.tunnel.credentials or Path(f"/etc/cloudflared/{named}.json")
+        return Tunnel(named, str(credentials), str(self.tunnel.config), self.tunnel.metrics_port)
 
 
 def read_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -299,6 +330,8 @@ def _check(settings: Settings, source: _Source) -> None:
     if directory and not directory.startswith("https://"):
         raise source.error("gateway.acme_directory", "`gateway.acme_directory` must be https://...")
     _check_names(settings, source)
+    if settings.tunnel.id is not None and not ID.match(settings.tunnel.id):
+        raise source.error("tunnel.id", "`tunnel.id` must be a UUID, as `cloudflared tunnel list`")
     _check_entrypoints(settings.entrypoints, source)
 
 

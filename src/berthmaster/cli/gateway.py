@@ -1,4 +1,4 @@
-"""`berth gateway`: up, status, routes, down."""
+"""`berth gateway`: up, status, routes, tunnel, down."""
 
 from typing import Any
 
@@ -25,6 +25,7 @@ from berthmaster.services.bring_up_gateway import (
             "up": "berthmaster.cli.gateway:up",
             "status": "berthmaster.cli.gateway:status",
             "routes": "berthmaster.cli.gateway:routes",
+            "tunnel": "berthmaster.cli.tunnel:tunnel",
             "down": "berthmaster.cli.gateway:down",
         }
     },

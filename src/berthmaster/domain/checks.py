@@ -376,6 +376,31 @@ VAULT: Final = CheckKind(
     locked_because="no recorded release could run again",
 )
 
+# between environments, and people
+MIRROR: Final = CheckKind(
+    "mirror",
+    _CHANGE,
+    "An environment differs from the one it mirrors only as listed (`stage` mirrors `prod`).",
+    "make them alike, or list it under environments.<env>.intended",
+    _STRICT,
+)
+PERMIT: Final = CheckKind(
+    "permit",
+    _CHANGE,
+    "The stack is neither held nor frozen.",
+    "wait until it ends, or deploy with --despite WHY",
+    is_asked_by_deploy=True,
+    locked_because="`--despite WHY` of deploy and promote is the override, and is recorded",
+)
+TUNNEL: Final = CheckKind(
+    "tunnel",
+    _OUTSIDE,
+    "The tunnel's credentials file is the right one and private, its configuration fits the routes,"
+    " and it is ready.",
+    "berth gateway tunnel",
+    _STRICT,
+)
+
 CATALOGUE: Final[tuple[CheckKind, ...]] = (
     FILES,
     VARIABLES,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from berthmaster.domain.routing import Entrypoint
+from berthmaster.domain.tunnel import Tunnel
 from berthmaster.ports.clock import Clock
 from berthmaster.ports.compose import Compose
 from berthmaster.ports.databases import Databases
@@ -46,3 +47,4 @@ class Outside:
     origin: str  # from where: `cli`, `ssh 10.0.0.5`
     state_folder: Path = Path("/var/lib/berthmaster")  # its disk is watched
     disk_floor_percent: int = 10  # below it no deploy starts
+    tunnel: Tunnel | None = None  # of cloudflared, in front of the gateway

@@ -1,5 +1,6 @@
 """`berth diff`: two environments as their files say, or two releases of one stack; reads only."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ async def compare_environments(
     outside: Outside, folder: Path, left: StackId, right: StackId
 ) -> Comparison:
     """Render both and compare; raises `UserError`s of the files."""
-    ours, theirs = await _side(outside, folder, left), await _side(outside, folder, right)
+    ours, theirs = await asyncio.gather(_side(outside, folder, left), _side(outside, folder, right))
     found = mirror.differences(ours, theirs)
     return Comparison(left, right, found, mirror.unused(ours, theirs, found))
 

@@ -13,21 +13,8 @@ from tests.unit.engine.worlds import World, empty_world
 from berthmaster.cli.invocation import Invocation
 from berthmaster.cli.main import main
 from berthmaster.ports.gateway import GatewayProcesses
-from berthmaster.ports.host import Disk, Host
 from berthmaster.settings import Settings
-
-
-class PlentyHost:
-    """Routes nothing, has disk to spare."""
-
-    def routes(self) -> tuple[str, ...]:
-        return ()
-
-    def disk(self, path: Path) -> Disk:
-        return Disk(100, 80, 100, 80)
-
-    def is_port_taken(self, port: int) -> bool:
-        return False
+from berthmaster.testing.host import FakeHost
 
 
 class RightFirewall:
@@ -77,7 +64,7 @@ class Shop:
     def berth(self, *words: str) -> Answer:
         outside = replace(
             self.world.outside,
-            host=cast(Host, PlentyHost()),
+            host=FakeHost(),
             firewall=RightFirewall(),
             gateway=cast(GatewayProcesses, StartedGateway()),
         )

@@ -12,9 +12,11 @@ from berthmaster.services.checks import (
     gateway,
     host,
     images,
+    mirror,
     record,
     secrets,
     settings,
+    tunnel,
 )
 from berthmaster.services.checks.facts import Checker
 
@@ -79,4 +81,7 @@ CHECKERS: Final[tuple[Asked, ...]] = (
     Asked(database.check_backup, (checks.BACKUP,), Needs.NOTHING),
     Asked(record.check_lease, (checks.LEASE,), Needs.NOTHING),
     Asked(record.check_unfinished, (checks.DEPLOYMENT,), Needs.NOTHING),
+    Asked(mirror.check_mirror, (checks.MIRROR,), Needs.SPEC),
+    Asked(mirror.check_permit, (checks.PERMIT,), Needs.SPEC),
+    Asked(tunnel.check_tunnel, (checks.TUNNEL,), Needs.NOTHING),
 )
