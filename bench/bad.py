@@ -7,6 +7,7 @@ server that it makes.
 
 import argparse
 import asyncio
+import os
 import re
 import sys
 import time
@@ -209,7 +210,7 @@ class Berth:
             mine = text.replace("APP", self.app.name).replace("DIGEST", self.digest)
             (self.app.folder / name).write_text(mine)
         secret = self.app.folder / "token"
-        secret.write_text("not a real one")
+        secret.write_text(os.urandom(20).hex())
         secret.chmod(0o600)
         self.app.give(BAD=bad)
 

@@ -85,6 +85,7 @@ class Need:
     file: str | None = None  # what the Compose file calls it, relative to the app's folder
     is_named_secret: bool = False  # `environment: NAME` of a Compose secret
     uses: tuple[str, ...] = ()  # `db.environment.POSTGRES_PASSWORD`, for variables
+    uids: tuple[int, ...] = ()  # of services that read the file, as far as the files say
 
     @property
     def is_variable(self) -> bool:

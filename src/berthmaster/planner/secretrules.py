@@ -4,7 +4,7 @@ No finding, repr or message ever holds a value or a part of one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from berthmaster.domain.check import PRODUCTION
@@ -63,7 +63,7 @@ def judge(held: Held, scene: Scene) -> Iterator[Finding]:
         yield from _judge_missing(held, scene)
         return
     if held.file is not None:
-        yield from judge_file(held.file, held.source, scene)
+        yield from judge_file(held.file, held.source, _with_readers(scene, held))
     text = held.value.decode(errors="replace").strip()
     remedy = _remedy(held, scene)
     # A developer may have `password`.
@@ -73,6 +73,11 @@ def judge(held: Held, scene: Scene) -> Iterator[Finding]:
     wanted = held.wanted.format
     if wanted and (problem := format_problem(wanted, text, is_production=scene.is_production)):
         yield Finding("format", held.name, f"{held.source}: {problem}", remedy)
+
+
+def _with_readers(scene: Scene, held: Held) -> Scene:
+    """With plain Compose a file must belong to the uid that reads it in the container."""
+    return replace(scene, owners=scene.owners | set(held.wanted.need.uids))
 
 
 def _judge_missing(held: Held, scene: Scene) -> Iterator[Finding]:

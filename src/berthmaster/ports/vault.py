@@ -13,6 +13,7 @@ class Vault(Protocol):
     def mark(self, plain: bytes) -> str:
         """A keyed hash: equal for equal bytes, and worth nothing without the key.
 
-        Raises `OutsideError` when the key cannot be read or made.
+        Makes no key: without one, marks compare within one run only. Raises `OutsideError` when the
+        key cannot be read.
         """
         ...

@@ -86,7 +86,9 @@ def _mounted(files: list[ComposeFile], asleep: frozenset[str]) -> Iterator[Need]
                 variable = str(item["environment"])
                 yield Need(variable, Delivery.VARIABLE, at, (service,), is_named_secret=True)
             elif not item.get("external") and "content" not in item:
-                yield Need(name, Delivery.FILE, at, (service,), file=_path(home, item))
+                uids = _uids(file.services[service])
+                path = _path(home, item)
+                yield Need(name, Delivery.FILE, at, (service,), file=path, uids=uids)
 
 
 def _uses(file: ComposeFile, asleep: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -99,6 +101,11 @@ def _uses(file: ComposeFile, asleep: frozenset[str]) -> Iterator[tuple[str, str]
                 yield service, name
 
 
+def _uids(service: Any) -> tuple[int, ...]:
+    user = str(mapping_or_empty(service).get("user") or "").partition(":")[0]
+    return (int(user),) if user.isdecimal() and len(user) < 10 else ()
+
+
 def _path(home: ComposeFile, item: Mapping[str, Any]) -> str | None:
     name = item.get("file")
     if not isinstance(name, str) or "$" in name:
@@ -107,8 +114,9 @@ def _path(home: ComposeFile, item: Mapping[str, Any]) -> str | None:
 
 
 def _variables(files: list[ComposeFile], asleep: frozenset[str]) -> Iterator[Need]:
-    for file in files:
+    for position, file in enumerate(files):
         data = mapping_or_empty(file.document.data)
+        later = files[position + 1 :]
         parts: list[tuple[Path_, Any, tuple[str, ...]]] = [
             (("services", name), item, (name,))
             for name, item in file.services.items()
@@ -117,6 +125,8 @@ def _variables(files: list[ComposeFile], asleep: frozenset[str]) -> Iterator[Nee
         parts += [((section,), data.get(section), ()) for section in _FILLED]
         for at, item, services in parts:
             for where, name, default in _in(item, at):
+                if default is not None and _is_replaced(where, later):
+                    continue  # Compose fills it in, and a later file takes it out again
                 location = file.document.location(where)
                 use = _use(data, where)
                 yield Need(name, Delivery.VARIABLE, location, services, default, uses=(use,))
@@ -135,6 +145,13 @@ def _in(value: Any, at: Path_) -> Iterator[tuple[Path_, str, str | None]]:
     elif isinstance(value, list):
         for position, item in enumerate(value):
             yield from _in(item, (*at, position))
+
+
+def _is_replaced(where: Path_, later: Iterable[ComposeFile]) -> bool:
+    """Whether a later file has another value there, or `!reset`."""
+    if where[:1] != ("services",) or len(where) < 3 or any(isinstance(key, int) for key in where):
+        return False
+    return any(where in file.document.lines for file in later)
 
 
 def _use(data: Mapping[str, Any], where: Path_) -> str:
@@ -172,4 +189,5 @@ def _joined(one: Need, other: Need) -> Need:
         one.file or other.file,
         one.is_named_secret or other.is_named_secret,
         tuple(sorted({*one.uses, *other.uses})),
+        tuple(sorted({*one.uids, *other.uids})),
     )

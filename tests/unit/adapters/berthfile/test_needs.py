@@ -94,3 +94,33 @@ def test_only_variables_that_are_asked_for_are_read_from_the_secrets_folder(tmp_
 
     found = SPECS.secret_variables(SPECS.read(tmp_path), "prod")
     assert found == {"SECRET_KEY": "$a 'SECRET_KEY'\nx"}
+
+
+def test_what_a_later_file_takes_out_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        "services:\n  db:\n    image: ${IMAGE:-postgres}\n    environment:\n"
+        "      PASSWORD: ${PASSWORD:-devpass}\n      KEPT: ${KEPT:-x}\n      ASKED: ${ASKED}\n"
+    )
+    (tmp_path / "more.yaml").write_text(
+        "services:\n  db:\n    image: postgres:15\n    environment:\n"
+        "      PASSWORD: !reset null\n      ASKED: none\n"
+    )
+    (tmp_path / "berth.yaml").write_text(
+        "app: shop\nenvironments: {prod: [base.yaml, more.yaml]}\n"
+    )
+    found = {need.name for need in SPECS.needs(SPECS.read(tmp_path), "prod")}
+
+    assert found == {"KEPT", "ASKED"}  # Compose wants a value of ASKED all the same
+
+
+def test_how_a_variable_is_used_and_who_reads_a_file(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  db:\n    user: '70:70'\n    secrets: [key]\n"
+        "    environment: ['POSTGRES_PASSWORD=${PASSWORD}']\n"
+        "    command: [x, '${PASSWORD}']\nsecrets: {key: {file: ./key}}\n"
+    )
+    (tmp_path / "berth.yaml").write_text("app: shop\nenvironments: {prod: compose.yaml}\n")
+    found = {need.name: need for need in SPECS.needs(SPECS.read(tmp_path), "prod")}
+
+    assert found["PASSWORD"].uses == ("db.command.1", "db.environment.POSTGRES_PASSWORD")
+    assert (found["key"].uids, found["key"].file) == ((70,), "key")

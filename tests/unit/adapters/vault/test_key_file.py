@@ -124,3 +124,24 @@ def test_the_twin_finds_a_secret_that_got_out() -> None:
     assert vault.leaks_in("log: ***") == ()
     with pytest.raises(OutsideError):
         vault.open(b"something else")
+
+
+def test_a_mark_makes_no_key(tmp_path: Path) -> None:
+    vault = KeyFileVault(tmp_path / "secret.key")
+
+    assert vault.mark(b"x") == vault.mark(b"x")
+    assert not (tmp_path / "secret.key").exists()
+
+
+def test_a_key_that_is_missing_or_open_says_what_to_type(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    vault = KeyFileVault(path)
+    sealed = vault.seal(b"x")
+    path.chmod(0o644)
+    with pytest.raises(OutsideError) as refused:
+        vault.open(sealed)
+    assert refused.value.next_command == f"chmod 600 {path}"
+    path.unlink()
+    with pytest.raises(OutsideError) as refused:
+        vault.open(sealed)
+    assert refused.value.next_command == f"install -m 0600 BACKUP/secret.key {path}"
