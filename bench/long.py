@@ -166,6 +166,8 @@ def _budgets(ours: Outcome, size: Size) -> list[Budget]:
     return [
         Budget("deploys done", len(ours.deploys), size.deploys, is_floor=True),
         Budget("requests asked", whole.count, size.requests, is_floor=True),
+        # A machine that is too busy asks less often, and its figures are not those of this load.
+        Budget("requests a second", whole.per_second, 0.95 * size.rate, is_floor=True),
         Budget("requests lost", whole.lost, 0),
         Budget("requests of 5 s lost", visit.slow.lost, 0),
         Budget("WebSockets cut", len(visit.sockets.broken), 0),
@@ -187,6 +189,8 @@ def _add(report: Report, outcome: Outcome) -> None:
     for name, sessions in (("WebSockets, 8 s", visit.sockets), ("streams, 8 s", visit.streams)):
         rows.append((name, count, *_of_sessions(sessions), "-"))
     report.rows += [(outcome.who, *row) for row in rows]
+    asked = visit.all_requests().per_second
+    report.notes.append(f"{outcome.who}: {asked:.0f} requests/s were asked")
     if outcome.failed:
         report.notes.append(f"{outcome.who} failed after {count} deploys: {outcome.failed}")
 

@@ -37,6 +37,7 @@ defaults
   timeout connect 2s
   timeout client 60s
   timeout server 60s
+  timeout check 5s
   timeout tunnel 1h
   option redispatch
   retries 3
@@ -51,7 +52,7 @@ frontend all
   default_backend web
 backend web
   option httpchk GET /health
-  default-server check inter 500ms fall 1 rise 1 resolvers docker init-addr none
+  default-server check inter 500ms fall 2 rise 1 resolvers docker init-addr none
   server-template web 4 web:8000
 """
 
