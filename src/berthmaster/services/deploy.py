@@ -1,9 +1,10 @@
 """`berth deploy` and `berth plan`: make a stack run what its files say."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, replace
 
-from berthmaster.domain.errors import BerthmasterError, StalePlan
+from berthmaster.domain.errors import BerthmasterError, OutsideError, StalePlan
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
@@ -92,7 +93,8 @@ async def deploy(
             outside.store.add_release(prepared.release)
             return await carry_out(outside, lease, plan, progress)
         except (BerthmasterError, asyncio.CancelledError):
-            _discard(outside, request.stack, number)
+            with contextlib.suppress(OutsideError):  # a store that failed must not hide why
+                _discard(outside, request.stack, number)
             raise
 
 
