@@ -277,6 +277,7 @@ class Executor:
             if await observe(self._outside, action) is Observation.DONE:
                 return "observed: it had been done before the run was killed"
         self._hit(step, action, "before", is_undo=is_undo)
+        self._lease.check()  # what an engine is told cannot be fenced afterwards
         limit = limit_seconds(action)
         try:
             async with asyncio.timeout(limit), self._hit_during(step, action, is_undo=is_undo):

@@ -3,7 +3,8 @@
 `BERTHMASTER_FAILPOINT=StartServices:after_unrecorded` kills the process there (as `kill -9` would);
 `7:before` names a step by its number, `undo:` in front means the undo, `!` at the end raises
 instead. `@int`, `@term` and `@hup` at the end send that signal and go on, as Ctrl-C, a service
-manager and a lost terminal would. The fourth point, `during`, is a while into an effect that lasts.
+manager and a lost terminal would; `@stop` freezes the process until it gets CONT. The fourth
+point, `during`, is a while into an effect that lasts.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ POINTS: Final = ("before", "after_unrecorded", "after")
 DURING: Final = "during"
 DURING_SECONDS: Final = 0.3  # an effect that ends sooner is not hit
 SIGNALS: Final = {
-    name: signal.Signals[f"SIG{name.upper()}"] for name in ("kill", "int", "term", "hup")
+    name: signal.Signals[f"SIG{name.upper()}"] for name in ("kill", "int", "term", "hup", "stop")
 }
 
 

@@ -33,6 +33,15 @@ class HeldLease:
         """Record where the work is, for whoever is refused meanwhile; raises `LeaseLost`."""
         self._lease = self._store.renew_lease(self._lease, seconds=LEASE_SECONDS, step=text)
 
+    def check(self) -> None:
+        """Raise `LeaseLost` when somebody else has it: this process may have been frozen for long.
+
+        A read, unless its time is over and nobody took it.
+        """
+        current = self._store.lease(self._lease.name)
+        if current is None or current.fence != self._lease.fence:
+            self._lease = self._store.renew_lease(self._lease, seconds=LEASE_SECONDS)
+
     async def keep(self) -> None:
         """Renew for ever, three times in each life of the lease."""
         pause = LEASE_SECONDS / 3

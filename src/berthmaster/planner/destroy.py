@@ -11,6 +11,7 @@ from berthmaster.domain.plan import (
     RemoveFiles,
     RemoveNetwork,
     RemoveVolume,
+    SetMaintenance,
     Switch,
 )
 from berthmaster.domain.release import STATE_FILES
@@ -40,6 +41,11 @@ def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volume
         number = int(key.rsplit("/r", 1)[1])
         steps.add(DetachRelease(stack, number), (f"release r{number}", "detach", "the stack ends"))
     steps.barrier()
+    if observed.is_in_maintenance:
+        steps.add(
+            SetMaintenance(stack, False), (str(stack), "maintenance off", "the router forgets it")
+        )
+        steps.barrier()
     _remove_containers(steps, observed)
     for network in sorted(observed.networks):
         steps.add(RemoveNetwork(network), (f"network {network}", "remove", "the stack ends"))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, replace
 
-from berthmaster.domain.errors import BerthmasterError, OutsideError, StalePlan
+from berthmaster.domain.errors import BerthmasterError, LeaseLost, OutsideError, StalePlan
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
@@ -92,6 +92,8 @@ async def deploy(
             refuse_stale(plan, based_on)
             outside.store.add_release(prepared.release)
             return await carry_out(outside, lease, plan, progress)
+        except LeaseLost:
+            raise  # the release is somebody else's by now: it may serve
         except (BerthmasterError, asyncio.CancelledError):
             with contextlib.suppress(OutsideError):  # a store that failed must not hide why
                 _discard(outside, request.stack, number)

@@ -15,6 +15,7 @@ from tests.unit.engine.worlds import SCENARIOS, View, World, empty_world
 from berthmaster.domain.deployment import TERMINAL, DeploymentState
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.plan import Plan
+from berthmaster.domain.routing import RouteTable
 from berthmaster.engine import executor as engine
 from berthmaster.engine.effects import Effects, Work
 from berthmaster.engine.failpoints import POINTS, Failpoint, Killed
@@ -83,6 +84,7 @@ async def test_every_plan_succeeds(name: str) -> None:
     assert view.live == plan.new
     key = None if plan.new is None else SHOP.release_key(plan.new)
     assert view.table.live.get(SHOP.project) == key
+    assert plan.verb != "destroy" or view.table == RouteTable()
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

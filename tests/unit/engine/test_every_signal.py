@@ -17,7 +17,7 @@ from tests.unit.engine.worlds import View, World
 
 from berthmaster import bootstrap
 from berthmaster.domain.deployment import TERMINAL, DeploymentState
-from berthmaster.domain.errors import Interrupted
+from berthmaster.domain.errors import Interrupted, LeaseHeld, LeaseLost
 from berthmaster.domain.plan import Plan
 from berthmaster.engine.effects import Effects, Work
 from berthmaster.engine.executor import Executor
@@ -25,6 +25,7 @@ from berthmaster.engine.failpoints import Failpoint, failpoint_from_environment
 from berthmaster.engine.lease import hold
 from berthmaster.ports.progress import Silence
 from berthmaster.services.recover import recover_abandoned
+from berthmaster.testing.clock import FakeClock
 
 SIGNALS = itertools.cycle(("int", "term", "hup"))
 # One or two of the three points of each step: `kill -9` takes all of them.
@@ -132,6 +133,26 @@ async def test_a_stop_that_is_still_under_way_is_waited_for_before_the_start() -
     name = stop.action.containers[0]  # type: ignore[union-attr]
     calls = [method for method, subject in world.engine.calls if subject == name]
     assert calls.index("runtime.stop") < calls.index("runtime.start")
+
+
+@pytest.mark.parametrize("name", ["update", "state_change", "retire", "destroy"])
+async def test_who_was_frozen_for_longer_than_its_lease_tells_the_engine_nothing(name: str) -> None:
+    """Woken just before an effect, with the lease at somebody else's."""
+    world, plan = await prepare(name)
+    store, clock = world.outside.store, world.outside.clock
+
+    class Frozen(Failpoint):
+        def hit(self, step: int, action: Any, point: str, *, is_undo: bool) -> None:
+            if point == "before":
+                assert isinstance(clock, FakeClock)
+                clock.advance(3600)
+                with contextlib.suppress(LeaseHeld):
+                    store.acquire_lease(str(SHOP), holder="ben", seconds=1e6)
+                world.engine.calls.clear()
+
+    with pytest.raises(LeaseLost, match="ben"):
+        await run(world, plan, Frozen("*", "before", how="int"))
+    assert world.engine.calls == []
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,12 @@ async def destroy(world: World) -> Plan:
     return plan_destroy(observed, numbers=(1,), removes_volumes=True)
 
 
+async def destroy_in_maintenance(world: World) -> Plan:
+    await world.carry_out(await maintenance(world))
+    observed = await observe_stack(world.outside, SHOP)
+    return plan_destroy(observed, numbers=(1,), removes_volumes=True)
+
+
 SCENARIOS: dict[str, Scenario] = {
     item.__name__: item
     for item in (
@@ -324,6 +330,7 @@ SCENARIOS: dict[str, Scenario] = {
         maintenance,
         retire,
         destroy,
+        destroy_in_maintenance,
     )
 }
 
