@@ -1,15 +1,22 @@
-"""`berth deploy --all`: every known stack, one after the other; an unchanged one costs a hash."""
+"""`berth deploy --all`: every known stack, a few at a time; an unchanged one costs a hash."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from berthmaster.domain.errors import BerthmasterError, Bug, Interrupted
 from berthmaster.domain.names import StackId
+from berthmaster.domain.plan import Plan, Step
 from berthmaster.ports.outside import Outside
-from berthmaster.ports.progress import Progress
+from berthmaster.ports.progress import Progress, Silence
 from berthmaster.services.carry_out import Outcome
 from berthmaster.services.deploy import Unchanged, deploy
 from berthmaster.services.render_model import ReleaseRequest
+
+# Most of a deploy is waiting: for readiness, a drain, a watch. More at once would make
+# each start slower, so that a healthy release could miss its time.
+AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +34,54 @@ async def deploy_all(
 ) -> AllDeployed:
     """Deploy each with the tag it runs, or with `tag`; a failure does not stop the others."""
     requests, skipped = choose_stacks(outside, tag, "berth deploy --all")
-    deployed: list[Outcome] = []
-    unchanged: list[StackId] = []
-    failed: list[tuple[StackId, BerthmasterError]] = []
-    for request in requests:
-        try:
-            done = await deploy(outside, request, progress, is_forced=is_forced)
-        except (Interrupted, Bug):
-            raise
-        except BerthmasterError as error:
-            failed.append((request.stack, error))
-            continue
-        if isinstance(done, Unchanged):
-            unchanged.append(request.stack)
-        else:
-            deployed.append(done)
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(request: ReleaseRequest) -> Outcome | Unchanged:
+        async with limit:
+            told = _OneOfMany(progress, request.stack)
+            return await deploy(outside, request, told, is_forced=is_forced)
+
+    # NOTE: all of them are waited for, so that an interrupted one has put everything back.
+    ends = await asyncio.gather(*map(one, requests), return_exceptions=True)
+    return _sorted_out(requests, ends, skipped)
+
+
+def _sorted_out(
+    requests: tuple[ReleaseRequest, ...],
+    ends: list[Outcome | Unchanged | BaseException],
+    skipped: tuple[StackId, ...],
+) -> AllDeployed:
+    deployed, unchanged = list[Outcome](), list[StackId]()
+    failed = list[tuple[StackId, BerthmasterError]]()
+    for request, end in zip(requests, ends, strict=True):
+        match end:
+            case Outcome():
+                deployed.append(end)
+            case Unchanged():
+                unchanged.append(request.stack)
+            case BerthmasterError() if not isinstance(end, Interrupted | Bug):
+                failed.append((request.stack, end))
+            case _:
+                raise end
     return AllDeployed(tuple(deployed), tuple(unchanged), skipped, tuple(failed))
+
+
+class _OneOfMany(Silence):
+    """Tells a plan's beginning and its failures: steps of several stacks would only mix."""
+
+    def __init__(self, progress: Progress, stack: StackId) -> None:
+        self._progress = progress
+        self._stack = stack
+
+    def plan_started(self, plan: Plan, deployment: str) -> None:
+        self.note(f"{plan.verb} r{plan.new} ({deployment}, {len(plan.steps)} steps)")
+
+    def step_failed(self, step: Step, *, is_undo: bool, seconds: float, error: str) -> None:
+        what = f"undo: {step.undo_text}" if is_undo else step.what
+        self.note(f"#{step.number} {step.subject}, {what}: FAILED: {error.partition(chr(10))[0]}")
+
+    def note(self, text: str) -> None:
+        self._progress.note(f"{self._stack}  {text}")
 
 
 def choose_stacks(
