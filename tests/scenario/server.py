@@ -109,6 +109,16 @@ class Server:
         variables = {"BERTHMASTER_SETTINGS": str(self.root / "settings.toml"), **(env or {})}
         return await start(str(Path(sys.executable).with_name("berth")), *words, env=variables)
 
+    async def start_at(self, terminal: int, *words: str) -> asyncio.subprocess.Process:
+        """Start the command with a terminal of its own: whoever closes the other end hangs up."""
+        return await asyncio.create_subprocess_exec(
+            *("setsid", "--ctty", str(Path(sys.executable).with_name("berth")), *words),
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env={**os.environ, "BERTHMASTER_SETTINGS": str(self.root / "settings.toml")},
+        )
+
     def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
         """What the store says."""
         address = f"file:{self.state / 'store.db'}?mode=ro"

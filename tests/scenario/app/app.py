@@ -90,6 +90,8 @@ def refused(path: str, headers: dict[str, str]) -> tuple[str, str, str] | None:
     host = headers.get("host", "")
     if BROKEN == "dies_later" and path == "/health":
         asyncio.get_running_loop().call_later(LIFE_SECONDS, os._exit, 7)
+    if BROKEN == "held" and path == "/health" and not os.path.exists("/tmp/go"):
+        return "503 Service Unavailable", "not yet", ""
     if BROKEN == "error" and path == "/health":
         return "500 Internal Server Error", "no database", ""
     if BROKEN == "redirect":
