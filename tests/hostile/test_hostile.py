@@ -5,8 +5,10 @@ that one that is added is tried from birth.
 """
 
 import contextlib
+import copy
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,16 +17,19 @@ import click
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.hostile.generated import generated
 from tests.unit.cli.shop import Answer, Shop, live_shop, shop
 from tests.unit.cli.test_files_to_release import BERTHFILE, COMPOSE, cart
 
 from berthmaster.adapters.berthfile.compose_files import check_compose_files
 from berthmaster.adapters.berthfile.envfile import parse_env
+from berthmaster.adapters.berthfile.model import Berthfile
 from berthmaster.adapters.berthfile.read import parse_berthfile
 from berthmaster.adapters.registry.reference import parse_reference
 from berthmaster.cli.main import berth
 from berthmaster.domain.errors import BerthmasterError, UserError
 from berthmaster.domain.names import check_host, check_name, parse_stack
+from berthmaster.testing.compose import FakeCompose
 
 __all__ = ["cart", "live_shop", "shop"]
 
@@ -55,8 +60,12 @@ HOSTILE = (
     "-1",
 )  # fmt: skip
 FEW = tuple(HOSTILE[::4])
+GENERATED = generated()
+ALL = (*HOSTILE, *GENERATED)
 TRIED_ELSEWHERE = {"dev up", "dev down", "dev logs"}  # hand every word to Compose, on purpose
 LITERAL = {
+    "deploy --despite",
+    "hold --why",
     "logs --since",
     "deploy --based-on",
     "deploy --confirm",
@@ -118,7 +127,8 @@ def check_refused(answer: Answer, line: list[str], *codes: int) -> None:
 
 @pytest.mark.parametrize(("command", "parameter"), text_parameters())
 def test_no_command_takes_a_hostile_value(hostile_cart: Shop, command: str, parameter: str) -> None:
-    for value in HOSTILE if command == "status" else FEW:
+    # NOTE: -S is the same option of every command, so that one is enough.
+    for value in FEW if parameter == "-S" and command != "status" else ALL:
         if is_no_attack(value, parameter):
             continue
         line = line_for(command, parameter, value)
@@ -127,8 +137,12 @@ def test_no_command_takes_a_hostile_value(hostile_cart: Shop, command: str, para
 
 
 def is_no_attack(value: str, parameter: str) -> bool:
-    """What no shell hands over, the only stack left out, and a tag that may be called so."""
+    """What no shell hands over, the only stack left out, a tag that may be called so, a number."""
     if "\ud800" in value or (value == "" and not parameter.startswith("-")):
+        return True
+    if (parameter, value) == ("--release", ""):  # as if it were left out
+        return True
+    if parameter == "--tail" and value.strip().isdecimal() and value.isascii():
         return True
     if parameter == "--tag":
         with contextlib.suppress(UserError):
@@ -146,7 +160,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 
 @pytest.mark.parametrize("kind", PARSERS)
 def test_a_name_is_refused_or_harmless(kind: str) -> None:
-    for value in HOSTILE:
+    for value in ALL:
         with contextlib.suppress(BerthmasterError):
             taken = str(PARSERS[kind](value))
             assert not taken.startswith("-"), value
@@ -309,8 +323,144 @@ def test_any_text_is_an_env_file_or_refused(text: str) -> None:
     )
 )
 def test_any_data_is_a_compose_file_or_refused(tmp_path: Path, data: object) -> None:
-    import json
-
     (tmp_path / "compose.yaml").write_text(json.dumps(data))
     with contextlib.suppress(UserError):
         check_compose_files(tmp_path, ["compose.yaml"])
+
+
+def quoted(value: str) -> str:
+    """A YAML string of any text."""
+    return '"' + "".join(f"\\U{ord(letter):08x}" for letter in value[:300]) + '"'
+
+
+def text_keys() -> Iterator[tuple[str, ...]]:
+    """Every key of berth.yaml, as the schema for editors names it; `NAME` where any name may be."""
+    yield from _keys(Berthfile.model_json_schema(), {}, ())
+
+
+def _keys(
+    schema: dict[str, Any], types: dict[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
+    types = types or schema.get("$defs", {})
+    schema = {**schema, **types.get(str(schema.get("$ref", "")).rpartition("/")[2], {})}
+    if len(path) > 5:
+        return
+    for key, inner in schema.get("properties", {}).items():
+        yield (*path, key)
+        yield from _keys(inner, types, (*path, key))
+    for choice in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from _keys(choice, types, path)
+    if isinstance(inner := schema.get("additionalProperties"), dict):
+        yield (*path, "NAME")
+        yield from _keys(inner, types, (*path, "NAME"))
+    if isinstance(inner := schema.get("items"), dict):
+        yield (*path, "[]")
+        yield from _keys(inner, types, (*path, "[]"))
+
+
+def document(path: tuple[str, ...], value: object, name: str) -> object:
+    """The least that holds a value at a path."""
+    for key in reversed(path):
+        value = [value] if key == "[]" else {name if key == "NAME" else key: value}
+    return value
+
+
+KEYS = sorted(set(text_keys()))
+
+
+def test_every_key_of_berth_yaml_is_found() -> None:
+    assert len(KEYS) > 100
+    assert ("environments", "NAME", "hosts", "[]") in KEYS
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_any_value_at_any_key_of_berth_yaml_is_taken_or_refused(part: int) -> None:
+    """As a value and as a name; 2 of 8 values at each key, another 2 at the next."""
+    base: dict[str, Any] = {
+        "app": "cart",
+        "routes": [{"path": "/", "service": "web", "port": 8000}],
+    }
+    base |= {"environments": {"prod": {"compose": ["compose.yaml"]}}}
+    for number, path in enumerate(KEYS[part::8]):
+        for value in ALL[number % 8 :: 8]:
+            text = value[:300].replace("\ud800", "x")
+            for made in (document(path, text, "web"), document(path, "x", text)):
+                assert isinstance(made, dict)
+                with contextlib.suppress(UserError):
+                    parse_berthfile(json.dumps({**base, **made}), Path("/nowhere"))
+
+
+MODEL_PLACES = (
+    ("services", "VALUE"),
+    *(("services", "web", key) for key in ("image", "user", "container_name", "working_dir")),
+    *(("services", "web", key) for key in ("hostname", "network_mode", "restart", "entrypoint")),
+    ("services", "web", "environment", "VALUE"),
+    ("services", "web", "environment", "NAME"),
+    ("services", "web", "labels", "VALUE"),
+    ("services", "web", "networks", "VALUE"),
+    ("services", "web", "volumes", "[]"),
+    ("services", "web", "depends_on", "VALUE"),
+    ("services", "web", "secrets", "[]"),
+    ("services", "web", "ports", "[]"),
+    ("networks", "VALUE"),
+    ("volumes", "VALUE"),
+    ("secrets", "VALUE"),
+    ("configs", "VALUE"),
+)
+
+
+@pytest.mark.parametrize("path", MODEL_PLACES, ids=".".join)
+def test_any_value_in_a_compose_model_is_rendered_or_refused(
+    cart: Shop, path: tuple[str, ...]
+) -> None:
+    """What `docker compose config` printed is somebody's text, too."""
+    compose = cart.world.outside.compose
+    assert isinstance(compose, FakeCompose)
+    whole = compose.models["compose.yaml",]
+    for value in (*FEW, *GENERATED[::10]):
+        text = value[:300].replace("\ud800", "x")
+        compose.models["compose.yaml",] = with_value(whole, path, text)
+        answer = cart.berth("plan", "prod", "--tag", "v1")
+        check_refused(answer, [*path, text], 0, 2, 3)
+        assert "docker" not in answer.err or answer.code, "nothing is run by a plan"
+
+
+def with_value(whole: Mapping[str, Any], path: tuple[str, ...], text: str) -> dict[str, Any]:
+    """A copy of a model with a text as a value, or as a key where the path says `VALUE`."""
+    made: dict[str, Any] = copy.deepcopy(dict(whole))
+    *before, last = path
+    place: Any = made
+    for key in before:
+        if not isinstance(place.get(key), dict):
+            place[key] = {}
+        if last == "[]" and key == before[-1]:
+            place[key] = [text]
+            return made
+        place = place[key]
+    if last == "VALUE":
+        place[text] = {} if before[-1] != "services" else dict(whole["services"]["web"])
+    else:
+        place[last] = text
+    return made
+
+
+@pytest.mark.parametrize("value", ALL)
+def test_a_hostile_line_of_an_env_file_is_data_or_refused(value: str) -> None:
+    for text in (
+        f"{value}=x\n",
+        f"NAME={value}\n",
+        f"NAME='{value}'\n",
+        f'NAME="{value}"\n',
+        value,
+    ):
+        with contextlib.suppress(UserError):
+            for name in parse_env(text, ".env"):
+                assert not set(name) & set(" \t\r\n\x00\x1b;|&$`<>'\"()="), name
+
+
+def test_the_name_of_a_secret_is_no_way_out_of_its_folder(tmp_path: Path) -> None:
+    """Names of secrets become names of files under the release's folder."""
+    for value in ALL:
+        with contextlib.suppress(UserError, ValueError):
+            target = f"secrets/{check_name('secret', value)}"
+            assert (tmp_path / target).resolve().is_relative_to(tmp_path), value
