@@ -1,7 +1,8 @@
 """`kill -9` at every step of every kind of plan, on a real engine, and what the next command makes
-of it: the table of `scripts/bench kill`.
+of it: the table of `scripts/bench kill`. With `--signal` Ctrl-C, SIGTERM or a lost terminal.
 
 Each command runs in a process of its own and kills itself at a failpoint; `berth tick` comes next.
+A command that can hear the signal must have put everything back by itself before that.
 Nobody knows the plan beforehand: a scenario goes on until its command ends without having been
 killed. Changes nothing outside the servers that it makes.
 """
@@ -25,7 +26,7 @@ from tests.scenario.dsl import App, Seen
 from tests.scenario.server import Server
 
 from bench.report import Budget, Cell, Report
-from berthmaster.engine.failpoints import POINTS
+from berthmaster.engine.failpoints import DURING, POINTS, SIGNALS
 
 HERE = Path(__file__).parent
 VICTIM = HERE / "victim"
@@ -34,6 +35,7 @@ COLUMNS = (
     *("killed again while recovering", "slowest recovery, s"),
 )
 TERMINAL = {"succeeded", "unwound"}
+INTERRUPTED = 130
 SECOND_KILL_EVERY = 6  # one recovery in so many is killed too
 DATABASE = """
   db:
@@ -53,6 +55,7 @@ class Kill:
     scenario: str
     step: int
     point: str
+    signal: str = "kill"
     action: str = ""
     state: str = ""  # of the deployment, after recovery
     recovery_seconds: float = 0.0
@@ -206,17 +209,21 @@ SCENARIOS: dict[str, type[Scenario]] = {
 MAY_BE_AWAY = {"incompatible", "maintenance"}  # 503 is their maintenance page
 
 
-async def kill_everywhere(scenario: Scenario, name: str, first_step: int) -> list[Kill]:
+async def kill_everywhere(
+    scenario: Scenario, name: str, first_step: int, signal_name: str = "kill"
+) -> list[Kill]:
     """Kill at step 1, 2, 3, ... until the command is not killed any more."""
     await scenario.prepare()
     kills: list[Kill] = []
     for step in count(first_step):
-        for point in POINTS:
-            kill = await kill_once(scenario, Kill(name, step, point), f"{step}:{point}", len(kills))
-            if kill is None:
-                return kills
-            kills.append(kill)
-            print(_line(kill), file=sys.stderr, flush=True)
+        for point in (*POINTS, DURING):
+            kill = Kill(name, step, point, signal_name)
+            is_killed = await kill_once(scenario, kill, f"{step}:{point}", len(kills))
+            if is_killed is not None:
+                kills.append(kill)
+                print(_line(kill), file=sys.stderr, flush=True)
+        if step >= steps_of(scenario.victim.last_deployment()[2]):
+            return kills
     raise AssertionError("no plan is endless")
 
 
@@ -237,12 +244,15 @@ async def kill_once(scenario: Scenario, kill: Kill, failpoint: str, number: int)
     words = await scenario.ready()
     before = await app.world()
     async with _watching(scenario) as seen:
-        done = await app.berth(*words, env={"BERTHMASTER_FAILPOINT": failpoint})
-        if done.code != -signal.SIGKILL:
+        place = f"{failpoint}@{kill.signal}"
+        done = await app.berth(*words, env={"BERTHMASTER_FAILPOINT": place})
+        if done.code != (-signal.SIGKILL if kill.signal == "kill" else INTERRUPTED):
             if done.code != 0:
-                raise AssertionError(f"{' '.join(words)} at {failpoint}: {done.said}")
-            return None
-        killed, _, plan = victim.last_deployment()
+                raise AssertionError(f"{' '.join(words)} at {place}: {done.said}")
+            return None  # it ended before that step, or before it heard
+        killed, state, plan = victim.last_deployment()
+        if kill.signal != "kill":
+            kill.faults += await _half_done(scenario, state, before)
         kill.action = action_of(plan, kill.step) or failpoint.partition(":")[0]
         if number % SECOND_KILL_EVERY == SECOND_KILL_EVERY - 1:
             kill.is_killed_twice = await _kill_recovery(app)
@@ -256,6 +266,16 @@ async def kill_once(scenario: Scenario, kill: Kill, failpoint: str, number: int)
         kill.asked, kill.lost = seen.count, [item for item in seen.lost if item not in away]
     kill.faults += await _faults(scenario, kill, killed, before)
     return kill
+
+
+async def _half_done(scenario: Scenario, state: str, before: set[str]) -> list[str]:
+    """What a command that heard a signal left behind; past the point of no return some is due."""
+    if state == "retiring":
+        return []
+    if state != "unwound":
+        return [f"interrupted, and {state}"]
+    changed = (item for item in sorted(await scenario.victim.app.world() ^ before))
+    return [f"not put back: {item}" for item in changed if not _is_data(item)]
 
 
 def _watching(scenario: Scenario) -> AbstractAsyncContextManager[Seen | None]:
@@ -321,6 +341,11 @@ def left_over(victim: Victim, world: set[str]) -> Iterator[str]:
             yield item
 
 
+def steps_of(plan: str) -> int:
+    """How many steps a recorded plan has."""
+    return len(json.loads(plan or "{}").get("steps", ()))
+
+
 def action_of(plan: str, step: int) -> str:
     """The kind of a step's action, from the recorded plan; empty when there is no such step."""
     for item in json.loads(plan or "{}").get("steps", ()):
@@ -329,34 +354,38 @@ def action_of(plan: str, step: int) -> str:
     return ""
 
 
-async def run_scenario(name: str, first_step: int = 1) -> list[Kill]:
+async def run_scenario(name: str, first_step: int = 1, signal_name: str = "kill") -> list[Kill]:
     """A server of its own for one scenario."""
     server = Server()
     try:
         await server.set_up()
         victim = Victim(server, f"kill-{name}"[:20])
-        kills = await kill_everywhere(SCENARIOS[name](victim), name, first_step)
+        kills = await kill_everywhere(SCENARIOS[name](victim), name, first_step, signal_name)
         await server.remove_app(victim.app.name)
     finally:
         await server.destroy()
     return kills
 
 
-def _in_process(name: str, number: int, first_step: int) -> list[Kill]:
+def _in_process(name: str, number: int, first_step: int, signal_name: str) -> list[Kill]:
     scenario_server.BLOCK = f"10.{200 + number}.0.0/16"  # they run side by side
-    return asyncio.run(run_scenario(name, first_step))
+    return asyncio.run(run_scenario(name, first_step, signal_name))
 
 
-def kill_all(names: Sequence[str], jobs: int = 3, first_step: int = 1) -> list[Kill]:
+def kill_all(
+    names: Sequence[str], jobs: int = 3, first_step: int = 1, signal_name: str = "kill"
+) -> list[Kill]:
     """Scenarios side by side, each in a process and on a server of its own."""
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
-        found = pool.map(_in_process, names, count(), repeat(first_step))
+        found = pool.map(_in_process, names, count(), repeat(first_step), repeat(signal_name))
         return [kill for kills in found for kill in kills]
 
 
 def report_on(kills: Sequence[Kill]) -> Report:
     """One row a scenario; a kill that needs hands or loses a request misses the budget."""
-    report = Report("kill", "kill -9 at every step, then the next command", COLUMNS)
+    sent = kills[0].signal if kills else "kill"
+    name = "kill" if sent == "kill" else f"kill-{sent}"
+    report = Report(name, f"SIG{sent.upper()} at every step, then the next command", COLUMNS)
     for name in dict.fromkeys(kill.scenario for kill in kills):
         report.rows.append(_row(name, [kill for kill in kills if kill.scenario == name]))
     report.rows.append(_row("all", kills))
@@ -384,20 +413,22 @@ def _line(kill: Kill) -> str:
     twice = " (twice)" if kill.is_killed_twice else ""
     verdict = "ok" if kill.is_recovered else f"BAD {kill.faults} lost {kill.lost[:5]}"
     return (
-        f"{kill.scenario} {kill.step}:{kill.point} {kill.action}{twice} -> {kill.state}"
+        f"{kill.scenario} {kill.step}:{kill.point}@{kill.signal} {kill.action}{twice}"
+        f" -> {kill.state}"
         f" in {kill.recovery_seconds} s, {kill.asked} asked: {verdict}"
     )
 
 
 def main() -> int:
     """Some scenarios only: `python -m bench.kill --only cold`; 1 when a kill was not recovered."""
-    parser = argparse.ArgumentParser(description="kill -9 at every step on a real engine")
+    parser = argparse.ArgumentParser(description="a signal at every step on a real engine")
     parser.add_argument("--only", choices=SCENARIOS, action="append")
     parser.add_argument("--jobs", type=int, default=3, help="scenarios side by side")
+    parser.add_argument("--signal", choices=sorted(SIGNALS.keys() - {"stop"}), default="kill")
     parser.add_argument("--first-step", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
-    kills = kill_all(given.only or list(SCENARIOS), given.jobs, given.first_step)
+    kills = kill_all(given.only or list(SCENARIOS), given.jobs, given.first_step, given.signal)
     report = report_on(kills)
     report.print()
     if given.json:
