@@ -446,6 +446,9 @@ CATALOGUE: Final[tuple[CheckKind, ...]] = (
     ONE_PLACE,
     EXPIRY,
     VAULT,
+    MIRROR,
+    PERMIT,
+    TUNNEL,
 )
 _BY_ID: Final = {item.id: item for item in CATALOGUE}
 

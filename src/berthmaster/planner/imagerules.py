@@ -38,6 +38,9 @@ def findings(service: Mapping[str, Any], *, is_named: bool) -> Iterator[tuple[st
     if not image:
         yield "build", "has a `build` and no `image`", "build and push it, and name it as `image`"
         return
+    if service.get("build") and service.get("pull_policy") == "build":
+        remedy = "images come ready-made here: take `pull_policy: build` out of this environment"
+        yield "build", "has a `build` and `pull_policy: build`", remedy
     tag = compose.tag_of(image)
     if tag is None or is_named:
         return

@@ -41,6 +41,10 @@ class Specs(Protocol):
         """
         ...
 
+    def place_of(self, spec: AppSpec, environment: str, service: str, key: str) -> str | None:
+        """`compose.yaml:12` where the Compose files say a key of a service, or the service."""
+        ...
+
     def secret_files(self, spec: AppSpec, environment: str) -> Mapping[str, str]:
         """Absolute path by secret name of the environment's secrets folder; empty without one."""
         ...

@@ -4,9 +4,9 @@ The first half of every deploy, and what `berth check` looks at; asks no registr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
 from berthmaster.domain.names import StackId, check_name
@@ -16,6 +16,18 @@ from berthmaster.planner.policy import Violation, check_policy
 from berthmaster.planner.roles import RoleDecision, decide_roles
 from berthmaster.ports.compose import ComposeInputs
 from berthmaster.ports.outside import Outside
+
+# The key of a service that a rule is about, where it is not named alike.
+_SAID_BY: Final = {
+    "mutable_tag": "image",
+    "remote_build": "build",
+    "capabilities": "cap_add",
+    "docker_socket": "volumes",
+    "absolute_bind": "volumes",
+    "outside_bind": "volumes",
+    "writable_bind": "volumes",
+    "device": "devices",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +91,18 @@ async def render_model(
     model = _with_images(model, request.images)
     decisions = decide_roles(model, spec, environment.name, versioned, is_lenient=is_lenient)
     named = frozenset(request.images) | (versioned if request.tag else frozenset())
-    violations = check_policy(model, decisions, spec, environment.name, named)
+    found = check_policy(model, decisions, spec, environment.name, named)
+    violations = tuple(_placed(outside, spec, environment.name, item) for item in found)
     return Rendering(spec, environment, model, decisions, violations)
+
+
+def _placed(outside: Outside, spec: AppSpec, environment: str, item: Violation) -> Violation:
+    """What is refused, with file and line where a Compose file says it."""
+    if item.is_allowed_by is not None:
+        return item
+    key = _SAID_BY.get(item.rule, item.rule)
+    place = item.service and outside.specs.place_of(spec, environment, item.service, key)
+    return replace(item, evidence=f"{item.evidence} ({place})") if place else item
 
 
 def compose_inputs(

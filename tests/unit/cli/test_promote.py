@@ -279,3 +279,19 @@ def test_a_promotion_to_itself_is_refused(proved: Stages) -> None:
 def test_no_planted_secret_is_told(proved: Stages) -> None:
     told = [proved.good("promote", "stage", "prod", "--json"), proved.good("releases", "prod")]
     assert "planted-secret-value" not in "".join(item.out + item.err for item in told)
+
+
+@pytest.mark.requirement("R331")
+def test_a_build_that_stage_would_use_is_refused_with_file_and_line(stages: Stages) -> None:
+    stages.write("compose.stage.yaml", "services:\n  web:\n    build: .\n")
+    compose = stages.shop.world.outside.compose
+    web = compose.models[("compose.yaml", "compose.stage.yaml")]["services"]["web"]  # type: ignore[attr-defined]
+    web |= {"image": None, "build": {"context": "."}}
+    told = stages.refused("deploy", "stage", "--tag", "v1")
+    assert "web: has a `build` and no `image` (compose.stage.yaml:3) [build]" in told
+    assert "build and push it, and name it as `image`" in told
+
+
+def test_a_build_beside_an_image_is_never_used(stages: Stages) -> None:
+    stages.render(build={"context": "."})
+    stages.good("deploy", "stage", "--tag", "v1")

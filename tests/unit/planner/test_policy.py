@@ -68,6 +68,7 @@ def check(
         ("writable_bind", {"volumes": ["/srv/app/uploads:/x"]}),
         ("writable_bind", {"volumes": ["./uploads:/x"]}),
         ("build", {"image": None, "build": "."}),
+        ("build", {"build": {"context": "."}, "pull_policy": "build"}),
         ("remote_build", {"build": {"context": "https://example.com/x.git"}}),
         ("provider", {"provider": {"type": "sh"}}),
         ("mutable_tag", {"image": "shop"}),

@@ -206,3 +206,15 @@ def _images(files: Iterable[ComposeFile]) -> dict[str, str]:
             if isinstance(image, str):
                 images[name] = image
     return images
+
+
+def place_of(files: Iterable[ComposeFile], service: str, key: str | None) -> str | None:
+    """`compose.yaml:12` of the last file that says something of a service, or of one of its keys."""
+    found = None
+    for file in files:
+        there = file.services.get(service)
+        is_said = service in file.services if key is None else key in mapping_or_empty(there)
+        if is_said:
+            at: Path_ = ("services", service) if key is None else ("services", service, key)
+            found = file.document.location(at)
+    return found

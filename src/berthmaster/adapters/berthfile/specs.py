@@ -48,6 +48,13 @@ class BerthfileSpecs:
         files = compose_files.read_compose_files(Path(spec.folder), there.compose)
         return compose_files.versioned_services(files, spec.release_variable)
 
+    def place_of(self, spec: AppSpec, environment: str, service: str, key: str) -> str | None:
+        """Where the Compose files say a key of a service, or the service at all."""
+        there = environment_of(spec, environment)
+        files = compose_files.read_compose_files(Path(spec.folder), there.compose)
+        found = compose_files.place_of(files, service, key)
+        return found or compose_files.place_of(files, service, None)
+
     def secret_files(self, spec: AppSpec, environment: str) -> Mapping[str, str]:
         """Absolute path by name of the environment's secret files; `name.txt` also counts as
         `name`.
