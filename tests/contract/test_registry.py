@@ -16,11 +16,17 @@ from tests.contract.docker_world import PYTHON, Names, real_runtime
 from berthmaster.adapters.docker import AiodockerRuntime
 from berthmaster.adapters.registry import DockerCredentials, HttpRegistry
 from berthmaster.domain.errors import OutsideError
-from berthmaster.ports.registry import Registry
+from berthmaster.ports.registry import Registry, RemoteImage
 from berthmaster.testing.registry import FakeRegistry
 
 DIGEST = f"sha256:{'ab' * 32}"
 LOGIN = base64.b64encode(b"deploy:s3cret-password").decode()
+
+
+ONE_IMAGE: dict[str, Any] = {
+    "manifests/v1": {"config": {"digest": "sha256:d"}, "layers": [{"size": 400}]},
+    "blobs/sha256:d": {"architecture": "amd64"},
+}
 
 
 @dataclass(slots=True)
@@ -44,6 +50,7 @@ class SmallRegistry:
     wants_login: bool = False
     digest: str = DIGEST
     asked: list[str] = field(default_factory=list)
+    documents: dict[str, Any] = field(default_factory=lambda: dict(ONE_IMAGE))  # by path
 
     async def manifest(self, asked: web.Request) -> web.Response:
         self.asked.append(f"{asked.method} {asked.path}")
@@ -56,7 +63,9 @@ class SmallRegistry:
         headers = {"Docker-Content-Digest": self.digest}
         if status == 429 and self.retry_after:
             headers["Retry-After"] = self.retry_after
-        return web.Response(status=status, headers=headers)
+        path = f"{asked.match_info['kind']}/{asked.match_info['tag']}"
+        body = json.dumps(self.documents.get(path, {})).encode()
+        return web.Response(status=status, headers=headers, body=body)
 
     async def token(self, asked: web.Request) -> web.Response:
         self.asked.append(f"token {asked.query['scope']}")
@@ -69,7 +78,7 @@ class SmallRegistry:
 async def small() -> AsyncIterator[SmallRegistry]:
     registry = SmallRegistry()
     app = web.Application()
-    app.router.add_route("*", "/v2/{name:.+}/manifests/{tag}", registry.manifest)
+    app.router.add_route("*", "/v2/{name:.+}/{kind:manifests|blobs}/{tag}", registry.manifest)
     app.router.add_get("/token", registry.token)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -235,3 +244,52 @@ async def test_a_registry_that_says_nothing_is_given_up(tmp_path: Path) -> None:
         )
         with pytest.raises(OutsideError, match="does not answer"):
             await client.digest(f"{address}/shop:v1")
+
+
+MACHINES = {
+    "manifests": [
+        {"digest": "sha256:a", "platform": {"os": "linux", "architecture": "arm64"}},
+        {"digest": "sha256:b", "platform": {"os": "linux", "architecture": "amd64"}},
+        {"digest": "sha256:c", "platform": {"os": "unknown", "architecture": "unknown"}},
+    ]
+}
+LAYERS = {"config": {"digest": "sha256:d"}, "layers": [{"size": 400}, {"size": 100}]}
+
+
+async def test_an_image_is_described_without_being_here(subject: Subject) -> None:
+    found = await subject.registry.describe(subject.known, "amd64")
+    assert found is not None
+    assert found.architectures == ("amd64",)
+    assert found.size_bytes > 0
+
+
+async def test_an_image_for_many_machines_has_the_size_for_this_one(
+    small: SmallRegistry, tmp_path: Path
+) -> None:
+    small.documents |= {"manifests/v1": MACHINES, "manifests/sha256:b": LAYERS}
+    found = await _client(tmp_path).describe(f"{small.address}/shop:v1", "amd64")
+    assert found == RemoteImage(("amd64", "arm64"), 500)
+
+
+async def test_an_image_for_other_machines_says_for_which(
+    small: SmallRegistry, tmp_path: Path
+) -> None:
+    small.documents |= {"manifests/v1": MACHINES}
+    found = await _client(tmp_path).describe(f"{small.address}/shop:v1", "s390x")
+    assert found == RemoteImage(("amd64", "arm64"), 0)
+
+
+@pytest.mark.parametrize("document", [[], {"manifests": 3}, {"layers": [{}]}, {"config": {}}])
+async def test_what_is_no_manifest_is_an_error_and_no_image(
+    small: SmallRegistry, tmp_path: Path, document: Any
+) -> None:
+    small.documents["manifests/v1"] = document
+    with pytest.raises(OutsideError, match="no manifest"):
+        await _client(tmp_path).describe(f"{small.address}/shop:v1", "amd64")
+
+
+async def test_an_unknown_image_is_described_by_nothing(
+    small: SmallRegistry, tmp_path: Path
+) -> None:
+    small.statuses = [404]
+    assert await _client(tmp_path).describe(f"{small.address}/shop:v9", "amd64") is None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from berthmaster.adapters.berthfile.inputs import artifact_inputs
+from berthmaster.adapters.berthfile.read import FILE_NAME
 from berthmaster.domain.spec import AppSpec
 from berthmaster.ports.checkout import Checkout
 
@@ -21,11 +22,13 @@ _NO_PROGRAMS: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/
 
 
 def checkout(spec: AppSpec) -> Checkout | None:
-    """Compare with the last commit; None outside a repository."""
+    """Compare with the last commit; None outside a repository, and where it ignores berth.yaml."""
     folder = Path(spec.folder)
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return None
     try:
+        if _is_ignored(folder):  # built or copied into a repository that wants none of it
+            return None
         changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
         tracked = set(_git(folder, "ls-files", "-z", "--", "."))
     except (OSError, subprocess.SubprocessError) as error:
@@ -43,17 +46,26 @@ def _read_by_a_deploy(spec: AppSpec) -> Iterator[str]:
             yield from (os.path.relpath(Path(below, name), folder) for name in names)
 
 
+def _is_ignored(folder: Path) -> bool:
+    return _run(folder, "check-ignore", "-q", "--", FILE_NAME).returncode == 0
+
+
 def _git(folder: Path, *arguments: str) -> list[str]:
-    done = subprocess.run(
+    done = _run(folder, *arguments)
+    done.check_returncode()
+    return [item for item in done.stdout.split("\0") if item]
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         ["git", *_NO_PROGRAMS, "-C", str(folder), *arguments],
         env=_ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=_SECONDS,
-        check=True,
+        check=False,
     )
-    return [item for item in done.stdout.split("\0") if item]
 
 
 def _reason(error: Exception) -> str:
