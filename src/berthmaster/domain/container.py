@@ -76,7 +76,6 @@ class Network:
     id: str
     subnets: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
-    container_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,9 +229,8 @@ class FakeRuntime:
         return found
 
     def _seen_network(self, network: ReleaseNetwork) -> Network:
-        count = sum(network.name in item.addresses for item in self.world.containers.values())
         labels = dict(self.world.network_labels[network.name])
-        return Network(network.name, f"id-{network.name}", (network.subnet,), labels, count)
+        return Network(network.name, f"id-{network.name}", (network.subnet,), labels)
 
 
 def _carries(own: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -93,7 +93,7 @@ def listed_image(data: Mapping[str, Any]) -> Image:
     )
 
 
-def listed_network(data: Mapping[str, Any], container_count: int) -> Network:
+def listed_network(data: Mapping[str, Any]) -> Network:
     """Read a row of the networks' list call, which does not say who is attached."""
     configs = (data.get("IPAM") or {}).get("Config") or ()
     return Network(
@@ -101,7 +101,6 @@ def listed_network(data: Mapping[str, Any], container_count: int) -> Network:
         id=data["Id"],
         subnets=tuple(item["Subnet"] for item in configs if item.get("Subnet")),
         labels=data.get("Labels") or {},
-        container_count=container_count,
     )
 
 

@@ -8,7 +8,6 @@ import asyncio
 import json
 import math
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -222,11 +221,8 @@ class AiodockerRuntime:
     async def networks(self, labels: Mapping[str, str] | None = None) -> tuple[Network, ...]:
         filters = {"label": _pairs(labels)} if labels else None
         with errors.translated("networks"):
-            rows, containers = await asyncio.gather(
-                self._docker.networks.list(filters=filters), self.containers({})
-            )
-        attached = Counter(name for item in containers for name in item.addresses)
-        return tuple(observed.listed_network(row, attached[row["Name"]]) for row in rows)
+            rows = await self._docker.networks.list(filters=filters)
+        return tuple(observed.listed_network(row) for row in rows)
 
     async def create_network(self, network: ReleaseNetwork, labels: Mapping[str, str]) -> None:
         if await self._has_network(network):
@@ -328,7 +324,7 @@ class AiodockerRuntime:
         with errors.translated(name):
             rows = await self._docker.networks.list(filters={"name": [name]})
         # NOTE: the engine's filter matches parts of names.
-        return next((observed.listed_network(row, 0) for row in rows if row["Name"] == name), None)
+        return next((observed.listed_network(row) for row in rows if row["Name"] == name), None)
 
     async def _appears(self, network: ReleaseNetwork) -> bool:
         """Whether an earlier call makes it: its addresses are taken before its name shows."""
