@@ -167,7 +167,8 @@ def _verdict(report: "CheckReport") -> str:
     words = [f"{counted[key]} {TITLES[key].split(' in ')[0]}" for key in TITLES if counted[key]]
     stack = paint(str(report.stack), None, bold=True)
     summary = ", ".join([*words, f"{counted[Severity.OK]} ok"])
-    ready = "" if report.exit_code else f"  ready: berth deploy {report.stack}"
+    following = f"berth deploy {report.stack}" if report.is_strict else "berth dev up"
+    ready = "" if report.exit_code else f"  ready: {following}"
     return f"{stack}  {summary}{ready}"
 
 

@@ -1,6 +1,7 @@
 """Images whose version the catalogue `versions.env` manages: nowhere else may it be written.
 
-Pure. `POSTGRES_VERSION=16.11` manages every image named `postgres`.
+Pure. `POSTGRES_VERSION=16.11`, `POSTGRES_TAG=16.11` and `POSTGRES_IMAGE=postgres:16.11` manage
+every image named `postgres`.
 """
 
 import re
@@ -11,7 +12,8 @@ from typing import Final
 from berthmaster.planner import composemodel as compose
 from berthmaster.ports.checkout import VersionCatalogue, WrittenImage
 
-_KEYS: Final = ("VERSION", "TAG")
+_WHOLE: Final = "_IMAGE"
+_ENDS: Final = ("_VERSION", "_TAG", _WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,16 @@ def find_own_versions(
         text = written.get(service)
         if key is None or text is None:
             continue
-        wanted, tag = catalogue.versions[key], compose.tag_of(reference)
+        wanted, is_whole = catalogue.versions[key], key.endswith(_WHOLE)
+        runs = reference if is_whole else compose.tag_of(reference)
         if not re.search(rf"\$\{{?{key}\b", text.text):
             name = text.text.rpartition(":")[0] or text.text
             yield VersionFinding(
                 service,
                 f"{text.location}: {text.text} is written out; {catalogue.path} manages {key}",
-                f"write image: {name}:${{{key}}}",
+                f"write image: ${{{key}}}" if is_whole else f"write image: {name}:${{{key}}}",
             )
-        elif tag != wanted:
+        elif runs != wanted:
             yield VersionFinding(
                 service,
                 f"{text.location}: runs {reference}; {catalogue.path} says {key}={wanted}",
@@ -52,4 +55,4 @@ def find_own_versions(
 
 def _key_of(reference: str, catalogue: VersionCatalogue) -> str | None:
     name = re.sub(r"[^A-Z0-9]", "_", compose.image_name(reference).upper())
-    return next((f"{name}_{end}" for end in _KEYS if f"{name}_{end}" in catalogue.versions), None)
+    return next((name + end for end in _ENDS if name + end in catalogue.versions), None)

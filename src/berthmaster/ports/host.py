@@ -39,7 +39,8 @@ class Host(Protocol):
     def port_owner(self, port: int) -> str:
         """`nginx (pid 812)` of the process that listens on this port; empty when nobody can tell.
 
-        For a port that Docker publishes, `docker-proxy for 172.17.0.2`.
+        For a port that Docker publishes, `docker-proxy for 172.17.0.2`; for a process inside a
+        container, its id behind that.
         """
         ...
 

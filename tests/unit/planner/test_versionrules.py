@@ -6,7 +6,8 @@ from berthmaster.planner.versionrules import find_own_versions
 from berthmaster.ports.checkout import VersionCatalogue, WrittenImage
 
 CATALOGUE = VersionCatalogue(
-    "versions.env", {"POSTGRES_VERSION": "16.11", "REDIS_TAG": "7.4", "IMAGE_TAG": "v1"}
+    "versions.env",
+    {"POSTGRES_VERSION": "16.11", "REDIS_TAG": "7.4", "NGINX_IMAGE": "mirror.test/nginx:1.28"},
 )
 
 
@@ -24,7 +25,8 @@ def found(text: str, rendered: str) -> list[str]:
             "registry.test/library/postgres:16.11",
         ),
         ("redis:$REDIS_TAG", "redis:7.4"),
-        ("nginx:1.27", "nginx:1.27"),
+        ("${NGINX_IMAGE}", "mirror.test/nginx:1.28"),
+        ("caddy:2", "caddy:2"),
         ("shop:${IMAGE_TAG}", "shop:v2"),
     ],
 )
@@ -41,4 +43,10 @@ def test_a_version_that_is_written_out_is_named_with_its_line() -> None:
 def test_a_version_that_another_file_changed_is_named() -> None:
     assert found("redis:${REDIS_TAG}", "redis:6") == [
         "compose.yaml:3: runs redis:6; versions.env says REDIS_TAG=7.4"
+    ]
+
+
+def test_a_whole_reference_may_be_managed_too() -> None:
+    assert found("nginx:1.27", "nginx:1.27") == [
+        "compose.yaml:3: nginx:1.27 is written out; versions.env manages NGINX_IMAGE"
     ]

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 _LISTEN: Final = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _PROXY: Final = "docker-proxy"
+_CONTAINER: Final = re.compile(r"[/-]([0-9a-f]{64})\b")
 
 
 def listening_inodes(proc: Path, port: int) -> frozenset[str]:
@@ -47,4 +49,14 @@ def _described(process: Path) -> str:
     name = Path(words[0]).name if words and words[0] else "a process"
     if name == _PROXY and "-container-ip" in words[:-1]:
         return f"{_PROXY} for {words[words.index('-container-ip') + 1]}"
-    return f"{name} (pid {process.name})"
+    container = _container_of(process)
+    return f"{name} (pid {process.name})" + (f" in container {container}" if container else "")
+
+
+def _container_of(process: Path) -> str:
+    """The id of the container that a process belongs to, as its control group says."""
+    try:
+        found = _CONTAINER.search((process / "cgroup").read_text())
+    except OSError:
+        return ""
+    return found[1] if found else ""

@@ -10,7 +10,7 @@ from typing import Final
 
 from berthmaster.domain import checks
 from berthmaster.domain.check import Check, CheckKind, Severity
-from berthmaster.domain.errors import BerthmasterError, Bug, UserError
+from berthmaster.domain.errors import BerthmasterError, Bug, ImageNotFound, UserError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec
 from berthmaster.ports.outside import Outside
@@ -27,6 +27,7 @@ class CheckReport:
 
     stack: StackId
     checks: tuple[Check, ...]
+    is_strict: bool = True  # whether it is deployed, rather than developed in
 
     @property
     def exit_code(self) -> int:
@@ -62,7 +63,8 @@ async def _check_environment(
 ) -> CheckReport:
     facts, problem = await _read(outside, request)
     found = await ask(replace(facts, answers=shared), CHECKERS)
-    return CheckReport(request.stack, (*problem, *found))
+    is_strict = facts.spec_or_none is None or facts.environment.is_strict
+    return CheckReport(request.stack, (*problem, *found), is_strict)
 
 
 async def _read(outside: Outside, request: ReleaseRequest) -> tuple[CheckFacts, list[Check]]:
@@ -103,8 +105,16 @@ async def _within_its_time(asked: Asked, kinds: list[CheckKind], facts: CheckFac
         return [kind.not_asked(f"no answer within {LIMIT_SECONDS:g} s") for kind in kinds]
     except Bug:
         raise
+    except ImageNotFound as error:  # asked and answered: only what needs the image is unknown
+        return [_without_image(kind, error) for kind in kinds]
     except BerthmasterError as error:
         return [_failure(kind, error) for kind in kinds]
+
+
+def _without_image(kind: CheckKind, error: ImageNotFound) -> Check:
+    if kind is checks.IMAGES:
+        return kind.failed(error.message, error.next_command or "")
+    return kind.unknown(f"not asked: {error.message}")
 
 
 def _have(facts: CheckFacts) -> Needs:

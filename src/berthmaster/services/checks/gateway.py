@@ -53,10 +53,10 @@ async def check_entrypoint_port(facts: CheckFacts) -> list[Check]:
 
 
 async def _named_container(facts: CheckFacts, owner: str) -> str:
-    """Docker's proxy stands for a container: name it."""
-    address = owner.rpartition(" ")[2]
+    """A container's address or id, at the end, becomes its name."""
+    what = owner.rpartition(" ")[2]
     for item in await facts.outside.runtime.containers({}):
-        if address and address in item.addresses.values():
+        if what and (what == item.id or what in item.addresses.values()):
             return f"container {item.name}"
     return owner
 

@@ -64,6 +64,12 @@ def test_dockers_proxy_is_named_with_the_address_it_stands_for(proc: Path) -> No
     assert LinuxHost(proc).port_owner(8080) == "docker-proxy for 172.17.0.2"
 
 
+def test_a_process_inside_a_container_is_named_with_the_containers_id(proc: Path) -> None:
+    process(proc, "haproxy", "-W")
+    (proc / "812/cgroup").write_text(f"0::/system.slice/docker-{'ab' * 32}.scope\n")
+    assert LinuxHost(proc).port_owner(8080) == f"haproxy (pid 812) in container {'ab' * 32}"
+
+
 def test_an_owner_that_nobody_may_see_is_nobody(proc: Path) -> None:
     assert LinuxHost(proc).port_owner(8080) == ""
     assert LinuxHost(proc).port_owner(8081) == ""

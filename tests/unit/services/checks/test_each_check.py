@@ -294,6 +294,23 @@ async def test_files_that_do_not_render_leave_the_rest_unknown(scene: Scene) -> 
     assert {item.severity for item in report.checks if item.id == "disk"} == {Severity.OK}
 
 
+async def test_a_port_that_a_container_took_is_named_by_the_container(scene: Scene) -> None:
+    engine = scene.world.engine
+    made = engine.add_container("other-web-1", engine.images[WEB])
+    scene.world.router.is_up = False
+    scene.host.owners[8443] = f"haproxy (pid 812) in container {made.id}"
+    (answer,) = await scene.of("entrypoint_port")
+    assert answer.evidence == "port 8443 is taken by container other-web-1"
+
+
+async def test_an_image_that_is_nowhere_leaves_what_needs_it_unknown(scene: Scene) -> None:
+    await _do(BREAKS["images"], scene)
+    report = await scene.report()
+    answers = {item.id: item for item in report.checks}
+    assert answers["images"].evidence.startswith("registry.test/shop:v2 is in no registry")
+    assert answers["architecture"].severity is Severity.UNKNOWN
+
+
 async def test_a_router_that_is_down_is_no_reason_for_silence(scene: Scene) -> None:
     scene.world.router.is_up = False
     report = await scene.report()
