@@ -13,7 +13,7 @@ OUTSIDE_CODE = 3
 @click.option("--write", "is_written", is_flag=True, help="Write it where the settings say.")
 @click.pass_context
 def tunnel(context: click.Context, is_written: bool) -> None:
-    """Print the cloudflared configuration of the routes; check the tunnel.
+    """Print the cloudflared configuration, and check the tunnel.
 
     Each host leads to the entrypoint it was claimed on. The credentials file's name, owner and
     mode are looked at, and whether the tunnel says that it is ready.
