@@ -147,8 +147,9 @@ class Database:
 
 
 def _open(path: str) -> sqlite3.Connection:
-    connection = _connect(path)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
+        _set_up(connection)  # the first statement already looks beside the file
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection, path)
     except sqlite3.OperationalError as error:
@@ -167,19 +168,17 @@ def _open_read_only(path: str, error: sqlite3.OperationalError) -> sqlite3.Conne
     log = Path(f"{path}-wal")
     if error.sqlite_errorcode & 0xFF not in _UNOPENABLE or (log.exists() and log.stat().st_size):
         raise error
-    connection = _connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1")
+    target = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
+    connection = sqlite3.connect(target, isolation_level=None, uri=True)
+    _set_up(connection)
     migrate(connection, path)
     return connection
 
 
-def _connect(target: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        target, timeout=BUSY_SECONDS, isolation_level=None, uri=target.startswith("file:")
-    )
+def _set_up(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    return connection
 
 
 def _prepare_file(path: Path) -> None:

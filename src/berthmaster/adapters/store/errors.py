@@ -27,7 +27,7 @@ _CAUSES: Final = {
     sqlite3.SQLITE_LOCKED: "another command is writing to it; try again",
     sqlite3.SQLITE_FULL: "the disk is full: free some space; nothing was written",
     sqlite3.SQLITE_IOERR: "the disk did not read or write: look at `dmesg` and the space left",
-    sqlite3.SQLITE_READONLY: "it is read-only: run as root; is the disk mounted read-only?",
+    sqlite3.SQLITE_READONLY: "it is read-only: run as root; is its disk full or mounted read-only?",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: run as root; has the disk space left?",
     sqlite3.SQLITE_PERM: "it may not be opened: run as root",
     sqlite3.SQLITE_CORRUPT: "it is damaged",
@@ -39,7 +39,7 @@ _NEXT: Final = {
     sqlite3.SQLITE_LOCKED: "berth tick",
     sqlite3.SQLITE_FULL: "df -h -i, free space, then berth tick",
     sqlite3.SQLITE_IOERR: "dmesg | tail",
-    sqlite3.SQLITE_READONLY: "mount -o remount,rw on its disk, then berth tick",
+    sqlite3.SQLITE_READONLY: "df -h -i, free space or mount -o remount,rw, then berth tick",
     sqlite3.SQLITE_CANTOPEN: "df -h -i, free space, then berth tick",
 }
 _RETRYABLE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})

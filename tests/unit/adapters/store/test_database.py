@@ -1,10 +1,11 @@
 """The file: durable, private, migrated, and honest when it is locked, full, damaged or newer."""
 
+import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,44 @@ def test_a_disk_too_full_for_the_log_is_no_reason_not_to_read(
     assert [one.number for one in read_only.releases(SHOP)] == [7]
     with pytest.raises(OutsideError, match="read-only"):
         read_only.record(EVENT)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_a_real_disk_that_is_full_or_read_only_is_read_all_the_same(
+    tmp_path: Path, how: str
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        store = make_store(disk / "store.db")
+        add_releases(store, 7)
+        store.close()
+        use_up(disk) if how == "full" else remount_read_only(disk)
+        found = make_store(disk / "store.db")
+        assert [one.number for one in found.releases(SHOP)] == [7]
+        with pytest.raises(OutsideError, match="read-only") as refused:
+            found.record(EVENT)
+        found.close()
+    assert "berth tick" in str(refused.value.next_command)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "small", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def use_up(disk: Path) -> None:
+    with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"0" * 512)
+
+
+def remount_read_only(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
 
 
 class FailsOnce:
