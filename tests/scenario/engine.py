@@ -186,10 +186,10 @@ class Engine:
         """Use up the disk of a server that was made with a `size`."""
         assert self.size, "only a disk of its own is filled"
         ballast, free = self.disk / "ballast", os.statvfs(self.disk)
-        wanted = free.f_bavail * free.f_frsize - leave_bytes
-        with ballast.open("wb") as file, contextlib.suppress(OSError):
-            for _ in range(max(0, wanted) // 2**16 + 1):
-                file.write(b"\0" * min(2**16, max(0, wanted - file.tell())))
+        left = free.f_bavail * free.f_frsize - leave_bytes
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while left > 0:
+                left -= file.write(b"\0" * min(2**16, left))
         return ballast
 
     def destroy(self) -> None:
@@ -247,7 +247,7 @@ class Engine:
             # A file system in a file: overlays need one with extended attributes below them.
             image = self.root / "disk.img"
             _run("truncate", "-s", self.size, str(image))
-            _run("mkfs.ext4", "-q", "-m", "0", "-N", "20000", str(image))
+            _run("mkfs.ext4", "-q", "-m", "0", "-N", "80000", str(image))
             _run("mount", "-o", "loop", str(image), str(self.disk))
 
     def _end_containerd(self) -> None:

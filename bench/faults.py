@@ -1,0 +1,135 @@
+"""What surrounds Berthmaster fails: Docker, the machine, registry, disk, gateway, store, clock,
+addresses. The table of `scripts/bench faults`.
+
+Every fault happens on an engine in a network namespace of its own; somebody asks all the time, and
+the only command afterwards is `berth tick` (`restore-store` for a damaged store). Changes nothing
+outside the servers that it makes.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from tests.scenario import surroundings as fault
+from tests.scenario.engine import Engine
+from tests.scenario.surroundings import Fault, Row, laboratory
+
+from bench.report import Budget, Report
+
+COLUMNS = (
+    *("fault", "exit code", "berth says", "afterwards", "requests lost", "requests"),
+    *("seconds to recovery", "needed hands"),
+)
+FREEZE_SECONDS = 60.0
+DISK = "1500m"  # images, containers and the state folder of one small stack, and little more
+
+
+def stops(*steps: str) -> list[Fault]:
+    return [partial(fault.docker_stops, step=step) for step in steps]
+
+
+LABS: dict[str, list[Fault]] = {
+    "docker": [
+        *stops("await ready", "watch"),
+        partial(fault.machine_reboots, step=None),
+        partial(fault.machine_reboots, step="await ready"),
+        partial(fault.machine_reboots, step="watch"),
+    ],
+    "live-restore": [
+        *stops("start", "await ready", "watch", "drain"),
+        partial(fault.docker_freezes, seconds=FREEZE_SECONDS, step="await ready"),
+        partial(fault.docker_freezes, seconds=FREEZE_SECONDS, step="watch"),
+    ],
+    "server": [
+        partial(fault.gateway_dies, part="router"),
+        partial(fault.gateway_dies, part="edge"),
+        partial(fault.map_truncated, dies=False),
+        partial(fault.map_truncated, dies=True),
+        fault.configuration_edited,
+        partial(fault.store_locked, seconds=8.0),
+        fault.store_read_only,
+        *(partial(fault.store_damaged, how=how) for how in ("overwritten", "emptied", "removed")),
+        fault.foreign_network,
+        fault.foreign_address,
+        *(partial(fault.clock_stepped, hours=hours) for hours in (-1, 1)),
+    ],
+    "registry": [
+        *(partial(fault.registry_misbehaves, mood=mood) for mood in ("wrong", "busy", "broken")),
+        fault.registry_down,
+        partial(fault.registry_misbehaves, mood="busy", refusals=1),
+        partial(fault.registry_misbehaves, mood="slow"),
+    ],
+    "disk": [
+        partial(fault.disk_full, step=step, what=what)
+        for what in ("disk", "inodes")
+        for step in (None, "place", "start", "await ready", "switch", "watch", "drain")
+    ],
+}
+
+
+def disturb(lab: str) -> list[Row]:
+    """All faults of one laboratory, one after the other."""
+    size = DISK if lab == "disk" else None
+    with laboratory(live_restore=lab == "live-restore", size=size) as engine:
+        return asyncio.run(_rows(engine, LABS[lab]))
+
+
+async def _rows(engine: Engine, faults: Sequence[Fault]) -> list[Row]:
+    lab, rows = await fault.furnish(engine), list[Row]()
+    for one in faults:
+        if isinstance(one, partial) and one.func is fault.clock_stepped and not has_faketime():
+            continue
+        rows.append(await one(lab))
+        print(_line(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
+def has_faketime() -> bool:
+    """The clock is stepped by the package `faketime`, never for the machine."""
+    return fault.FAKETIME.exists()
+
+
+def report_on(rows: Sequence[Row]) -> Report:
+    """One row a fault; hands, or a loss that nothing excuses, miss the budget."""
+    report = Report("faults", "what surrounds it fails, then `berth tick`", COLUMNS)
+    for row in rows:
+        hands = len(row.problems)
+        report.rows.append(
+            (row.fault, row.code, row.said, row.state, row.lost, row.asked, row.seconds, hands)
+        )
+    lost = sum(row.lost for row in rows if not row.may_lose)
+    hands = sum(bool(row.problems) for row in rows)
+    report.budgets = [
+        Budget("faults that needed hands", hands, 0),
+        Budget("requests lost where none may be", lost, 0),
+    ]
+    report.notes = [f"{row.fault}: {problem}" for row in rows for problem in row.problems]
+    report.notes += [f"{row.fault}: may lose, because {row.may_lose}" for row in rows if row.lost]
+    if not has_faketime():
+        report.notes.append("the clock was not stepped: the package faketime is not installed")
+    return report
+
+
+def _line(row: Row) -> str:
+    verdict = "ok" if row.is_good else f"BAD {row.problems}"
+    return f"{row.fault}: exit {row.code}, {row.lost} of {row.asked} lost, {row.state}: {verdict}"
+
+
+def main() -> int:
+    """Some laboratories only: `--only disk`; 1 when a fault needed hands or lost a request."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=LABS, action="append")
+    parser.add_argument("--json", action="store_true", help="write bench/results too")
+    given = parser.parse_args()
+    rows = [row for lab in given.only or LABS for row in disturb(lab)]
+    report = report_on(rows)
+    report.print()
+    if given.json:
+        report.save()
+    return 0 if rows and report.is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
