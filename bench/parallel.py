@@ -46,7 +46,7 @@ async def same_stack(server: Server, rounds: int) -> Found:
     found = Found(f"{AT_ONCE} x berth deploy, one stack")
     shop = App(server, "ten", "stage").write("web")
     # NOTE: the one that runs must outlast the start of nine others, or these would come after it.
-    shop.edit("berth.yaml", "watch: 2s", "watch: 30s")
+    shop.edit("berth.yaml", "watch: 2s", "watch: 30s").edit("berth.yaml", "ready: 5s", "ready: 60s")
     await shop.deploy("v1")
     for number in range(rounds):
         tag, before = f"v{2 + number % 2}", len(shop.deployment_states())
@@ -102,6 +102,7 @@ async def many_stacks(server: Server, count: int) -> list[Found]:
     """The same update of every stack, one by one and then with `--all`, a few at a time."""
     shops = [App(server, f"many{number}", "stage").write("web") for number in range(count)]
     for shop in shops:
+        shop.edit("berth.yaml", "ready: 5s", "ready: 60s")  # a busy machine is no bad release
         await shop.deploy("v1")
     serial, at_once = Found(f"{count} stacks, one by one"), Found(f"{count} stacks, deploy --all")
     begin = time.monotonic()
