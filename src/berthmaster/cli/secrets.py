@@ -43,7 +43,7 @@ _HERE = "berthmaster.cli.secrets"
     },
 )
 def secrets() -> None:
-    """Make, give, list, check and rotate an environment's secrets; no value is ever shown."""
+    """Make, give, check and rotate secrets; none is ever shown."""
 
 
 @click.command(cls=BerthCommand)
@@ -100,7 +100,7 @@ def _given_json(item: "Given") -> dict[str, Any]:
 @click.option("--exact", is_flag=True, help="Keep a line break at the end of one line.")
 @click.pass_obj
 def set_(invocation: Invocation, stack: str, name: str, force: bool, exact: bool) -> None:
-    """Write a value from standard input, or from a prompt that does not show it.
+    """Write a value from standard input or a hidden prompt.
 
     A single line loses its line break; several lines (a PEM file) are kept byte for byte. The
     next deploy applies it.
@@ -140,9 +140,10 @@ def read_value(name: str, *, is_exact: bool = False) -> bytes:
 @stack_argument
 @click.pass_obj
 def list_(invocation: Invocation, stack: str | None) -> None:
-    """List names, kinds, readers, ages and modes; equal marks are equal values.
+    """List names, kinds, readers, ages and modes.
 
-    Without an environment, of all in berth.yaml. A mark is a keyed hash: it tells nothing else.
+    Without an environment, of all in berth.yaml. Equal marks are equal values; a mark is a keyed
+    hash and tells nothing else.
     """
     found = [(item, _marks(invocation, item)) for item in _inventories(invocation, stack)]
     if invocation.is_json:
@@ -223,7 +224,7 @@ def _held_json(inventory: "Inventory", held: "Held", marks: dict[str, str]) -> d
 @stack_argument
 @click.pass_context
 def check(context: click.Context, stack: str | None) -> None:
-    """Ask every rule: missing, placeholder, weak, format, mode, owner, shared, ended.
+    """Find what is missing, weak, open to others or shared.
 
     Without an environment, of all in berth.yaml. Ends 2 when something must be changed.
     """
