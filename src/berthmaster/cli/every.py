@@ -9,6 +9,7 @@ from berthmaster.cli.invocation import Invocation
 from berthmaster.cli.output import print_json
 from berthmaster.cli.planned import print_plan
 from berthmaster.domain import codec
+from berthmaster.domain.plan import Plan
 from berthmaster.ports.outside import Outside
 
 if TYPE_CHECKING:
@@ -43,17 +44,22 @@ def plan_every(invocation: Invocation, tag: str | None) -> int:
     from berthmaster.cli.failure import tell
     from berthmaster.services.plan_all import plan_all
 
-    found = invocation.run(lambda outside: plan_all(outside, tag=tag))
+    plans = list[Any]()
+
+    def show(plan: Plan) -> None:
+        if invocation.is_json:
+            plans.append(codec.encode(plan))
+        else:
+            print_plan(invocation, plan)
+
+    found = invocation.run(lambda outside: plan_all(outside, show, tag=tag))
     if invocation.is_json:
-        plans = [codec.encode(item) for item in found.plans]
         print_json({"plans": plans, **_others_json(found)})
     else:
-        for item in found.plans:
-            print_plan(invocation, item)
         for _, error in found.failed:
             tell(error, invocation, is_json=False)
         click.echo(
-            f"{len(found.plans)} would change, {len(found.unchanged)} unchanged, "
+            f"{len(found.planned)} would change, {len(found.unchanged)} unchanged, "
             f"{len(found.skipped)} skipped, {len(found.failed)} failed"
         )
     return max((error.exit_code for _, error in found.failed), default=0)

@@ -1,5 +1,6 @@
 """`berth plan --all`: what `berth deploy --all` would do now, one stack after the other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from berthmaster.domain.errors import BerthmasterError, Bug, Interrupted
@@ -12,27 +13,33 @@ from berthmaster.services.deploy_all import choose_stacks
 
 @dataclass(frozen=True, slots=True)
 class AllPlanned:
-    """The plan of each stack that would change, and what would become of the others."""
+    """Which stacks would change, and what would become of the others."""
 
-    plans: tuple[Plan, ...]
+    planned: tuple[StackId, ...]
     unchanged: tuple[StackId, ...]
     skipped: tuple[StackId, ...]  # as `deploy --all` skips them
     failed: tuple[tuple[StackId, BerthmasterError], ...]
 
 
-async def plan_all(outside: Outside, *, tag: str | None = None) -> AllPlanned:
-    """Plan each with the tag it runs, or with `tag`; changes nothing and keeps no reservation."""
+async def plan_all(
+    outside: Outside, show: Callable[[Plan], None], *, tag: str | None = None
+) -> AllPlanned:
+    """Plan each with the tag it runs, or with `tag`; changes nothing and keeps no reservation.
+
+    Each plan is shown when it is made and not kept: hundreds need more than a command may take.
+    """
     requests, skipped = choose_stacks(outside, tag, "berth plan --all")
-    plans, unchanged = list[Plan](), list[StackId]()
+    planned, unchanged = list[StackId](), list[StackId]()
     failed = list[tuple[StackId, BerthmasterError]]()
     for request in requests:
         try:
             if find_unchanged(outside, request):
                 unchanged.append(request.stack)
             else:
-                plans.append(await plan_release(outside, request))
+                show(await plan_release(outside, request))
+                planned.append(request.stack)
         except (Interrupted, Bug):
             raise
         except BerthmasterError as error:
             failed.append((request.stack, error))
-    return AllPlanned(tuple(plans), tuple(unchanged), skipped, tuple(failed))
+    return AllPlanned(tuple(planned), tuple(unchanged), skipped, tuple(failed))
