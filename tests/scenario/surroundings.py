@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -145,10 +146,13 @@ class Lab:
 
 
 def note(row: Row, done: Ended) -> None:
-    """Keep how a command ended and the first line of what it said."""
+    """Keep how a command ended and what it said first, without this run's folders and names."""
     row.code = done.code
-    lines = [line for line in done.err.splitlines() if line.startswith("berth:")]
-    row.said = " ".join((lines or done.err.splitlines() or [""])[0].split())[:200]
+    lines = done.err.partition("berth: ")[2].splitlines() if done.code else done.out.splitlines()
+    text = " ".join(" ".join(lines[:3]).split())
+    row.said = re.sub(r"/tmp/[\w./-]*/(?=[\w.-]+)", "", re.sub(r"-[0-9a-f]{4}(?=[@-])", "", text))[
+        :160
+    ]
 
 
 @contextlib.contextmanager
