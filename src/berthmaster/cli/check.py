@@ -151,9 +151,10 @@ def _paragraph(head: str, text: str, *, colour: str | None = None) -> None:
     """One answer, wrapped under itself on a terminal; elsewhere one line, for grep."""
     indent = " " * (len(head) + (4 if head else 2))
     width = max(shutil.get_terminal_size().columns - len(indent), NARROWEST)
-    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]
-    if not sys.stdout.isatty():
-        lines = text.splitlines()
+    lines = text.splitlines()
+    if sys.stdout.isatty():
+        wrap = textwrap.TextWrapper(width, break_on_hyphens=False)
+        lines = [part for line in lines for part in wrap.wrap(line) or [""]]
     first, *rest = [paint(line, colour) for line in lines or [""]]
     start = f"  {head}  " if head else "  "
     click.echo("\n".join([f"{start}{first}", *(f"{indent}{line}" for line in rest)]))

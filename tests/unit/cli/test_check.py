@@ -74,6 +74,7 @@ def test_only_outside_things_end_with_3_and_both_with_2(desk: Desk) -> None:
     assert desk.berth("check", "prod")[0] == 2
 
 
+@pytest.mark.requirement("R344", "R345")
 def test_all_environments_are_one_table_and_the_worst_counts(desk: Desk) -> None:
     desk.scene.set(DEBUG="1")  # a developer may
     code, out = desk.berth("check", "--all")

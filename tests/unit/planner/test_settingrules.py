@@ -18,6 +18,7 @@ def test_debug_is_known_by_name_and_value(name: str, value: str, is_bad: bool) -
     assert bool(list(rules.find_debug({name: value}))) == is_bad
 
 
+@pytest.mark.requirement("R58")
 @pytest.mark.parametrize(
     ("value", "said"),
     [

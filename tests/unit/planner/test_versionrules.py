@@ -34,6 +34,7 @@ def test_an_image_with_its_version_from_the_catalogue_is_good(text: str, rendere
     assert found(text, rendered) == []
 
 
+@pytest.mark.requirement("R318", "R348", "R374")
 def test_a_version_that_is_written_out_is_named_with_its_line() -> None:
     assert found("postgres:16.11", "postgres:16.11") == [
         "compose.yaml:3: postgres:16.11 is written out; versions.env manages POSTGRES_VERSION"

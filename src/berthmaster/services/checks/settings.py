@@ -67,13 +67,15 @@ async def check_logging(facts: CheckFacts) -> list[Check]:
 
 
 async def _apply(facts: CheckFacts, kind: CheckKind, rule: Rule, good: str) -> list[Check]:
-    values = await app_settings(facts)
-    found = []
-    for service, settings in values.items():
+    """One answer for each finding, with all services that have it."""
+    services: dict[SettingFinding, list[str]] = {}
+    for service, settings in (await app_settings(facts)).items():
         for item in rule(settings):
-            evidence = f"{service}: {item.evidence}"
-            answer = kind.note if item.is_doubt else kind.failed
-            found.append(answer(evidence, item.remedy))
+            services.setdefault(item, []).append(service)
+    found = []
+    for item, names in services.items():
+        answer = kind.note if item.is_doubt else kind.failed
+        found.append(answer(f"{', '.join(names)}: {item.evidence}", item.remedy))
     return found or [kind.ok(good)]
 
 

@@ -56,6 +56,7 @@ def test_a_changed_file_is_named_from_the_apps_folder(folder: Path) -> None:
     assert seen(folder) == Checkout(changed=("conf/a",))
 
 
+@pytest.mark.requirement("R317")
 def test_a_file_that_is_read_and_in_no_commit_is_named(folder: Path) -> None:
     commit(folder)
     (folder / "conf/b").write_text("b")

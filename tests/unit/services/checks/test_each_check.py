@@ -286,6 +286,7 @@ async def test_what_could_not_be_asked_is_never_ok(scene: Scene, call: str, chec
     assert "could not be asked: it is silent" in answer.evidence
 
 
+@pytest.mark.requirement("R335", "R339")
 async def test_files_that_do_not_render_leave_the_rest_unknown(scene: Scene) -> None:
     await _do(BREAKS["files"], scene)
     report = await scene.report()
@@ -343,3 +344,11 @@ def test_every_kind_is_registered_once() -> None:
 def test_what_a_deploy_asks_is_marked_in_the_catalogue() -> None:
     for item in CHECKERS:
         assert not item.in_deploy or all(kind.is_asked_by_deploy for kind in item.kinds)
+
+
+async def test_services_with_the_same_setting_are_named_together(scene: Scene) -> None:
+    scene.model["services"]["worker"] = {"image": WEB, "command": ["celery", "worker"]}
+    for name in ("web", "worker"):
+        scene.model["services"][name].setdefault("environment", {})["DEBUG"] = "1"
+    (answer,) = await scene.of("debug")
+    assert answer.evidence == "web, worker: DEBUG is on"
