@@ -4,7 +4,13 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, replace
 
-from berthmaster.domain.errors import BerthmasterError, LeaseLost, OutsideError, StalePlan
+from berthmaster.domain.errors import (
+    BerthmasterError,
+    LeaseLost,
+    NotAllowed,
+    OutsideError,
+    StalePlan,
+)
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
@@ -59,7 +65,8 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
     is_new = outside.store.stack(request.stack) is None
     try:
         prepared = await prepare_release(outside, request, number=number)
-        return await _plan(outside, request, prepared)
+        plan = await _plan(outside, request, prepared)
+        return replace(plan, notes=(*plan.notes, *_obstacles(outside, request, prepared.release)))
     finally:
         give_back(outside, request.stack, number)
         if is_new:
@@ -110,6 +117,21 @@ def refuse_stale(plan: Plan, based_on: str | None) -> None:
         )
 
 
+def _obstacles(outside: Outside, request: ReleaseRequest, release: Release) -> list[str]:
+    """Why the deploy that a plan shows would be refused now."""
+    found = []
+    for ask in (_refuse_moving, _refuse_artifact):
+        try:
+            ask(outside, request, release)
+        except NotAllowed as error:
+            found.append(f"would be refused now: {error.message}")
+    return found
+
+
+def _refuse_moving(outside: Outside, request: ReleaseRequest, _: Release) -> None:
+    refuse_unmovable(outside, request)
+
+
 def _refuse_artifact(outside: Outside, request: ReleaseRequest, release: Release) -> None:
     there = environment_of(outside.specs.read(request.folder), request.stack)
     refuse_artifact(outside, request, there, release.artifact)
@@ -128,7 +150,12 @@ async def _plan(outside: Outside, request: ReleaseRequest, prepared: Prepared) -
         plan,
         dropped=prepared.dropped,
         two_writers=prepared.two_writers if observed.live else (),
-        notes=(*plan.notes, *state_notes(outside, release, observed), *prepared.notes),
+        notes=(
+            *plan.notes,
+            *state_notes(outside, release, observed),
+            *prepared.notes,
+            *request.told,
+        ),
         overrides=prepared.overrides,
         details=details,
     )

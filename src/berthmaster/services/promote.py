@@ -5,7 +5,7 @@ source runs. A tag that was pushed again since is seen and named, and does not g
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from berthmaster.domain.errors import NotAllowed, NotFound, OutsideError
@@ -43,21 +43,18 @@ async def promote(
     """Deploy the source's artifact to the target; raises `NotAllowed` for what is not verified
     there, changed since, rejected, held, frozen or not approved.
     """
-    request = _request(outside, promotion)
-    for line in await pushed_again(outside, request.verified):
+    request = await _request(outside, promotion)
+    for line in request.told:
         progress.note(line)
     return await deploy(outside, request, progress, is_forced=is_forced, based_on=based_on)
 
 
 async def plan_promotion(outside: Outside, promotion: Promotion) -> Plan:
     """The plan for it; changes nothing."""
-    request = _request(outside, promotion)
-    told = await pushed_again(outside, request.verified)
-    plan = await plan_release(outside, request)
-    return replace(plan, notes=(*plan.notes, *told))
+    return await plan_release(outside, await _request(outside, promotion))
 
 
-def _request(outside: Outside, promotion: Promotion) -> ReleaseRequest:
+async def _request(outside: Outside, promotion: Promotion) -> ReleaseRequest:
     source, target = promotion.source, promotion.target
     if source == target:
         raise NotAllowed(f"{source} cannot be promoted to itself")
@@ -72,6 +69,7 @@ def _request(outside: Outside, promotion: Promotion) -> ReleaseRequest:
         command=f"berth promote {source.environment} {target.environment}",
         verified=verified,
         despite=promotion.despite,
+        told=await pushed_again(outside, verified),
     )
     there = environment_of(outside.specs.read(promotion.folder), target)
     refuse_artifact(outside, request, there, verified.artifact)
@@ -96,9 +94,9 @@ def _verified(outside: Outside, source: StackId, artifact: str | None) -> Releas
     return release
 
 
-async def pushed_again(outside: Outside, verified: Release | None) -> tuple[str, ...]:
+async def pushed_again(outside: Outside, verified: Release) -> tuple[str, ...]:
     """One sentence for each image whose tag means something else now than what was verified."""
-    pins = pins_in(verified.services).values() if verified else ()
+    pins = pins_in(verified.services).values()
     return tuple(
         line for line in await asyncio.gather(*(_moved(outside, pin) for pin in pins)) if line
     )
@@ -108,15 +106,20 @@ async def _moved(outside: Outside, pin: ImagePin) -> str:
     if "@sha256:" in pin.reference:
         return ""
     try:
-        now = await outside.registry.digest(pin.reference)
+        now = await _means_now(outside, pin)
     except OutsideError:
         return ""  # nothing is lost: the digest that was verified is what runs
-    if now is None:
-        local = await outside.runtime.image(pin.reference)
-        now = local.id if local else None
     if now is None or pin.runs_as.endswith(now):
         return ""
     return (
         f"{pin.reference} was pushed again: it is {now[:19]} now; what was verified, "
         f"{pin.runs_as.rpartition('@')[2][:19]}, is what runs"
     )
+
+
+async def _means_now(outside: Outside, pin: ImagePin) -> str | None:
+    """The digest behind the tag; the local id of an image that ran by its id."""
+    if "@" in pin.runs_as:
+        return await outside.registry.digest(pin.reference)
+    local = await outside.runtime.image(pin.reference)
+    return local.id if local else None

@@ -42,6 +42,7 @@ class ReleaseRequest:
     state_services: frozenset[str] = frozenset()  # to be changed on purpose, instead of a release
     verified: Release | None = None  # whose artifact is promoted: its images, not the tag's of now
     despite: str | None = None  # why it is done in spite of a hold or a freeze
+    told: tuple[str, ...] = ()  # what was noticed before, for the plan's notes
 
     def options(self) -> dict[str, str]:
         """What counts for the fingerprint."""

@@ -54,6 +54,16 @@ def test_a_tag_that_was_pushed_again_is_named_and_does_not_get_in(proved: Stages
     answer = proved.good("promote", "stage", "prod")
     assert "registry.test/cart:v1 was pushed again" in answer.err
     assert proved.runs("prod") == "0001"
+    (deployment, *_) = proved.shop.world.outside.store.deployments(PROD)
+    assert "was pushed again" in " ".join(deployment.plan.notes)
+
+
+def test_a_plan_tells_what_would_refuse_the_deploy(proved: Stages) -> None:
+    proved.good("hold", "stage", "--why", "an audit")
+    proved.good("reject", "stage", "r1", "--why", "leaks memory")
+    text = " ".join(proved.good("plan", "stage", "--tag", "v1").out.split())
+    assert "would be refused now: cart@stage is held by ann@test" in text
+    assert "was rejected by ann@test" in text
 
 
 def test_a_promotion_needs_no_registry(proved: Stages) -> None:
