@@ -141,10 +141,11 @@ async def _plan(outside: Outside, request: ReleaseRequest, prepared: Prepared) -
     release, verified = prepared.release, request.verified
     observed = await observe_stack(outside, release.stack, release=release)
     slots = reserve_slots(outside, release)
-    verb = "deploy" if verified is None else "promote"
+    is_again = verified is not None and verified.stack == release.stack  # with a rotated secret
+    verb = "deploy" if verified is None or is_again else "promote"
     plan = plan_deploy(release, observed, slots=slots, verb=verb)
     details = {"tag": release.tag} if release.tag else {}
-    if verified is not None:
+    if verified is not None and not is_again:
         details |= {"artifact": release.artifact[:12], "from": f"{verified.stack} {verified.label}"}
     return replace(
         plan,

@@ -74,7 +74,7 @@ def refuse_artifact(
     """
     found = outside.store.judgements(request.stack.app, artifact=artifact)
     refuse_rejected(found, artifact, request.stack)
-    if request.verified is not None:
+    if request.verified is not None and request.verified.stack != request.stack:
         refuse_unverified(found, request.verified.stack, artifact, request.stack)
     if environment.verified_in is not None:
         source = StackId(request.stack.app, environment.verified_in, request.stack.tenant)

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from berthmaster.domain.errors import BerthmasterError, NotAllowed
+from berthmaster.domain.errors import BerthmasterError, LeaseHeld, NotAllowed
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release
 from berthmaster.domain.sealed import SealedValues
@@ -19,7 +19,7 @@ from berthmaster.planner.secretkinds import partner_of
 from berthmaster.planner.secretrules import Held
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
-from berthmaster.services.carry_out import Outcome
+from berthmaster.services.carry_out import Outcome, refuse_unfinished
 from berthmaster.services.deploy import Unchanged, deploy
 from berthmaster.services.give_secrets import (
     find_secret,
@@ -72,14 +72,16 @@ async def rotate_secret(outside: Outside, wanted: Rotation, progress: Progress) 
     if live and request:
         _refuse_other_files(outside, request, live)
         _refuse_keepers(outside, live, inventory, held)
+        refuse_unfinished(outside, wanted.stack)
     before = _contents(outside, inventory, held)
     names = _write(outside, inventory, held, wanted.value)
     if request is None:
         return Rotated(names, None)
     try:
         done = await deploy(outside, request, progress, is_forced=True)
-    except (BerthmasterError, asyncio.CancelledError):
-        _put_back(outside, wanted.stack, live, before)
+    except (BerthmasterError, asyncio.CancelledError) as error:
+        if isinstance(error, LeaseHeld) or _is_over(outside, wanted.stack, live):
+            _put_back(outside, before)
         raise
     return Rotated(names, None if isinstance(done, Unchanged) else done)
 
@@ -162,14 +164,14 @@ def _write(
     return (held.name,)
 
 
-def _put_back(
-    outside: Outside, stack: StackId, live: Release | None, before: dict[Path, bytes | None]
-) -> None:
-    """The old value, unless the new release serves or a person still has to decide."""
+def _is_over(outside: Outside, stack: StackId, live: Release | None) -> bool:
+    """Whether the old release serves and nobody still has to decide."""
     record = outside.store.stack(stack)
-    is_live = record is not None and live is not None and record.live != live.number
-    if is_live or any(item.stack == stack for item in outside.store.unfinished()):
-        return
+    is_as_before = record is not None and live is not None and record.live == live.number
+    return is_as_before and all(item.stack != stack for item in outside.store.unfinished())
+
+
+def _put_back(outside: Outside, before: dict[Path, bytes | None]) -> None:
     for path, content in before.items():
         if content is None:
             outside.secret_files.remove(path)
