@@ -194,7 +194,7 @@ IMAGE_SPACE: Final = CheckKind(
     "image_space",
     _OUTSIDE,
     "The images to be pulled fit onto the disk above its floor.",
-    "free space: berth tick removes what no kept release needs",
+    "remove what no kept release needs: berth tick",
     _STRICT,
 )
 HEALTHCHECK: Final = CheckKind(
