@@ -7,20 +7,16 @@ import click
 from berthmaster.cli.container import is_stack
 from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks, stack_argument
 from berthmaster.cli.output import print_json
+from berthmaster.cli.release import check_reason
 from berthmaster.domain.errors import UserError
 from berthmaster.domain.names import StackId
 
 if TYPE_CHECKING:
     from berthmaster.services.judge import Named
 
-LONGEST_WHY = 500
-
 
 def _check_why(_: click.Context, __: click.Parameter, value: str | None) -> str:
-    text = (value or "").strip()
-    if not text.isprintable() or len(text) > LONGEST_WHY:
-        raise UserError(f"--why wants one line of at most {LONGEST_WHY} characters")
-    return text
+    return "" if value is None else check_reason("--why", value)
 
 
 _must_say = click.option(

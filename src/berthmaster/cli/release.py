@@ -26,8 +26,24 @@ _image = click.option(
     "--image", "images", metavar="SERVICE=REF", multiple=True, help="Another image for a service."
 )
 despite_option = click.option(
-    "--despite", metavar="WHY", help="Go on in spite of a hold or a freeze; the reason is recorded."
+    "--despite",
+    metavar="WHY",
+    callback=lambda _, __, value: None if value is None else check_reason("--despite", value),
+    help="Go on in spite of a hold or a freeze; the reason is recorded.",
 )
+LONGEST_REASON = 500
+
+
+def check_reason(option: str, value: str) -> str:
+    """A reason that is recorded: one line of printable text, not empty; raises `UserError`."""
+    text = value.strip()
+    if not text or not text.isprintable() or len(text) > LONGEST_REASON:
+        raise UserError(
+            f"{option} wants a reason in one line of at most {LONGEST_REASON} characters"
+        )
+    return text
+
+
 _every = click.option("--all", "is_all", is_flag=True, help="Every stack that this server knows.")
 
 

@@ -305,3 +305,10 @@ def test_a_build_that_stage_would_use_is_refused_with_file_and_line(stages: Stag
 def test_a_build_beside_an_image_is_never_used(stages: Stages) -> None:
     stages.render(build={"context": "."})
     stages.good("deploy", "stage", "--tag", "v1")
+
+
+@pytest.mark.parametrize("why", ["", "  ", "a\nb", "a\x1b[31mb", "x" * 501])
+def test_a_reason_is_one_line_that_says_something(proved: Stages, why: str) -> None:
+    assert "wants a reason in one line" in proved.refused("hold", "stage", "--why", why)
+    told = proved.refused("deploy", "stage", "--tag", "v1", "--despite", why)
+    assert "--despite wants a reason" in told
