@@ -100,11 +100,18 @@ def test_a_deploy_notes_the_change_and_only_state_applies_it(cart: Cart) -> None
 
 
 def test_the_plan_tells_the_gap_and_no_value(cart: Cart) -> None:
-    cart.says(environment={"POSTGRES_PASSWORD": "another-planted-value"})
+    old = MODEL["services"]["db"]["environment"]
+    cart.says(environment={**old, "BACKUP_TOKEN": "another-planted-value"})
     answer = cart.change("--plan")
     assert "db down: at most 130 s; expected" in answer.out
-    assert "db: environment POSTGRES_PASSWORD" in answer.out
+    assert "db: environment BACKUP_TOKEN" in answer.out
     assert "planted" not in answer.out + answer.err
+
+
+def test_another_password_is_no_change_of_the_database_itself(cart: Cart) -> None:
+    """The next deploy sets it, before the release that has it starts."""
+    cart.says(environment={"POSTGRES_PASSWORD": "another-planted-value"})
+    assert "nothing to change" in cart.change("--plan").out
 
 
 def test_a_change_that_is_not_good_brings_the_old_database_back(cart: Cart) -> None:
