@@ -227,10 +227,9 @@ _SCOPES = {Scope.EVERYWHERE: "", Scope.STRICT: "strict", Scope.PROD: "prod"}
 
 def _check_row(kind: CheckKind) -> str:
     deploy = "yes" if kind.is_asked_by_deploy else ""
-    return (
-        f"| `{kind.id}` | {kind.title} | {kind.severity} | {_SCOPES[kind.scope]} | {deploy} "
-        f"| {kind.remedy} |"
-    )
+    scope = _SCOPES[kind.scope]
+    row = f"| `{kind.id}` | {kind.title} | {kind.severity} | {scope} | {deploy} | {kind.remedy} |"
+    return row.replace("<", "&lt;")
 
 
 def _locked(groups: list[list[CheckKind]]) -> Iterator[str]:

@@ -32,9 +32,12 @@ async def check_variables(facts: CheckFacts) -> list[Check]:
     missing = [name for name, default in wanted.items() if default is None and name not in known]
     if facts.rendering_or_none is not None or not missing:  # an alternative or an empty default
         return [checks.VARIABLES.ok(f"{len(wanted)} variables, all with a value or a default")]
-    files = ", ".join(inputs.env_files) or f".env.{facts.environment.name}"
     evidence = f"without a value: {', '.join(missing)}"
-    return [checks.VARIABLES.failed(evidence, f"write them into {files}, or give a default")]
+    file = inputs.env_files[-1] if inputs.env_files else f".env.{facts.environment.name}"
+    remedy = f"write them into {file}, or give a default"
+    if facts.spec.release_variable in missing:
+        remedy = f"give {facts.spec.release_variable} with --tag; {remedy}"
+    return [checks.VARIABLES.failed(evidence, remedy)]
 
 
 async def check_policy(facts: CheckFacts) -> list[Check]:

@@ -346,6 +346,16 @@ def test_what_a_deploy_asks_is_marked_in_the_catalogue() -> None:
         assert not item.in_deploy or all(kind.is_asked_by_deploy for kind in item.kinds)
 
 
+async def test_a_missing_tag_is_asked_for_by_its_option(scene: Scene) -> None:
+    compose = scene.world.outside.compose
+    compose.known_variables = {"IMAGE_TAG": None}  # type: ignore[attr-defined]
+    scene.world.engine.fail_next("compose.config", RuntimeUnavailable("no", subject="compose"))
+    (answer,) = await scene.of("variables")
+    assert (
+        answer.remedy == "give IMAGE_TAG with --tag; write them into .env.prod, or give a default"
+    )
+
+
 async def test_services_with_the_same_setting_are_named_together(scene: Scene) -> None:
     scene.model["services"]["worker"] = {"image": WEB, "command": ["celery", "worker"]}
     for name in ("web", "worker"):

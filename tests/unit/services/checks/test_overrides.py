@@ -76,6 +76,14 @@ async def test_a_deploy_is_refused_before_anything_changes(scene: Scene) -> None
     assert scene.outside.store.deployments(STACK) == ()
 
 
+async def test_production_refuses_a_deploy_from_a_dirty_tree(scene: Scene) -> None:
+    scene.web["environment"].pop("CORS_ALLOWED_ORIGINS")
+    scene.write("compose.yaml", (scene.folder / "compose.yaml").read_text() + "# later\n")
+    with pytest.raises(NotAllowed) as refused:
+        await _deploy(scene)
+    assert "changed since the last commit: compose.yaml [tracked]" in refused.value.message
+
+
 async def test_a_deploy_that_an_override_lets_through_keeps_its_reason(scene: Scene) -> None:
     allow(scene, "{check: cors, why: a public API without cookies}")
     await _deploy(scene)
