@@ -18,7 +18,7 @@ from berthmaster.services.checks.facts import CheckFacts, Shared
 from berthmaster.services.checks.register import CHECKERS, Asked, Needs
 from berthmaster.services.render_model import ReleaseRequest, environment_of, render_model
 
-LIMIT_SECONDS: Final = 15.0  # for one checker; those that ask a network have shorter ones inside
+LIMIT_SECONDS: Final = 30.0  # for one checker; those that ask a network have shorter ones inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from berthmaster.services.route_table import wanted_table
 
 SHOWN_DIFFERENCES: Final = 3
 DNS_SECONDS: Final = 3.0
-HANDSHAKE_SECONDS: Final = 3.0
+HANDSHAKE_SECONDS: Final = 5.0
 LOOPBACK: Final = "127.0.0.1"
 LATE: Final = 0.1  # of a certificate's life: whoever renews it has failed for long by then
 # Names that never are in DNS, or never anybody's (RFC 2606, RFC 6761).
