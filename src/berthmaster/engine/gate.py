@@ -208,7 +208,7 @@ class Gate:
             if found is not None and found.error:
                 raise await self._unmet(found)
             count += found is not None
-        return f"{count} smoke conditions held"
+        return f"{count} smoke condition{'' if count == 1 else 's'} held"
 
     async def _unmet(self, found: smoking.Finding) -> BerthmasterError:
         what = f"failed the smoke condition {found.condition} {found.way}: {found.error}"

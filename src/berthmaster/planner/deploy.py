@@ -191,12 +191,12 @@ def _start_routed(steps: StepList, release: Release) -> None:
 def smoke(steps: StepList, release: Release, *, is_public: bool = False) -> None:
     """Add the declared conditions, asked of the release before the switch, or publicly after it."""
     if release.smoke:
-        way = ", the public way" if is_public else ""
+        count, way = len(release.smoke), ", the public way" if is_public else ""
         steps.add(
             Smoke(release.stack, release.number, is_public),
             (
                 f"release {release.label}",
-                f"smoke, {len(release.smoke)} conditions{way}",
+                f"smoke, {count} condition{'s' * (count > 1)}{way}",
                 "declared in berth.yaml",
             ),
         )
