@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from tests.scenario import surroundings as fault
@@ -76,6 +77,12 @@ def disturb(lab: str) -> list[Row]:
         return asyncio.run(_rows(engine, LABS[lab]))
 
 
+def disturb_all(labs: Sequence[str], jobs: int) -> list[Row]:
+    """Laboratories side by side, each in a process of its own: each is a server of its own."""
+    with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
+        return [row for rows in pool.map(disturb, labs) for row in rows]
+
+
 async def _rows(engine: Engine, faults: Sequence[Fault]) -> list[Row]:
     lab, rows = await fault.furnish(engine), list[Row]()
     for one in faults:
@@ -121,9 +128,10 @@ def main() -> int:
     """Some laboratories only: `--only disk`; 1 when a fault needed hands or lost a request."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", choices=LABS, action="append")
+    parser.add_argument("--jobs", type=int, default=2, help="laboratories side by side")
     parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
-    rows = [row for lab in given.only or LABS for row in disturb(lab)]
+    rows = disturb_all(given.only or list(LABS), given.jobs)
     report = report_on(rows)
     report.print()
     if given.json:

@@ -168,14 +168,21 @@ class Engine:
     def process_ids(self) -> set[int]:
         """All processes of this server's engine: containerd, shims and what runs in containers."""
         found = set[int]()
-        for folder in Path("/sys/fs/cgroup").glob(f"**/{self.name}/**/cgroup.procs"):
-            with contextlib.suppress(OSError):
-                found |= {int(line) for line in folder.read_text().split()}
+        for top in self._cgroups():
+            for folder, _, _ in os.walk(top):
+                with contextlib.suppress(OSError):
+                    found |= set(map(int, (Path(folder) / "cgroup.procs").read_text().split()))
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
                 if _is_of(entry, self.root):
                     found.add(int(entry.name))
         return found
+
+    def _cgroups(self) -> list[Path]:
+        """Of each hierarchy, or of the one of version 2."""
+        top = Path("/sys/fs/cgroup")
+        found = [top / self.name, *(item / self.name for item in top.iterdir() if item.is_dir())]
+        return [path for path in found if path.is_dir()]
 
     def log(self) -> str:
         """The end of what dockerd said."""
@@ -203,8 +210,8 @@ class Engine:
         for path in (self.disk / "docker", self.disk):
             subprocess.run(["umount", "--lazy", str(path)], capture_output=True, check=False)
         shutil.rmtree(self.root, ignore_errors=True)
-        for folder in Path("/sys/fs/cgroup").glob(f"*/{self.name}"):
-            for inner, _, _ in os.walk(folder, topdown=False):
+        for top in self._cgroups():
+            for inner, _, _ in os.walk(top, topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(inner)
 

@@ -30,12 +30,10 @@ def disturbed(faults: list[Fault], *, live_restore: bool = False, size: str | No
 def test_docker_store_gateway_and_strangers_need_no_hands() -> None:
     disturbed(
         [
-            partial(fault.docker_freezes, seconds=4.0, step="await ready"),
             partial(fault.docker_stops, step="watch"),
             partial(fault.map_truncated, dies=False),
             partial(fault.store_damaged, how="overwritten"),
             partial(fault.registry_misbehaves, mood="wrong"),
-            fault.foreign_address,
             partial(fault.machine_reboots, step="watch"),
         ],
         live_restore=True,
