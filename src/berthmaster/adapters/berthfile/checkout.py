@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from berthmaster.adapters.berthfile.inputs import artifact_inputs
+from berthmaster.adapters.berthfile.inputs import artifact_inputs, is_compiled
 from berthmaster.adapters.berthfile.read import FILE_NAME
 from berthmaster.domain.spec import AppSpec
 from berthmaster.ports.checkout import Checkout
@@ -31,9 +31,14 @@ def checkout(spec: AppSpec) -> Checkout | None:
             return None
         changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
         tracked = set(_git(folder, "ls-files", "-z", "--", "."))
+        others = set(_git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", "."))
     except (OSError, subprocess.SubprocessError) as error:
         return Checkout(problem=_reason(error))
-    untracked = {path for path in _read_by_a_deploy(spec) if path not in tracked}
+    named = {os.path.normpath(path) for path in artifact_inputs(spec)}
+    read = (path for path in _read_by_a_deploy(spec) if path not in tracked)
+    # What the repository ignores below a folder (caches, compiled files) is nobody's work; what
+    # is named by itself, or lies outside the app's folder, must be committed all the same.
+    untracked = {path for path in read if path in others | named or path.startswith("..")}
     return Checkout(tuple(sorted(changed)), tuple(sorted(untracked)))
 
 
@@ -43,7 +48,8 @@ def _read_by_a_deploy(spec: AppSpec) -> Iterator[str]:
         if (folder / path).is_file():
             yield os.path.normpath(path)
         for below, _, names in os.walk(folder / path):
-            yield from (os.path.relpath(Path(below, name), folder) for name in names)
+            found = (Path(below, name) for name in names)
+            yield from (os.path.relpath(one, folder) for one in found if not is_compiled(one))
 
 
 def _is_ignored(folder: Path) -> bool:

@@ -209,7 +209,7 @@ def _images(files: Iterable[ComposeFile]) -> dict[str, str]:
 
 
 def place_of(files: Iterable[ComposeFile], service: str, key: str | None) -> str | None:
-    """`compose.yaml:12` of the last file that says something of a service, or of one of its keys."""
+    """`compose.yaml:12`: the last place that says something of a service, or of one of its keys."""
     found = None
     for file in files:
         there = file.services.get(service)

@@ -145,10 +145,15 @@ def _hash(path: Path) -> str:
         target = os.readlink(path)
         return f"link {target} {_file_hash(path.resolve())}"
     if path.is_dir():
-        entries = sorted(entry.name for entry in os.scandir(path))
+        entries = sorted(entry.name for entry in os.scandir(path) if not is_compiled(Path(entry)))
         below = "".join(json.dumps([name, _hash(path / name)]) for name in entries)
         return f"folder {hashlib.sha256(below.encode()).hexdigest()}"
     return _file_hash(path)
+
+
+def is_compiled(path: Path) -> bool:
+    """Whether Python made it from a file beside it: running tests is no change of the app."""
+    return "__pycache__" in path.parts or path.suffix == ".pyc"
 
 
 def _file_hash(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from berthmaster.adapters.berthfile import BerthfileSpecs
+from berthmaster.adapters.berthfile.inputs import artifact_inputs
 from berthmaster.ports.checkout import Checkout
 
 BERTHFILE = (
@@ -70,6 +71,23 @@ def test_secrets_and_env_files_belong_into_no_commit(folder: Path) -> None:
     (folder / "secrets/prod/key").write_text("k")
     (folder / ".env.prod").write_text("A=1\n")
     assert seen(folder) == Checkout()
+
+
+def test_what_is_ignored_or_compiled_below_a_folder_is_nobodys_work(folder: Path) -> None:
+    (folder / ".gitignore").write_text("*.log\n")
+    commit(folder)
+    before = artifact_inputs(BerthfileSpecs().read(folder))
+    (folder / "conf/__pycache__").mkdir()
+    (folder / "conf/__pycache__/a.pyc").write_bytes(b"1")
+    assert artifact_inputs(BerthfileSpecs().read(folder)) == before
+    (folder / "conf/x.log").write_text("x")
+    assert seen(folder) == Checkout()
+
+
+def test_a_file_that_is_named_itself_must_be_committed_though_ignored(folder: Path) -> None:
+    (folder / ".gitignore").write_text("compose.yaml\n")
+    commit(folder)
+    assert seen(folder) == Checkout(untracked=("compose.yaml",))
 
 
 def test_an_app_below_the_top_of_its_repository_is_looked_at_alone(folder: Path) -> None:
