@@ -39,6 +39,17 @@ def test_a_stack_lives_from_its_first_release_until_it_is_forgotten(store: Store
     assert (store.stacks(), store.live_releases()) == ((), ())
 
 
+def test_only_the_newest_number_that_no_release_has_is_given_again(store: Store) -> None:
+    store.add_stack(SHOP, "/srv/shop")
+    first, second = store.next_release_number(SHOP), store.next_release_number(SHOP)
+    store.give_number_back(SHOP, first)  # not the newest
+    store.give_number_back(SHOP, second)
+    assert store.next_release_number(SHOP) == second
+    store.add_release(builders.release(second))
+    store.give_number_back(SHOP, second)
+    assert store.next_release_number(SHOP) == second + 1
+
+
 def test_retention_is_what_the_newest_release_says(store: Store) -> None:
     assert store.retention(SHOP) is None
     store.add_stack(SHOP, "/srv/shop")

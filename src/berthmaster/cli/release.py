@@ -214,6 +214,7 @@ def _print_state(
 @click.command(cls=BerthCommand)
 @stack_argument
 @click.option("--to", metavar="rN", help="The release to return to; by default the one before.")
+@click.option("--tag", metavar="T", help="The same by the tag it was deployed with.")
 @click.option(
     "--restore-point", metavar="NAME", help="Put the data of this restore point back, too."
 )
@@ -223,6 +224,7 @@ def rollback(
     invocation: Invocation,
     stack: str | None,
     to: str | None,
+    tag: str | None,
     restore_point: str | None,
     is_plan: bool,
 ) -> None:
@@ -231,20 +233,29 @@ def rollback(
     A switch while it is warm, else a start from its record. Data stays as it is, unless a restore
     point is named.
     """
+    from berthmaster.services.find_release import release_of_tag
     from berthmaster.services.roll_back import plan_rollback, roll_back
 
+    if to and tag:
+        raise UserError("--to and --tag both name the release: give one of them")
     wanted = invocation.known_stack(stack)
-    number = release_number(to) if to else None
+    given = release_number(to) if to else None
+
+    def number(outside: Outside) -> int | None:
+        return release_of_tag(outside, wanted, check_name("tag", tag)) if tag else given
+
     if is_plan:
         planned = invocation.run(
-            lambda outside: plan_rollback(outside, wanted, to=number, restore_point=restore_point)
+            lambda outside: plan_rollback(
+                outside, wanted, to=number(outside), restore_point=restore_point
+            )
         )
         print_plan(invocation, planned)
         return
 
     async def work(outside: Outside) -> "tuple[Outcome, Mapping[str, Any]]":
         outcome = await roll_back(
-            outside, wanted, invocation.progress, to=number, restore_point=restore_point
+            outside, wanted, invocation.progress, to=number(outside), restore_point=restore_point
         )
         return outcome, outcome_json(outside, outcome)
 

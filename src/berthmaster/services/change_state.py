@@ -222,5 +222,6 @@ def _service(release: Release, name: str) -> ReleaseService:
 
 
 def _give_back(outside: Outside, stack: StackId, number: int) -> None:
-    """A state change needs no network of its own."""
+    """A state change needs no network of its own, and a refused one no number."""
+    outside.store.give_number_back(stack, number)
     outside.store.free_subnet(f"{stack.release_project(number)}-net")

@@ -177,6 +177,8 @@ def _discard(outside: Outside, stack: StackId, number: int) -> None:
         return
     if outside.store.release(stack, number) is not None:
         outside.store.set_release_state(stack, number, ReleaseState.FAILED)
+    else:  # refused before there was a release: nothing has its name
+        outside.store.give_number_back(stack, number)
     give_back(outside, stack, number)
 
 

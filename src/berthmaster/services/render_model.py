@@ -3,6 +3,7 @@
 The first half of every deploy, and what `berth check` looks at; asks no registry and keeps nothing.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,7 +82,12 @@ async def render_model(
     outside.specs.check_compose_files(request.folder, environment.compose)
     secrets = outside.specs.secret_variables(spec, environment.name)
     inputs = compose_inputs(spec, environment, request, secrets)
-    model = await outside.compose.config(request.stack.project, inputs)
+    try:
+        model = await outside.compose.config(request.stack.project, inputs)
+    except InvalidSpec as error:
+        if untagged := _without_tag(error, request, spec):
+            raise untagged from error
+        raise
     versioned = outside.specs.versioned_services(spec, environment.name)
     if request.tag is not None and not versioned:
         raise InvalidSpec(
@@ -95,6 +101,18 @@ async def render_model(
     found = check_policy(model, decisions, spec, environment.name, named)
     violations = tuple(_placed(outside, spec, environment.name, item) for item in found)
     return Rendering(spec, environment, model, decisions, violations)
+
+
+def _without_tag(error: InvalidSpec, request: ReleaseRequest, spec: AppSpec) -> InvalidSpec | None:
+    """What to say when only the tag is missing; None when something else is."""
+    variable = re.compile(rf"variables? (?:[^:]*\W)?{spec.release_variable}\b")
+    if request.tag is not None or not variable.search(error.message):
+        return None
+    return InvalidSpec(
+        f"the images of {request.stack} want a tag: {spec.release_variable} has no value",
+        location=error.location,
+        next_command=f"{request.command} {request.stack} --tag TAG",
+    )
 
 
 def _placed(outside: Outside, spec: AppSpec, environment: str, item: Violation) -> Violation:

@@ -30,6 +30,15 @@ class Releases(Part):
             self._count_up_to(stack, self._last_number(stack) + 1)
             return self._last_number(stack)
 
+    def give_number_back(self, stack: StackId, number: int) -> None:
+        """Let the newest number be given again; one that a release has or had stays taken."""
+        with self._database.transaction():
+            if self.release(stack, number) is None:
+                self._database.write(
+                    "UPDATE release_numbers SET last = last - 1 WHERE stack = ? AND last = ?",
+                    *(str(stack), number),
+                )
+
     def add_release(self, release: Release) -> None:
         """Record a release; the same one twice is once.
 
