@@ -72,9 +72,14 @@ def find_open_origins(values: Values) -> Iterator[SettingFinding]:
 def find_wrong_environment(
     values: Values, environment: str, *, is_production: bool
 ) -> Iterator[SettingFinding]:
-    """`DJANGO_ENV`, `APP_ENV` and their like that say something else than production."""
-    good = _PRODUCTION if is_production else _PRODUCTION | _STAGING | {environment}
+    """`DJANGO_ENV`, `APP_ENV` and their like that say something else than production.
+
+    Stage may call itself stage, except to Django: there the variable chooses the settings file, and
+    stage has to prove the one that prod runs (design 8).
+    """
     for name in _ENVIRONMENTS:
+        is_strict = is_production or name == "DJANGO_ENV"
+        good = _PRODUCTION if is_strict else _PRODUCTION | _STAGING | {environment}
         value = values.get(name)
         if value is not None and value.strip().lower() not in good:
             shown = value if value.strip().isalnum() else "something else"

@@ -1,7 +1,7 @@
 """`berth tick`: housekeeping that may run at any time and twice; also the start of every change.
 
-Mends the gateway, recovers what was killed, retires warm releases whose time is over, forgets releases beyond
-retention.
+Mends the gateway, recovers what was killed, retires warm releases whose time is over, forgets
+releases beyond retention.
 """
 
 import contextlib

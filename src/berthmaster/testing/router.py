@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain import table as change
+from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.routing import (
     Backend,
     Entrypoint,

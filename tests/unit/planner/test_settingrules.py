@@ -54,6 +54,7 @@ def test_origins_that_let_every_site_in(name: str, value: str, is_bad: bool) -> 
         *(("DJANGO_ENV", "production", "prod", False), ("APP_ENV", "prod", "prod", False)),
         *(("APP_ENV", "staging", "prod", True), ("APP_ENV", "staging", "stage", False)),
         *(("DJANGO_ENV", "development", "stage", True), ("DJANGO_ENV", "", "prod", True)),
+        *(("DJANGO_ENV", "staging", "stage", True), ("DJANGO_ENV", "production", "stage", False)),
         *(("APP_ENV", "qa", "qa", False), ("ENVIRONMENT", "development", "prod", False)),
     ],
 )
