@@ -119,7 +119,7 @@ class Server:
             env={**os.environ, "BERTHMASTER_SETTINGS": str(self.root / "settings.toml")},
         )
 
-    def rows(self, query: str, *values: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str, *values: str | int) -> list[tuple[object, ...]]:
         """What the store says."""
         address = f"file:{self.state / 'store.db'}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
