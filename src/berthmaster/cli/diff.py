@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TO_CHANGE = 2  # something differs that nobody listed as meant
 
+MEBIBYTE = 2**20  # bytes
+
 
 @click.command(cls=BerthCommand)
 @click.argument("words", metavar="ENV ENV|[STACK] rA rB", nargs=-1, shell_complete=complete_stacks)
@@ -77,10 +79,16 @@ def _row(item: "Difference") -> tuple[str, ...]:
     return (
         "change" if item.why is None else "ok",
         item.what,
-        item.left,
-        item.right,
+        *(_amount(item.what, value) for value in (item.left, item.right)),
         item.why or "",
     )
+
+
+def _amount(what: str, value: str) -> str:
+    """Bytes as a person writes them; Compose renders every size as a plain number."""
+    if not what.endswith(".memory") or not value.isdecimal():
+        return value
+    return f"{int(value) / MEBIBYTE:g} MiB"
 
 
 def _comparison_json(found: "Comparison") -> dict[str, object]:

@@ -1,5 +1,6 @@
 """`berth releases`: a stack's releases, newest first, and what was said of them."""
 
+import re
 from typing import Any
 
 import click
@@ -38,13 +39,19 @@ def _row(item: ReleaseSummary, marks: Marks) -> tuple[str, ...]:
     return (
         f"r{item.number}",
         item.state.value,
-        item.tag or "-",
+        _short(item.tag),
         (item.revision or "-")[:12],
         item.artifact[:12],
         age(item.created_at),
         item.created_by,
         "; ".join((*notes, *marks.of(item.artifact))),
     )
+
+
+def _short(tag: str | None) -> str:
+    """A whole commit as its beginning: enough for a person, and for `rollback --tag`."""
+    is_commit = tag is not None and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", tag)
+    return (tag[:12] if is_commit else tag) if tag else "-"
 
 
 def _json(item: ReleaseSummary, marks: Marks) -> dict[str, Any]:

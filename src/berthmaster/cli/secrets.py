@@ -154,9 +154,11 @@ def list_(invocation: Invocation, stack: str | None) -> None:
         ]
         print_json({"secrets": rows})
         return
-    head = ("ENV", "NAME", "KIND", "MARK", "AGE", "MODE", "SOURCE", "READ BY")
+    # One environment is named by whoever asks: the column says nothing, and the rest fits.
+    begin = 0 if stack is None else 1
+    head = ("ENV", "NAME", "KIND", "MARK", "AGE", "MODE", "SOURCE", "READ BY")[begin:]
     rows_ = [
-        _row(inventory, held, marks)
+        _row(inventory, held, marks)[begin:]
         for inventory, marks in found
         for held in inventory.held
         if held.wanted.is_secret

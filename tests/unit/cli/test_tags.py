@@ -25,6 +25,23 @@ def test_a_rollback_by_tag_runs_the_release_of_that_tag(moved: Stages) -> None:
     assert moved.runs("stage") == "0001"
 
 
+def test_the_beginning_of_a_commit_is_enough_and_is_what_is_shown(stages: Stages) -> None:
+    first, second, other = "0123456" + "a" * 33, "0123456" + "b" * 33, "c" * 40
+    for number, tag in enumerate((first, second, other), 1):
+        stages.publish(tag, number)
+        stages.render(image=f"registry.test/cart:{tag}")
+        stages.good("deploy", "stage", "--tag", tag)
+    shown = stages.good("releases", "stage").out
+    assert first[:12] in shown
+    assert first not in shown
+    assert "2 tags that begin with 0123456" in stages.refused(
+        "rollback", "stage", "--tag", "0123456"
+    )
+    assert "no release of tag 01234" in stages.refused("rollback", "stage", "--tag", "01234")
+    stages.good("rollback", "stage", "--tag", first[:12])
+    assert stages.runs("stage") == "0001"
+
+
 def test_a_plan_by_tag_changes_nothing(moved: Stages) -> None:
     assert "r2 -> r1" in moved.good("rollback", "stage", "--tag", "v1", "--plan").out
     assert moved.runs("stage") == "0002"
