@@ -18,7 +18,8 @@ from berthmaster.adapters.berthfile.model import Berthfile
 from berthmaster.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+EXAMPLES = [*ROOT.glob("examples/*/README.md"), *ROOT.glob("examples/*/docs/**/*.md")]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *EXAMPLES])
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.S | re.M)
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 INLINE = re.compile(r"`(berth [a-z][^`\n]*)`")
