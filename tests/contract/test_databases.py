@@ -89,6 +89,17 @@ async def test_a_server_that_does_not_run_cannot_be_dumped(
     assert os.listdir(tmp_path) == []
 
 
+async def test_sessions_of_nobody_are_no_error(subject: Subject) -> None:
+    assert await subject.databases.end_sessions(subject.container, ("192.0.2.7",)) == 0
+    assert await subject.databases.end_sessions(subject.container, ()) == 0
+
+
+async def test_a_server_that_does_not_run_has_no_sessions_to_end(subject: Subject) -> None:
+    await subject.runtime.stop(subject.container, 10)
+    with pytest.raises(OutsideError, match="does not run"):
+        await subject.databases.end_sessions(subject.container, ("192.0.2.7",))
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[Subject]:
     names = Names()

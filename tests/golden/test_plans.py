@@ -57,6 +57,9 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "rollback_with_data": lambda: plan_restore(
         release(6), observed(release(7), warm=(release(6),)), RESTORE, slots=(1,)
     ),
+    "data_put_back_under_the_live_release": lambda: plan_restore(
+        release(6), observed(release(6)), RESTORE, slots=(1,)
+    ),
     "retire": lambda: plan_retire(
         release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
     ),

@@ -196,7 +196,10 @@ class SetPassword:
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """Run a job's container once and wait for exit code 0; a finished one is not run again."""
+    """Run a job's container once and wait for exit code 0; a finished one is not run again.
+
+    With `beside` the release that serves meanwhile is watched: a job that locks it out is stopped.
+    """
 
     stack: StackId
     release: int
@@ -204,6 +207,8 @@ class RunJob:
     service: str  # key in the rendered model
     container: str
     timeout_seconds: float
+    beside: int | None = None
+    points: tuple[str, ...] = ()  # restore points taken before it
 
 
 @dataclass(frozen=True, slots=True)

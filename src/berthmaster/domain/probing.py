@@ -26,6 +26,10 @@ class Probe:
     is_lenient: bool = False  # no readiness path was declared: anything but 400 and 5xx will do
     smoke: SmokeSpec | None = None  # whose headers, JSON and time the answer must meet, too
 
+    def describe(self) -> str:
+        """The question, for a report."""
+        return f"GET http://{self.address}:{self.port}{self.path} Host: {self.host}"
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:

@@ -29,6 +29,9 @@ class Evidence:
     wanted_port: int | None = None
     log: tuple[str, ...] = ()  # last lines
     engine_error: str = ""
+    locked_out: str = ""  # the release that stopped answering while this job ran: `r6`
+    is_lasting: bool = False  # it still did not answer well after the job had ended
+    restore_command: str = ""  # what puts back the data of before the job
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from berthmaster.domain.container import (
     LABEL_RELEASE,
     LABEL_STACK,
 )
-from berthmaster.domain.errors import Bug, DeploymentFailed
+from berthmaster.domain.errors import Bug
 from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import STATE_FILES, Release, ReleaseState
 from berthmaster.domain.routing import Backend, Prefix
 from berthmaster.domain.sealed import SealedValues
-from berthmaster.engine import through_gateway
+from berthmaster.engine import jobs, through_gateway
 from berthmaster.engine.gate import Gate
 from berthmaster.engine.lease import HeldLease
 from berthmaster.planner.logins import logins_of
@@ -183,21 +183,13 @@ class Effects:
         await self._outside.runtime.remove(name)
 
     async def _run_job(self, job: act.RunJob, work: Work) -> str:
-        runtime = self._outside.runtime
         release = self._release(job.stack, job.release)
-        found = await runtime.container(job.container)
-        if found is None or found.state == "created":
+        beside = None if job.beside is None else self._release(job.stack, job.beside)
+
+        async def start() -> None:
             await self._up(release.project, release, (job.service,), work)
-        code = await runtime.await_exit(job.container, job.timeout_seconds)
-        if code == 0:
-            return "exit code 0"
-        log = await runtime.logs(job.container, lines=20)
-        what = (
-            f"ended with exit code {code}"
-            if code is not None
-            else (f"did not end in {job.timeout_seconds:.0f} s")
-        )
-        raise JobFailed(job.job, what, tuple(log.splitlines()))
+
+        return await jobs.run(self._outside, job, jobs.Surroundings(release, beside, start))
 
     async def _attach(self, release: Release, slots: tuple[int, ...]) -> None:
         backends, prefixes = [], list[Prefix]()
@@ -251,16 +243,3 @@ class Effects:
                 await call(name)
 
         await asyncio.gather(*(bounded(name) for name in names))
-
-
-class JobFailed(DeploymentFailed):
-    """A job of the new release did not end well."""
-
-    def __init__(self, job: str, what: str, log: tuple[str, ...]) -> None:
-        last = log[-1] if log else "it printed nothing"
-        super().__init__(f"job {job} {what}: {last}")
-        self.log = log
-
-    def report(self) -> str:
-        """What happened and the job's last lines."""
-        return "\n".join([self.message, *(f"  log        {line}" for line in self.log)])

@@ -41,8 +41,9 @@ from berthmaster.domain.plan import (
     Watch,
 )
 from berthmaster.domain.report import ReleaseRefused
-from berthmaster.engine.effects import Effects, JobFailed, Work
+from berthmaster.engine.effects import Effects, Work
 from berthmaster.engine.failpoints import Failpoint
+from berthmaster.engine.jobs import JobFailed
 from berthmaster.engine.lease import HeldLease
 from berthmaster.engine.observation import Observation, observe
 from berthmaster.ports.outside import Outside
@@ -384,8 +385,8 @@ def limit_seconds(action: Action) -> float:
             return len(action.containers) * action.timeout_seconds + 30.0
         case StartContainers():  # a stop that is under way comes first
             return len(action.containers) * action.stop_seconds + STEP_SECONDS
-        case RunJob():
-            return action.timeout_seconds + 60.0
+        case RunJob():  # the margin covers stopping it and looking at what it did
+            return action.timeout_seconds + 150.0
         case Watch():
             return action.seconds + 60.0
         case PullImage() | TakeRestorePoint() | RestoreDatabase():

@@ -260,9 +260,7 @@ class Gate:
             restart_count=container.restart_count if container else 0,
             health=container.health.value if container else "none",
             health_output=container.health_output if container else "",
-            probe=f"GET http://{probe.address}:{probe.port}{probe.path} Host: {probe.host}"
-            if probe
-            else "",
+            probe=probe.describe() if probe else "",
             answer=answer.describe() if answer else "",
             is_refused=answer.refused if answer else False,
             status=answer.status if answer else None,

@@ -119,9 +119,15 @@ def bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
     steps.add(
         PlaceFiles(stack, release.number),
         (f"files {label}", "place", "secrets, configs and read-only files of this release"),
-        (RemoveFiles(stack, release.number), "remove them"),
+        None if _runs(release, observed) else (RemoveFiles(stack, release.number), "remove them"),
     )
     steps.barrier()
+
+
+def _runs(release: Release, observed: Observed) -> bool:
+    """Whether containers of it are there, which mount its files."""
+    there = (item.number for item in (observed.live, *observed.warm) if item)
+    return release.number in there
 
 
 def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
@@ -136,35 +142,57 @@ def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
         _stop_old(steps, release, observed, "old code must not write during the migration")
     if any(job.is_migration for job in jobs) and observed.live:
         _restore_points(steps, release)
+    beside = _served_beside(release, observed, jobs)
     for job in jobs:
-        run_job(steps, release, job, "the new code needs it before it serves")
+        run_job(steps, release, job, "the new code needs it before it serves", beside)
+
+
+def _served_beside(release: Release, observed: Observed, jobs: list[JobSpec]) -> Release | None:
+    """The release that has to go on serving while the jobs run, if one has to.
+
+    Not when its database's password was just changed: it may fail for that, as the plan says.
+    """
+    live = observed.live
+    if live is None or live.number == release.number or observed.is_in_maintenance:
+        return None
+    is_kept_up = all(job.is_compatible for job in jobs) and not passwords_to_set(release, observed)
+    return live if is_kept_up else None
 
 
 def _restore_points(steps: StepList, release: Release) -> None:
-    for service in release.with_role(Role.STATE):
-        if service.is_dumpable:
-            steps.add(
-                TakeRestorePoint(
-                    release.stack,
-                    release.number,
-                    service.name,
-                    service.containers[0],
-                    _point_name(release, service),
-                ),
-                (service.name, "take restore point", f"a migration of {release.label} follows"),
-            )
+    for service in _dumpable(release):
+        steps.add(
+            TakeRestorePoint(
+                release.stack,
+                release.number,
+                service.name,
+                service.containers[0],
+                _point_name(release, service),
+            ),
+            (service.name, "take restore point", f"a migration of {release.label} follows"),
+        )
     steps.barrier()
+
+
+def _dumpable(release: Release) -> list[ReleaseService]:
+    return [item for item in release.with_role(Role.STATE) if item.is_dumpable]
 
 
 def _point_name(release: Release, service: ReleaseService) -> str:
     """One name for each database: a point that is there is never written again."""
-    others = [item for item in release.with_role(Role.STATE) if item.is_dumpable]
-    return f"before-{release.label}" + ("" if len(others) == 1 else f"-{service.name}")
+    is_only = len(_dumpable(release)) == 1
+    return f"before-{release.label}" + ("" if is_only else f"-{service.name}")
 
 
-def run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> None:
-    """Add the run of a job, once, to its end."""
+def run_job(
+    steps: StepList, release: Release, job: JobSpec, cause: str, beside: Release | None = None
+) -> None:
+    """Add the run of a job, once, to its end; the release `beside` it is watched meanwhile."""
     container = f"{release.project}-job-{job.name}"
+    has_points = beside is not None and any(
+        item.is_migration for item in release.jobs if item.when is JobMoment.BEFORE_SWITCH
+    )
+    watched = f", watch {beside.label}" if beside else ""
     steps.add(
         RunJob(
             release.stack,
@@ -173,8 +201,10 @@ def run_job(steps: StepList, release: Release, job: JobSpec, cause: str) -> None
             f"job-{job.name}-{release.label}",
             container,
             job.timeout_seconds,
+            beside.number if beside else None,
+            tuple(_point_name(release, item) for item in _dumpable(release) if has_points),
         ),
-        (f"job {job.name}", f"run, at most {job.timeout_seconds:.0f} s", cause),
+        (f"job {job.name}", f"run, at most {job.timeout_seconds:.0f} s{watched}", cause),
         (RemoveContainers((container,), 10.0), "remove its container"),
     )
     steps.barrier()

@@ -31,6 +31,28 @@ def diagnose(facts: Evidence) -> Diagnosis:
     )
 
 
+def _locked_out(facts: Evidence) -> Diagnosis | None:
+    """A job that harmed the release which had to serve beside it."""
+    old = facts.locked_out
+    if not old:
+        return None
+    apart = "expand first, contract in a later release, take short locks (lock_timeout)"
+    if not facts.is_lasting:
+        return Diagnosis(
+            "migration_locks_out",
+            f"It kept {old} from what it needs while it ran, probably by a lock; since it was "
+            f"stopped, {old} answers well again.",
+            f"Let {old} work beside it: {apart}; or declare the job `compatible: no`.",
+        )
+    back = f"Put the data back: {facts.restore_command}. " if facts.restore_command else ""
+    return Diagnosis(
+        "migration_locks_out",
+        f"What it did stays and {old} cannot work with it: {old} is live and does NOT answer well.",
+        f"{back}Then let {old} work on the new schema: {apart}; or declare the job "
+        "`compatible: no`.",
+    )
+
+
 def _engine(facts: Evidence) -> Diagnosis | None:
     if not facts.engine_error:
         return None
@@ -230,6 +252,7 @@ def _log(facts: Evidence) -> str:
 
 
 _RULES: Final[tuple[Callable[[Evidence], Diagnosis | None], ...]] = (
+    _locked_out,
     _engine,
     _oom,
     _log_rules,

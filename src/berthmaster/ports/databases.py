@@ -61,6 +61,14 @@ class Databases(Protocol):
         """
         ...
 
+    async def end_sessions(self, container: str, addresses: tuple[str, ...]) -> int:
+        """End every session that a client at one of these addresses has; returns how many.
+
+        A statement goes on after its client was killed, and holds its locks until it ends.
+        Raises `OutsideError`.
+        """
+        ...
+
     async def drop(self, container: str, database: str) -> None:
         """Remove a database that `restore_into` made; one that is not there is no error."""
         ...

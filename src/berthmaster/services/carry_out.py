@@ -13,6 +13,7 @@ from berthmaster.domain.errors import (
 )
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
+from berthmaster.domain.report import ReleaseRefused
 from berthmaster.engine.executor import Executor
 from berthmaster.engine.failpoints import failpoint_from_environment
 from berthmaster.engine.lease import HeldLease
@@ -91,6 +92,8 @@ def _say_what_serves(outside: Outside, error: BerthmasterError, deployment: Depl
         return
     live = record.live if record else None
     serves = f"release r{live} still serves" if live else "nothing was serving before"
+    if isinstance(error, ReleaseRefused) and error.evidence.is_lasting:
+        serves = f"release r{live} is live and does not answer well: data was not put back"
     if state is DeploymentState.UNWOUND:
         error.message = f"{deployment.stack}: {error.message}\nThe change was reversed; {serves}."
     elif state in (DeploymentState.APPLYING, DeploymentState.UNWINDING):

@@ -57,7 +57,7 @@ async def plan_rollback(
     """The plan for it; raises `NotFound` without a target, `NotAllowed` past an incompatible
     migration unless a restore point is named.
     """
-    release = _target(outside, stack, to)
+    release = _target(outside, stack, to, is_restored=restore_point is not None)
     refuse_rejected_release(outside, release)
     passed = _incompatible(outside, stack, release)
     if restore_point is None:
@@ -74,10 +74,15 @@ async def plan_rollback(
     return replace(plan, notes=(*plan.notes, held)) if held else plan
 
 
-def _target(outside: Outside, stack: StackId, to: int | None) -> Release:
+def _target(outside: Outside, stack: StackId, to: int | None, *, is_restored: bool) -> Release:
+    """The release asked for, else the one that served last; the live one when data is put back
+    under it.
+    """
     record = outside.store.stack(stack)
     if record is None or record.live is None:
         raise NotFound(f"{stack} runs no release", next_command="berth status")
+    if to == record.live and is_restored and (live := outside.store.release(stack, to)):
+        return live
     if to == record.live:
         raise NotAllowed(f"r{to} is live already", next_command=f"berth releases {stack}")
     judged = outside.store.judgements(stack.app)

@@ -22,6 +22,8 @@ class Behaviour:
     body: str = "ok"
     headers: Mapping[str, str] = field(default_factory=dict)  # of an answer
     log: tuple[str, ...] = ()
+    locks_out: tuple[str, ...] = ()  # containers that answer 503 while it, or its sessions, last
+    commits: bool = False  # and for ever after
 
 
 HEALTHY: Final = Behaviour(health=Health.HEALTHY)

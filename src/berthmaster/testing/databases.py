@@ -79,6 +79,12 @@ class FakeDatabases:
             self._check_running(container)
             self.passwords[container] = password
 
+    async def end_sessions(self, container: str, addresses: tuple[str, ...]) -> int:
+        with self.world.calling("databases.end_sessions", container):
+            self._check_running(container)
+            self.world.ended_sessions.update(addresses)
+            return 0
+
     async def drop(self, container: str, database: str) -> None:
         with self.world.calling("databases.drop", container):
             self._check_running(container)

@@ -25,7 +25,7 @@ class FakeProber:
             with self.world.calling("prober.probe", f"{probe.address}:{probe.port}{probe.path}"):
                 if ip_address(probe.address).is_loopback and self._router is not None:
                     return _through_router(self.world, probe, await self._router.table())
-                return _ask(probe, self.world.at_address(probe.address), probe.port)
+                return _ask(self.world, probe, self.world.at_address(probe.address), probe.port)
         except Exception as exc:
             return ProbeResult(None, is_good=False, seconds=0.0, error=str(exc))
 
@@ -52,7 +52,7 @@ def _through_router(world: FakeEngine, probe: Probe, table: RouteTable) -> Probe
     for server in servers[0] if servers else ():
         address, _, port = server.rpartition(":")
         if container := world.at_address(address):
-            result = _ask(probe, container, int(port), release)
+            result = _ask(world, probe, container, int(port), release)
             if result.status is not None:
                 return result
     return _answer(probe, 503, "no server answers", release)
@@ -68,13 +68,18 @@ def _claim_of(table: RouteTable, host: str) -> HostClaim | None:
 
 
 def _ask(
-    probe: Probe, container: FakeContainer | None, port: int, release: str | None = None
+    world: FakeEngine,
+    probe: Probe,
+    container: FakeContainer | None,
+    port: int,
+    release: str | None = None,
 ) -> ProbeResult:
     script = container.behaviour if container else None
     if script is None or script.port not in (None, port):
         error = f"{probe.address}:{probe.port} refused the connection: nothing listens there"
         return ProbeResult(None, is_good=False, seconds=0.0, error=error, refused=True)
-    return _answer(probe, script.status, script.body, release, script)
+    status = 503 if container and world.is_locked_out(container.name) else script.status
+    return _answer(probe, status, script.body, release, script)
 
 
 def _answer(

@@ -80,8 +80,9 @@ class FakeRuntime:
     async def await_exit(self, name: str, timeout_seconds: float) -> int | None:
         with self.world.calling("runtime.await_exit", name):
             found = self._find(name)
-            if found.state != "exited":
-                await self.world.clock.sleep(timeout_seconds)
+            end = self.world.clock.monotonic() + timeout_seconds
+            while found.state != "exited" and self.world.clock.monotonic() < end:
+                await self.world.clock.sleep(min(1.0, end - self.world.clock.monotonic()))
             return found.exit_code
 
     async def logs(self, name: str, *, lines: int) -> str:

@@ -117,6 +117,8 @@ class FakeEngine:
     programs: dict[str, frozenset[str]] = field(default_factory=dict)  # by image id; others: all
     volume_files: dict[tuple[str, str], str] = field(default_factory=dict)  # volume and path
     calls: list[tuple[str, str]] = field(default_factory=list)  # method and subject, in order
+    ended_sessions: set[str] = field(default_factory=set)  # by the address of their client
+    harmed: set[str] = field(default_factory=set)  # containers whose database was changed for good
     _scripts: dict[str, Behaviour] = field(default_factory=dict)
     _failures: dict[str, list[tuple[Exception, bool]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -203,6 +205,21 @@ class FakeEngine:
             if container.state == "running" and address in container.addresses.values():
                 return container
         return None
+
+    def is_locked_out(self, name: str) -> bool:
+        """Whether a container waits for a lock of another, or the other changed what it needs."""
+        for item in self.containers.values():
+            if name not in item.behaviour.locks_out or item.started_at is None:
+                continue
+            if item.behaviour.commits:
+                self.harmed.add(name)
+            elif item.behaviour.exit_code is None and not self._has_let_go(item):
+                return True
+        return name in self.harmed
+
+    def _has_let_go(self, item: FakeContainer) -> bool:
+        is_ended = self.ended_sessions.issuperset(item.addresses.values())
+        return item.state != "running" and is_ended
 
     def free_address(self, network: str) -> str:
         """The next address that the engine may give out in a network; raises when there is none."""

@@ -15,7 +15,10 @@ import sys
 import urllib.parse
 import urllib.request
 
+import postgres  # type: ignore[import-not-found]  # beside it in the image
+
 VERSION = os.environ.get("VERSION", "none")
+MIGRATION = os.environ.get("MIGRATION", "")  # SQL
 BROKEN = os.environ.get("BROKEN", "")
 NAME = socket.gethostname()
 SLOW_SECONDS = 2.0
@@ -73,12 +76,14 @@ async def answer(head: str, reader: asyncio.StreamReader, writer: asyncio.Stream
             text = f"slept {VERSION}"
         case "/health":
             text = "well"
-        case "/version":
-            text = VERSION
-        case "/name":
-            text = NAME
+        case "/version" | "/name":
+            text = VERSION if target.path == "/version" else NAME
         case "/greeting":
             text = os.environ.get("GREETING", "")
+        case "/rows":
+            status, text = await rows()
+            await reply(writer, status, text)
+            return
         case "/secret":
             text = secret()
         case _:
@@ -126,6 +131,15 @@ async def events(writer: asyncio.StreamWriter, count: int) -> None:
         await writer.drain()
         await asyncio.sleep(0.2)
     raise EOFError
+
+
+async def rows() -> tuple[str, str]:
+    """Well only while the table can be read, as an app that needs its database is."""
+    try:
+        await asyncio.to_thread(postgres.ask, "SELECT count(*) FROM rows", timeout=2)
+    except OSError as error:
+        return "503 Service Unavailable", f"no rows: {error}"
+    return "200 OK", "rows"
 
 
 def secret() -> str:
@@ -183,6 +197,10 @@ async def migrate() -> None:
     print(f"migrating to {VERSION}")
     if BROKEN == "migration":
         sys.exit("relation monitors does not exist")
+    if MIGRATION:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, os._exit, 143)  # a thread would hold it up
+        await asyncio.to_thread(postgres.ask, MIGRATION, timeout=60)
 
 
 async def check() -> None:

@@ -1,5 +1,6 @@
 """A server in memory with a shop on it, and everything that may be done to it."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -7,6 +8,7 @@ from typing import Any, cast
 from tests.builders import SHOP, image, models, release
 
 from berthmaster.domain.container import Health
+from berthmaster.domain.errors import BerthmasterError
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import FileCopy, Release, ReleaseService, ReleaseState
 from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
@@ -25,7 +27,7 @@ from berthmaster.services.carry_out import carry_out
 from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import plan_rollback
-from berthmaster.testing.behaviour import Behaviour
+from berthmaster.testing.behaviour import Behaviour, exits
 from berthmaster.testing.clock import FakeClock
 from berthmaster.testing.compose import FakeCompose
 from berthmaster.testing.databases import Contents, FakeDatabases
@@ -252,6 +254,17 @@ async def cold_rollback_with_data(world: World) -> Plan:
     return await plan_rollback(world.outside, SHOP, to=1, restore_point="before-r2")
 
 
+async def data_put_back_under_the_live_release(world: World) -> Plan:
+    """A migration that was unwound had changed the data for good."""
+    await world.deploy(release(1))
+    world.record(release(2))
+    world.engine.script("shop-prod-r2-job-migrate", exits(4))
+    with contextlib.suppress(BerthmasterError):
+        await world.deploy(release(2))
+    world.databases.inside("shop-prod-db-1")["postgres"] = "harmed"
+    return await plan_rollback(world.outside, SHOP, to=1, restore_point="before-r2")
+
+
 async def incompatible(world: World, number: int) -> None:
     """Run r1, and after it a release whose migration its code cannot live with."""
     await world.deploy(release(1))
@@ -321,6 +334,7 @@ SCENARIOS: dict[str, Scenario] = {
         cold_rollback,
         rollback_with_data,
         cold_rollback_with_data,
+        data_put_back_under_the_live_release,
         rotated_password,
         warm_rollback_of_a_password,
         cold_rollback_of_a_password,

@@ -46,6 +46,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("disk_full", {"state": "exited", "log": ("OSError: No space left on device",)}),
     ("unreadable_file", {"log": ("PermissionError: [Errno 13] '/run/secrets/key'",)}),
     ("no_answer", {"state": "running", "probe": "GET http://10.0.0.2:8000/", "answer": "no time"}),
+    ("migration_locks_out", {"state": "exited", "exit_code": 0, "locked_out": "r6"}),
     ("bad_smoke", {"state": "running", "status": 200, "what": "failed the smoke condition /"}),
     ("unknown", {"state": "running"}),
 ]

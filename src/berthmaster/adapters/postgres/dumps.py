@@ -74,6 +74,9 @@ class PostgresDumps:
     async def set_password(self, container: str, password: str) -> None:
         await passwords.set_password(await open_server(self._runtime, container), password)
 
+    async def end_sessions(self, container: str, addresses: tuple[str, ...]) -> int:
+        return await restore.end_sessions(await open_server(self._runtime, container), addresses)
+
     async def drop(self, container: str, database: str) -> None:
         await restore.drop(await open_server(self._runtime, container), database)
 

@@ -6,6 +6,7 @@ format: the new database takes them from the one whose name it will have.
 
 import re
 import tempfile
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +64,12 @@ END
 _END_SESSIONS: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND datname IN ({names})
+"""
+
+
+_END_SESSIONS_FROM: Final = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND client_addr IN ({addresses})
 """
 
 
@@ -148,6 +155,15 @@ async def drop(server: Server, database: str) -> None:
         f"DROP DATABASE IF EXISTS {identifier(database)}",
         seconds=DUMP_SECONDS,
     )
+
+
+async def end_sessions(server: Server, addresses: tuple[str, ...]) -> int:
+    """End the sessions whose client has one of these addresses; returns how many there were."""
+    if not addresses:
+        return 0
+    # NOTE: parsed, so that what is written into the statement is an address and nothing else.
+    wanted = ", ".join(f"{literal(str(ip_address(item)))}::inet" for item in addresses)
+    return len((await server.ask(_END_SESSIONS_FROM.format(addresses=wanted))).split())
 
 
 async def _open(server: Server, databases: set[str]) -> None:
