@@ -63,10 +63,13 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
     latest = outside.store.releases(request.stack)
     number = latest[0].number + 1 if latest else 1
     is_new = outside.store.stack(request.stack) is None
+    unchanged = find_unchanged(outside, request)
+    idle = (unchanged.message,) if unchanged else ()
     try:
         prepared = await prepare_release(outside, request, number=number)
         plan = await _plan(outside, request, prepared)
-        return replace(plan, notes=(*plan.notes, *_obstacles(outside, request, prepared.release)))
+        refused = _obstacles(outside, request, prepared.release)
+        return replace(plan, notes=(*plan.notes, *idle, *refused))
     finally:
         give_back(outside, request.stack, number)
         if is_new:

@@ -39,6 +39,7 @@ def test_a_deploy_of_the_same_files_and_tag_has_the_same_artifact(proved: Stages
 
 def test_promoting_twice_has_nothing_to_do(proved: Stages) -> None:
     proved.good("promote", "stage", "prod")
+    assert "nothing changed since r1" in proved.good("promote", "stage", "prod", "--plan").out
     assert "nothing changed since r1" in proved.good("promote", "stage", "prod").out
 
 
