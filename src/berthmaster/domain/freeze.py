@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from berthmaster.domain.errors import InvalidName
+from berthmaster.domain.names import check_line
+
 FREEZE_FILE: Final = ".deploy-freeze"  # beside berth.yaml
 ALL: Final = "*"
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -83,7 +86,10 @@ def _window(number: int, words: list[str]) -> FreezeWindow:
 def _why(number: int, words: list[str]) -> str:
     if not words:
         raise ValueError(f"line {number}: the reason is missing")
-    return " ".join(words)
+    try:
+        return check_line("the reason", " ".join(words))
+    except InvalidName as error:
+        raise ValueError(f"line {number}: {error.message}") from error
 
 
 def _moment(number: int, word: str) -> Moment:

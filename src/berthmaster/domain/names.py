@@ -35,6 +35,7 @@ _WANTED: Final = {
     "path": "segments of letters, digits, `.`, `_`, `~` and `-`, starting with `/`, without `..`",
 }
 _RELEASE_LIKE: Final = re.compile(r"r\d+\Z")
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -49,6 +50,26 @@ def check_name(kind: str, value: str) -> str:
     if kind == "path" and ".." in value.split("/"):
         raise InvalidName(f"{value!r} is not a valid path: {_WANTED[kind]}")
     return value
+
+
+def check_line(what: str, text: str) -> str:
+    """Return free text that will be shown again when it is one printable line, not empty.
+
+    Raises `InvalidName`, because a terminal obeys control characters, and a second line looks like
+    something that we say. Marks that turn the direction of writing count as such.
+    """
+    if not text.strip() or not text.isprintable():
+        raise InvalidName(f"{what} wants one line of printable text, not {text[:80]!r}")
+    return text
+
+
+def shown(text: str) -> str:
+    """Text of somebody else's program, as a terminal may have it: colours go, the rest is spelt."""
+    plain = _COLOUR.sub("", text)
+    return "".join(
+        one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode()
+        for one in plain
+    )
 
 
 def check_host(value: str) -> str:

@@ -5,6 +5,7 @@ remedy.
 from dataclasses import dataclass
 
 from berthmaster.domain.errors import DeploymentFailed
+from berthmaster.domain.names import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,17 @@ class ReleaseRefused(DeploymentFailed):
         if facts.probe:
             lines.append(f"  probe      {facts.probe}: {facts.answer or 'not asked'}")
         if facts.health_output:
-            lines.append(f"  health     {facts.health}: {facts.health_output.strip()[:300]}")
+            lines.append(f"  health     {facts.health}: {_one_line(facts.health_output)}")
         if facts.listens:
             lines.append(f"  listens    {', '.join(facts.listens)}")
         if facts.engine_error:
             lines.append(f"  engine     {facts.engine_error}")
-        lines += [f"  log        {line}" for line in facts.log]
+        lines += [f"  log        {shown(line)}" for line in facts.log]
         return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return shown(" ".join(text.split())[:300])
 
 
 def _state(facts: Evidence) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from berthmaster.domain.errors import DeploymentFailed, OutsideError
+from berthmaster.domain.names import shown
 from berthmaster.domain.plan import RunJob
 from berthmaster.domain.release import Release
 from berthmaster.domain.report import Evidence, ReleaseRefused
@@ -46,6 +47,7 @@ class JobFailed(DeploymentFailed):
     """A job of the new release did not end well."""
 
     def __init__(self, job: str, what: str, log: tuple[str, ...]) -> None:
+        log = tuple(shown(line) for line in log)
         last = log[-1] if log else "it printed nothing"
         super().__init__(f"job {job} {what}: {last}")
         self.log = log

@@ -76,6 +76,7 @@ def test_comments_end_a_line_and_the_line_is_known() -> None:
         ("prod friday monday x", "'friday' is no instant"),
         ("prod fri-16:00 2026-12-21T18:00Z x", "both ends are instants"),
         ("prod 2026-12-21T18:00Z 2026-12-20T18:00Z x", "is not after"),
+        ("prod always a\x1b[2Jb", "line 1: the reason wants one line of printable text"),
         ("prod fri-25:00 mon-07:00 x", "is no instant"),
     ],
 )

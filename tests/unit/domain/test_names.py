@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from berthmaster.domain.errors import InvalidName
-from berthmaster.domain.names import StackId, check_host, check_name, parse_stack
+from berthmaster.domain.names import (
+    StackId,
+    check_host,
+    check_line,
+    check_name,
+    parse_stack,
+    shown,
+)
 
 HOSTILE = [
     "-rf",
@@ -76,3 +83,20 @@ def test_no_text_makes_anything_but_a_stack_or_a_refusal(text: str) -> None:
     except InvalidName:
         return
     assert str(stack) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "a\nb", "a\rb", "a\x1b[31mb", "a\x07", "a\u202eb", "\x9b2J"]
+)
+def test_free_text_is_one_line_that_a_terminal_does_not_obey(text: str) -> None:
+    with pytest.raises(InvalidName, match="one line of printable text") as found:
+        check_line("--why", text)
+    assert found.value.message.isprintable()
+
+
+def test_free_text_may_be_in_any_language() -> None:
+    assert check_line("--why", "Überprüfung läuft: 監査") == "Überprüfung läuft: 監査"
+
+
+def test_what_a_program_printed_is_shown_without_being_obeyed() -> None:
+    assert shown("\x1b[31mno\x1b[0m table\tone\x1b]0;x\x07") == "no table\tone\\x1b]0;x\\x07"

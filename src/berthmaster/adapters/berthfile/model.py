@@ -52,9 +52,7 @@ class Allow(Section):
     check: Annotated[str, Field(pattern=r"^[a-z_.]{1,60}$")] | None = Field(
         None, description="Check by its id, e.g. `debug`, instead of service and rule."
     )
-    why: Annotated[str, Field(min_length=3, max_length=300)] = Field(
-        description="Reason, kept in the record."
-    )
+    why: values.Reason = Field(description="Reason, kept in the record.")
 
 
 class Intended(Section):
@@ -63,9 +61,7 @@ class Intended(Section):
     what: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*/:-]{1,200}$")] = Field(
         description="As `berth diff` names it, or the beginning of it; `*` is any one part."
     )
-    why: Annotated[str, Field(min_length=3, max_length=300)] = Field(
-        description="Reason, shown beside the difference."
-    )
+    why: values.Reason = Field(description="Reason, shown beside the difference.")
 
 
 class Policy(Section):
@@ -243,7 +239,7 @@ class Secret(Section):
     partner: values.SecretName | None = Field(
         None, description="Secret with a certificate's private key, or a keypair's public half."
     )
-    shared: Annotated[str, Field(min_length=3, max_length=300)] | None = Field(
+    shared: values.Reason | None = Field(
         None, description="Why other environments may have the same value."
     )
 

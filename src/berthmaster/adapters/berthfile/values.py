@@ -7,10 +7,10 @@ import re
 import shlex
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from berthmaster.domain.errors import InvalidName
-from berthmaster.domain.names import check_host, check_name
+from berthmaster.domain.names import check_host, check_line, check_name
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -37,6 +37,13 @@ def _name(kind: str) -> BeforeValidator:
             raise ValueError(error.message) from error
 
     return BeforeValidator(check)
+
+
+def _line(value: str) -> str:
+    try:
+        return check_line("a reason", " ".join(value.split()))  # YAML folds lines
+    except InvalidName as error:
+        raise ValueError(error.message) from error
 
 
 def _host(value: Any) -> str:
@@ -101,6 +108,7 @@ InsidePath = Annotated[str, BeforeValidator(_inside), WithJsonSchema(_TEXT)]
 AbsolutePath = Annotated[
     str, BeforeValidator(_absolute), WithJsonSchema({**_TEXT, "pattern": "^/"})
 ]
+Reason = Annotated[str, Field(min_length=3, max_length=300), AfterValidator(_line)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 HttpStatus = Annotated[int, Field(ge=100, le=599, strict=True)]
 InsidePaths = Annotated[tuple[InsidePath, ...], BeforeValidator(_listed), WithJsonSchema(_MANY)]

@@ -200,6 +200,13 @@ def test_settings_for_a_service_that_does_not_exist_are_refused(folder: Path) ->
     ]
 
 
+def test_a_reason_that_a_terminal_would_obey_is_refused(folder: Path) -> None:
+    allow = "app: shop\nenvironments:\n  prod: {{policy: {{allow: [{{check: debug, why: {}}}]}}}}"
+    assert "one line of printable text" in refused(folder, allow.format('"see \\e[2Jhere"'))
+    spec = read(folder, allow.format('"two\n      lines"'))
+    assert "'two lines'" in repr(spec.environments["prod"])
+
+
 def test_a_broken_compose_file_of_another_environment_does_not_stop_reading(folder: Path) -> None:
     (folder / "compose.yaml").write_text("services: [")
 
