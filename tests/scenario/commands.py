@@ -38,10 +38,10 @@ async def start(*words: str, env: Mapping[str, str] | None = None) -> asyncio.su
     )
 
 
-async def end(process: asyncio.subprocess.Process) -> Ended:
+async def end(process: asyncio.subprocess.Process, *, seconds: float = LIMIT_SECONDS) -> Ended:
     """Wait for its end; kill it when that takes too long."""
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
+        async with asyncio.timeout(seconds):
             out, err = await process.communicate()
     except TimeoutError:
         process.kill()
