@@ -89,7 +89,8 @@ class Lab:
         row.state = f"{states[-1]}, {self.live()} serves" if states else "nothing was deployed"
         if set(states) - ENDED:
             row.problems.append(f"deployments are {states}")
-        if holder := self.app.lease_holder():
+        holder = str(self.app.lease_holder() or "")
+        if holder and _lives(holder):
             row.problems.append(f"{holder} holds the lease")
         if not seen.versions or seen.versions[-1] != self.live():
             row.problems.append(f"{self.live()} is live and {seen.versions} answered")
@@ -143,6 +144,12 @@ class Lab:
     def _is_at(self, what: str) -> bool:
         holder = self.server.rows("SELECT step FROM leases WHERE name = ?", self.app.stack)
         return bool(holder and what in str(holder[0][0]))
+
+
+def _lives(holder: str) -> bool:
+    """Whether the process in a lease's holder runs; a dead one's lease is anybody's."""
+    found = re.search(r"pid (\d+)", holder)
+    return found is None or Path(f"/proc/{found[1]}").exists()
 
 
 def note(row: Row, done: Ended) -> None:
