@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from tests.scenario.commands import docker, end, start
 from tests.scenario.dsl import App
+from tests.scenario.server import HERE as SCENARIO
 from tests.scenario.server import Server
 
 from bench.report import Budget, Cell, Report
@@ -76,6 +78,7 @@ class Case:
     code: int = 1
     tag: str = "v2"
     has_compose: bool = True
+    before: Edits = ()  # of the release that has to go on serving; a good one follows the case
 
 
 @dataclass
@@ -135,6 +138,28 @@ SECRET: Edits = (
     *web('secrets: [token]\n    user: "0"'),  # it gives its rights up before it reads
     compose("volumes:\n  queue:\n", "volumes:\n  queue:\nsecrets: {token: {file: token}}\n"),
 )
+ROWS: Edits = (  # its readiness reads a table
+    compose("  web:\n", """\
+  db:
+    image: berthmaster/postgres:15
+    environment: {POSTGRES_USER: shop, POSTGRES_DB: shop, POSTGRES_HOST_AUTH_METHOD: trust}
+    volumes: ["rows:/var/lib/postgresql/data"]
+    healthcheck: {test: [CMD-SHELL, "pg_isready -h 127.0.0.1 -U shop"], interval: 1s, retries: 30}
+  web:
+    depends_on: {db: {condition: service_healthy}}
+"""),
+    compose('{BAD: "${BAD:-}"}', '{BAD: "${BAD:-}", ROWS: "yes"}'),
+    compose("  queue:\n", "  queue:\n  rows:\n"),
+    berth("retention:", "jobs:\n  migrate: {service: web, command: [python, /app/postgres.py, \""
+          "CREATE TABLE IF NOT EXISTS rows (number int)\"], timeout: 60s}\nretention:"),
+)  # fmt: skip
+
+
+def after(statement: str) -> Edits:
+    """Another migration than the one that makes the table."""
+    return (berth("CREATE TABLE IF NOT EXISTS rows (number int)", statement),)
+
+
 CASES = (
     Case("crash loop", "Its process ended with exit code 1", "crash"),
     Case("crash, no restart", "Its process ended with exit code 1", "crash", (
@@ -169,6 +194,11 @@ CASES = (
          edits=migrating("[sh, -c, 'echo no such table; exit 4']"), has_compose=False),
     Case("hanging migration", "job migrate did not end in 5 s",
          edits=migrating("[sleep, '600']"), has_compose=False),
+    Case("migration that locks out the old code", "answers well again", before=ROWS,
+         edits=after("LOCK TABLE rows IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)"),
+         has_compose=False),
+    Case("migration that breaks the old code for good", "does NOT answer well", before=ROWS,
+         edits=after("DROP TABLE rows"), has_compose=False),
     Case("worker dies, web is fine", "Its process ended with exit code 1", edits=instead("worker")),
     Case("scheduler dies, web is fine", "Its process ended with exit code 1",
          edits=instead("beat")),
@@ -217,7 +247,10 @@ class Berth:
     async def judge(self, case: Case) -> Judged:
         """Deploy a case, ask all the time, compare."""
         app = self.app
-        self.write(case.edits, case.bad)
+        if case.before:
+            self.write(case.before, "")
+            await app.deploy("v1")
+        self.write((*case.before, *case.edits), case.bad)
         before, rows = await app.world(), len(app.deployment_states())
         judged = Judged(case.name, case.code == 0, case.code)
         beside = asyncio.create_task(self._compose(case, judged))
@@ -297,7 +330,10 @@ class BadServer(Server):
     async def _build(self, version: str) -> None:
         image = f"{self.images}/app:{version}"
         arguments = ("--build-arg", f"VERSION={version}", "--tag", image)
-        await docker("build", "--quiet", *arguments, str(HERE / "bad_app"))
+        context = self.root / f"bad_app-{version}"
+        shutil.copytree(HERE / "bad_app", context, dirs_exist_ok=True)
+        shutil.copy(SCENARIO / "app/postgres.py", context)
+        await docker("build", "--quiet", *arguments, str(context))
         await docker("push", "--quiet", image)
 
     async def digest(self) -> str:
@@ -330,7 +366,7 @@ async def _worker(
         found = await stack.judge(case)
         judged.append(found)
         print(line(found), file=sys.stderr, flush=True)
-        if found.code == 0:
+        if found.code == 0 or case.before:
             await stack.reset()
     await server.remove_app(stack.app.name)
 

@@ -9,7 +9,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import postgres  # type: ignore[import-not-found]  # beside it in the image
+
 BAD = os.environ.get("BAD", "")
+ROWS = os.environ.get("ROWS", "")  # it is well only while the table can be read
 VERSION = os.environ.get("VERSION", "none")
 asked = 0
 
@@ -26,6 +29,11 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(600)
         if BAD == "answers_500":
             return self.reply(500, "no database")
+        if ROWS and self.path == "/health":
+            try:
+                postgres.ask("SELECT count(*) FROM rows", timeout=2)
+            except OSError as error:
+                return self.reply(503, f"no rows: {type(error).__name__}")
         if BAD == "redirects":
             return self.reply(301, "", ("Location", f"https://{self.headers['Host']}{self.path}"))
         if BAD == "refuses_host":

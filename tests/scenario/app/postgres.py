@@ -5,6 +5,7 @@ Standard library only, so that the image of the scenarios is built in no time.
 
 import socket
 import struct
+import sys
 from typing import BinaryIO
 
 LOGIN = b"user\0shop\0database\0shop\0\0"
@@ -32,3 +33,7 @@ def _await_ready(answers: BinaryIO) -> None:
     answers.read(struct.unpack("!I", answers.read(4))[0] - 4)
     if error:
         raise OSError(error.decode(errors="replace").replace("\0", " "))
+
+
+if __name__ == "__main__":
+    ask(sys.argv[1], timeout=60)
