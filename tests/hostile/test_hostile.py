@@ -146,9 +146,10 @@ def dealt(command: str) -> tuple[str, ...]:
     return tuple(random.Random(command).sample(GENERATED, len(GENERATED) // 10))
 
 
-def test_every_generated_value_is_dealt_to_some_command() -> None:
+def test_nearly_every_generated_value_is_dealt_and_no_two_commands_get_the_same() -> None:
     commands = {command for command, _ in text_parameters()}
-    assert {value for command in commands for value in dealt(command)} >= set(GENERATED[:1])
+    tried = {value for command in commands for value in dealt(command)}
+    assert len(tried) > 0.9 * len(GENERATED)
     assert len({dealt(command) for command in commands}) == len(commands)
 
 
