@@ -65,7 +65,7 @@ LABS: dict[str, list[Fault]] = {
     "disk": [
         partial(fault.disk_full, step=step, what=what)
         for what in ("disk", "inodes")
-        for step in (None, "place", "start", "await ready", "switch", "watch", "drain")
+        for step in (None, "place", "start", "await ready", "watch")
     ],
 }
 
