@@ -59,10 +59,12 @@ def find_unchanged(outside: Outside, request: ReleaseRequest) -> Unchanged | Non
 
 
 async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
-    """The plan that a deploy would carry out now; changes nothing and keeps no reservation."""
-    latest = outside.store.releases(request.stack)
-    number = latest[0].number + 1 if latest else 1
-    is_new = outside.store.stack(request.stack) is None
+    """The plan that a deploy would carry out now; changes nothing and keeps no reservation.
+
+    It takes a number of its own while it looks: a deploy that prepares beside it reserves under
+    another one, and keeps what it has.
+    """
+    number = outside.store.next_release_number(request.stack)
     unchanged = find_unchanged(outside, request)
     idle = (unchanged.message,) if unchanged else ()
     try:
@@ -71,9 +73,16 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
         refused = _obstacles(outside, request, prepared.release)
         return replace(plan, notes=(*plan.notes, *idle, *refused))
     finally:
-        give_back(outside, request.stack, number)
-        if is_new:
-            outside.store.free_subnet(f"{request.stack.project}-state")
+        _forget_plan(outside, request.stack, number)
+
+
+def _forget_plan(outside: Outside, stack: StackId, number: int) -> None:
+    lease = outside.store.lease(str(stack))
+    if lease is None or lease.expires_at <= outside.clock.now():
+        give_back(outside, stack, number)
+    else:  # whoever holds it may be about to make the stack's first network
+        _free_release(outside, stack, number)
+    outside.store.give_number_back(stack, number)
 
 
 async def deploy(
@@ -189,11 +198,15 @@ def give_back(outside: Outside, stack: StackId, number: int) -> None:
     """Free the slots and the subnet of a release that will not run; the stack's own subnet too
     while no release of it ever served.
     """
-    outside.store.free_slots(stack.release_key(number))
-    outside.store.free_subnet(f"{stack.release_project(number)}-net")
+    _free_release(outside, stack, number)
     record = outside.store.stack(stack)
     if record is None or record.live is None:
         outside.store.free_subnet(f"{stack.project}-state")
+
+
+def _free_release(outside: Outside, stack: StackId, number: int) -> None:
+    outside.store.free_slots(stack.release_key(number))
+    outside.store.free_subnet(f"{stack.release_project(number)}-net")
 
 
 def give_slots_back(outside: Outside, stack: StackId, number: int) -> None:

@@ -1,15 +1,22 @@
 """Slots and subnets of what does not run are free again, however a command ended."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from tests.builders import SHOP, release
 from tests.unit.engine.worlds import empty_world
 
+from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.release import ReleaseState
 from berthmaster.engine.failpoints import Failpoint, Killed
+from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
 from berthmaster.services import carry_out
+from berthmaster.services import deploy as deploying
 from berthmaster.services.end_stack import destroy
 from berthmaster.services.recover import recover_abandoned
+from berthmaster.services.render_model import ReleaseRequest
 from berthmaster.services.roll_back import roll_back
 
 OWNERS = ("shop-prod-state", "shop-prod-r1-net")
@@ -55,3 +62,28 @@ async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
     store.free_slots("next")
     await recover_abandoned(world.outside, Silence())
     assert store.reserve_slots("next", 1) == free
+
+
+async def test_a_plan_keeps_no_address_and_takes_none_from_a_deploy_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def reserve_and_refuse(outside: Outside, _: ReleaseRequest, *, number: int) -> Any:
+        names = ["shop-prod-state", f"shop-prod-r{number}-net"]
+        outside.store.reserve_subnets(names, taken=())
+        raise NotAllowed("the policy refuses this")
+
+    monkeypatch.setattr(deploying, "prepare_release", reserve_and_refuse)
+    world = empty_world()
+    store = world.outside.store
+    request = ReleaseRequest(SHOP, Path(), command="test")
+    with pytest.raises(NotAllowed):
+        await deploying.plan_release(world.outside, request)
+    assert not store.subnets()
+    lease = store.acquire_lease(str(SHOP), holder="a deploy", seconds=60)
+    assert store.next_release_number(SHOP) == 1
+    store.reserve_subnets(OWNERS, taken=())
+    with pytest.raises(NotAllowed):
+        await deploying.plan_release(world.outside, request)
+    assert set(store.subnets()) == {*OWNERS}
+    store.release_lease(lease)
+    assert store.next_release_number(SHOP) == 2
