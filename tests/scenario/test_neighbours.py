@@ -62,6 +62,39 @@ async def test_a_deploy_touches_its_own_stack_only(app: MakeApp) -> None:
     assert await stage.started(web_of(stage)) == before
 
 
+async def image_of(container: str) -> str:
+    return await docker("inspect", "--format", "{{.Config.Image}}", container)
+
+
+async def is_there(image: str) -> bool:
+    return (await end(await start("docker", "image", "inspect", image))).code == 0
+
+
+async def test_what_one_stack_forgets_is_kept_for_another(app: MakeApp) -> None:
+    prod = app("web")
+    prod.edit("berth.yaml", "retention: {watch: 2s, warm: 10m}", "retention: {watch: 1s, warm: 1s}")
+    prod.edit("berth.yaml", "warm: 1s}", "warm: 1s, releases: 1}")
+    stage = prod.in_environment("stage")
+    await prod.deploy("v1")
+    for tag in ("v1", "v3", "v2", "v1", "v2"):
+        await stage.deploy(tag)
+        if tag == "v3":
+            only_here = await image_of(web_of(stage, 2))
+            assert await is_there(only_here)
+    await until(lambda: has_only(stage, 5, 4))
+    assert not await is_there(only_here)
+    assert await is_there(await image_of(web_of(prod)))
+    assert (await prod.ask()).version == "v1"
+    assert (await stage.ask()).version == "v2"
+
+
+async def has_only(shop: App, *numbers: int) -> bool:
+    """Whether housekeeping has left just these releases."""
+    await shop.done("tick")
+    rows = shop.server.rows("SELECT number FROM releases WHERE stack = ?", shop.stack)
+    return {row[0] for row in rows} == set(numbers)
+
+
 async def test_a_name_means_the_own_release_while_two_run(app: MakeApp) -> None:
     shop = app("web", "stage")
     await shop.deploy("v1")
