@@ -49,6 +49,7 @@ class Deployed:
     ended: float = 0.0
     code: int = -1
     state: str = ""
+    release: int = 0  # 0: Compose has none
     said: str = ""
     gaps: dict[str, float] = field(default_factory=dict)  # `no consumer` -> seconds
 
@@ -99,12 +100,14 @@ def image_of(server: Server, tag: str) -> str:
 
 
 class UnderBerth:
-    """The stack as `berth deploy` brings it up; without `watch_seconds` it is watched as usual."""
+    """The stack as `berth deploy` brings it up; None keeps what product and example have."""
 
-    def __init__(self, server: Server, *, watch_seconds: int | None = None) -> None:
+    def __init__(
+        self, server: Server, watch_seconds: int | None = None, ready_seconds: int | None = None
+    ) -> None:
         self.app = App(server, "statuswatch")
         self.project, self.host = self.app.project, f"acme.{self.app.host}"
-        self._watch_seconds = watch_seconds
+        self._watch_seconds, self._ready_seconds = watch_seconds, ready_seconds
 
     async def set_up(self) -> None:
         """Write its files, deploy v1, make the tenant."""
@@ -116,18 +119,18 @@ class UnderBerth:
 
     async def deploy(self, tag: str) -> Deployed:
         """Deploy, whatever comes of it."""
-        deployed = Deployed(tag)
-        process = await self.app.start("deploy", self.app.stack, "--tag", tag)
-        done = await ended(process)
+        deployed, known = Deployed(tag), len(self._deployments())
+        done = await ended(await self.app.start("deploy", self.app.stack, "--tag", tag))
         deployed.ended, deployed.code, deployed.said = time.time(), done.code, done.said
-        query = (
-            "SELECT state, plan FROM deployments WHERE verb = 'deploy' AND stack = ? ORDER BY id"
-        )
-        state, plan = self.app.server.rows(query, self.app.stack)[-1]
-        deployed.state = str(state)
-        for gap in json.loads(str(plan))["gaps"]:
-            deployed.gaps[gap["what"].partition(" (")[0]] = float(gap["seconds"])
+        for state, release, plan in self._deployments()[known:]:
+            deployed.state, deployed.release = str(state), int(str(release))
+            for gap in json.loads(str(plan))["gaps"]:
+                deployed.gaps[gap["what"].partition(" (")[0]] = float(gap["seconds"])
         return deployed
+
+    def _deployments(self) -> list[tuple[object, ...]]:
+        query = "SELECT state, release, plan FROM deployments WHERE stack = ? AND verb = 'deploy'"
+        return self.app.server.rows(f"{query} ORDER BY id", self.app.stack)
 
     async def connect(self) -> Connection:
         """A connection to the edge."""
@@ -148,6 +151,8 @@ class UnderBerth:
         ):
             assert old in text, old
             text = text.replace(old, new)
+        if self._ready_seconds is not None:
+            text = text.replace("ready: 60s", f"ready: {self._ready_seconds}s")
         watch = self._watch_seconds
         return text if watch is None else f"{text}retention: {{watch: {watch}s}}\n"
 

@@ -63,18 +63,24 @@ class Seen:
             if len(items) > 1
         )
 
-    def by_broken(self) -> list[Arrival]:
-        return [item for item in self.arrivals if item.life and item.life.broken]
+    def turned_back(self, life: Life | None) -> list[Deployed]:
+        """The deploys that brought this worker's release in vain."""
+        return [
+            one
+            for one in self.deployed
+            if life is not None
+            and (not one.is_good or one.state == "unwound")
+            and (life.release == one.release if one.release else life.broken == one.tag)
+        ]
 
-    def by_broken_afterwards(self) -> int:
+    def by_turned_back(self) -> list[Arrival]:
+        return [item for item in self.arrivals if self.turned_back(item.life)]
+
+    def by_turned_back_afterwards(self) -> int:
         """Tasks taken by a release that had been turned back already."""
-        ends = [(one.tag, one.began, one.ended) for one in self.deployed if not one.is_good]
         return sum(
-            not any(
-                item.life and item.life.broken == tag and began <= item.began <= ended
-                for tag, began, ended in ends
-            )
-            for item in self.by_broken()
+            not any(one.began <= item.began <= one.ended for one in self.turned_back(item.life))
+            for item in self.by_turned_back()
         )
 
     def in_hand(self) -> list[Arrival]:
@@ -140,7 +146,7 @@ def report_on(ours: Seen, theirs: Seen | None) -> Report:
 
 
 def _arrived_in(seen: Seen, one: Deployed) -> str:
-    count = sum(one.began <= item.began <= one.ended for item in seen.by_broken())
+    count = sum(one.began <= item.began <= one.ended for item in seen.by_turned_back())
     return f"its worker took {count} tasks before it was turned back"
 
 
@@ -158,8 +164,8 @@ def _column(seen: Seen) -> dict[str, Cell]:
         "- without a worker's death before": seen.twice_without_a_death(),
         "never arrived": sum(count == 0 for count in times.values()),
         "results stored twice": sum(count > 1 for count in seen.results.values()),
-        "taken by a release that was turned back": len(seen.by_broken()),
-        "- after it was turned back": seen.by_broken_afterwards(),
+        "taken by a release that was turned back": len(seen.by_turned_back()),
+        "- after it was turned back": seen.by_turned_back_afterwards(),
         "workers asked to stop": sum(x.asked < float("inf") for x in seen.watch.of("worker")),
         "tasks in hand then": len(in_hand),
         "- of these finished": sum(item.is_whole for item in in_hand),
@@ -192,7 +198,7 @@ def _budgets(seen: Seen) -> list[Budget]:
         ("tasks that never arrived", column["never arrived"]),
         ("tasks done twice, no worker died", column["- without a worker's death before"]),
         ("tasks taken by a release after it was turned back", column["- after it was turned back"]),
-        ("tasks taken by a release that was turned back", len(seen.by_broken())),
+        ("tasks taken by a release that was turned back", len(seen.by_turned_back())),
         ("arrivals from nobody known", sum(item.life is None for item in seen.arrivals)),
         ("ticks sent twice", column["- sent twice"]),
         ("ticks run twice", column["- run twice"]),

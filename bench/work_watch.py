@@ -34,6 +34,7 @@ class Life:
     service: str
     broken: str  # in which way the release is broken; empty: good
     began: float
+    release: int = 0  # 0: Compose has none
     addresses: frozenset[str] = frozenset()
     ready: float = NEVER
     asked: float = NEVER  # to stop
@@ -99,7 +100,8 @@ class Watch:
         if service not in WATCHED:
             return
         if event["Action"] == "start":
-            await self._begin(container, service, at)
+            release = int(of.get("berthmaster.release", 0))
+            await self._begin(Life(container, service, "", at, release))
             return
         life = next((item for item in reversed(self.lives) if item.container == container), None)
         if life is None:
@@ -109,8 +111,8 @@ class Watch:
         elif of.get("signal") in ("15", "SIGTERM"):
             life.asked = min(life.asked, at)
 
-    async def _begin(self, container: str, service: str, at: float) -> None:
-        life = Life(container, service, "", at)
+    async def _begin(self, life: Life) -> None:
+        container, at = life.container, life.began
         self.lives.append(life)
         said = json.loads(await docker("inspect", container, code=None) or "[]")
         for found in said:
