@@ -281,12 +281,15 @@ def test_a_hostile_value_in_berth_yaml_is_refused(cart: Shop, old: str, new: str
 
 
 def codes_of(new: str, value: str) -> tuple[int, ...]:
-    """Refused; a file's name may also be carried literally, a host in its ASCII form."""
+    """Refused; a file's name may also be carried literally, a host in its ASCII form.
+
+    A host that is carried has no address in DNS, which `check` tells with 3.
+    """
     if "env_file" in new or "secrets" in new:
         return (0, 2)
     if "hosts" in new:
         with contextlib.suppress(UserError):
-            return (0, 2) if check_host(value).isascii() else (2,)
+            return (0, 3) if check_host(value).isascii() else (2,)
     return (2,)
 
 

@@ -5,6 +5,8 @@ no newline, no control character, ASCII only (a homoglyph is not the letter it l
 """
 
 import re
+import stringprep
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,14 +74,24 @@ def shown(text: str) -> str:
     )
 
 
+# Scripts that one word may mix with Latin: Japanese, Korean and Chinese do.
+_BESIDE_LATIN: Final = frozenset(
+    {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"}
+)
+
+
 def check_host(value: str) -> str:
     """Return the host in lower case and IDNA form; `*.` is allowed in front, for one suffix.
 
-    Raises `InvalidName` for anything that is no DNS name (RFC 1123 labels, 253 characters).
+    Raises `InvalidName` for anything that is no DNS name (RFC 1123 labels, 253 characters), and for
+    what looks like another name: letters that IDNA would drop or replace without a word (RFC 3454
+    tables B.1 and NFKC), and Latin beside letters of an alphabet that resembles it (UTS 39, 5.2).
     """
     wildcard, _, rest = value.rpartition("*.")
     if wildcard:
         raise InvalidName(f"{value!r} is not a valid host: `*.` may stand only in front")
+    if _is_disguised(rest) or any(map(_is_mixed, rest.split("."))):
+        raise InvalidName(f"{value!a} is not a valid host: it holds a disguised character")
     try:
         plain = rest.encode("idna").decode("ascii").lower() if rest else ""
     except UnicodeError as error:
@@ -87,6 +99,17 @@ def check_host(value: str) -> str:
     if not plain or len(plain) > 253 or not all(_LABEL.match(part) for part in plain.split(".")):
         raise InvalidName(f"{value!r} is not a valid host name")
     return f"*.{plain}" if value.startswith("*.") else plain
+
+
+def _is_disguised(text: str) -> bool:
+    if "\u3002" in text or any(map(stringprep.in_table_b1, text)):
+        return True
+    return unicodedata.normalize("NFKC", text) != unicodedata.normalize("NFC", text)
+
+
+def _is_mixed(label: str) -> bool:
+    scripts = {unicodedata.name(one, "").split(" ")[0] for one in label if one.isalpha()}
+    return "LATIN" in scripts and not scripts <= _BESIDE_LATIN
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -52,9 +52,26 @@ def test_hostile_hosts_are_refused(value: str) -> None:
         check_host(value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "shop\u200b.test",
+        "sh\u00adop.test",
+        "shop\ufe0f.test",
+        "\uff53hop.test",
+        "a\u3002test",
+        "\u0440rod.test",
+    ],
+)
+def test_a_host_that_looks_like_another_is_refused(value: str) -> None:
+    with pytest.raises(InvalidName, match="disguised"):
+        check_host(value)
+
+
 def test_a_host_is_lower_case_and_ascii() -> None:
     assert check_host("Müller.Example") == "xn--mller-kva.example"
     assert check_host("*.Shop.test") == "*.shop.test"
+    assert check_host("東京tower.example") == "xn--tower-w91hq39l.example"
 
 
 @pytest.mark.parametrize("text", ["shop@prod", "shop@prod/acme", "my-shop@stage2"])
