@@ -109,7 +109,7 @@ def tick(invocation: Invocation) -> None:
     from berthmaster.services.tick import tick as do_tick
 
     async def work(outside: Outside) -> tuple[str, ...]:
-        return await do_tick(outside, invocation.progress, starts_gateway=True)
+        return await do_tick(outside, invocation.progress, starts=True)
 
     with contextlib.closing(invocation.progress):
         told = invocation.run(work)

@@ -1,7 +1,7 @@
 """`berth tick`: housekeeping that may run at any time and twice; also the start of every change.
 
-Mends the gateway, recovers what was killed, retires warm releases whose time is over, forgets
-releases beyond retention.
+Mends the gateway, recovers what was killed, starts what Docker left behind, retires warm releases
+whose time is over, forgets releases beyond retention.
 """
 
 import contextlib
@@ -19,18 +19,19 @@ from berthmaster.services.forget import forget_old
 from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
+from berthmaster.services.start_stopped import start_stopped
 
 
-async def tick(
-    outside: Outside, progress: Progress, *, starts_gateway: bool = False
-) -> tuple[str, ...]:
+async def tick(outside: Outside, progress: Progress, *, starts: bool = False) -> tuple[str, ...]:
     """Do what is due; returns a line for each thing done.
 
-    The gateway comes first: what was killed is reversed through it. One that does not run is
-    started only on request.
+    The gateway comes first: what was killed is reversed through it. With `starts`, a gateway and
+    containers of live releases that ended are started again.
     """
-    told = list(await mend_gateway(outside, starts=starts_gateway))
+    told = list(await mend_gateway(outside, starts=starts))
     told += await recover_abandoned(outside, progress)
+    if starts:
+        told += await start_stopped(outside)
     for item in _due(outside):
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)
