@@ -49,7 +49,7 @@ class Failpoint:
             raise OutsideError("stopped by a failpoint", subject=type(action).__name__)
         if self.how == "raise":
             raise Killed(f"{step}:{point}")
-        os.kill(os.getpid(), SIGNALS[self.how])
+        signal.raise_signal(SIGNALS[self.how])  # to this thread: it has arrived when this returns
 
     @contextlib.contextmanager
     def during(self, step: int, action: Action, *, is_undo: bool) -> Iterator[None]:
