@@ -50,7 +50,7 @@ async def contents_of(shop: App, dump: Path) -> str:
 
 
 async def test_a_secret_is_readable_by_its_user_and_by_nobody_else(app: MakeApp) -> None:
-    shop = await with_database(app, token="t" * 33)
+    shop = await with_database(app, token=secrets.token_hex(20)[:33])
     assert (await shop.ask("/secret")).text == "uid 10001 mode 400 length 33"
     copies = [path for path in (shop.server.state / "stacks").rglob("*") if path.is_file()]
     found = [path for path in copies if "token" in path.name]
