@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tests.scenario.server import Server
 
-from bench.report import Report
+from bench.report import Report, observe_machine
 from bench.work_queue import Queue
 from bench.work_stack import (
     GOOD,
@@ -72,7 +72,7 @@ CONTROL = Size(1_000, 4, ("error_500", "worker_dies", "healthy_then_dies"))
 
 async def measure(size: Size, control: Size | None) -> Report:
     """Both, one after the other."""
-    server = Server()
+    server, machine = Server(), observe_machine()  # before it is busy
     tags = sorted({*GOOD, *size.broken, *(control.broken if control else ())})
     try:
         await server.set_up()
@@ -82,7 +82,7 @@ async def measure(size: Size, control: Size | None) -> Report:
     finally:
         await server.destroy()
         await remove_images(server, tags)
-    return report_on(ours, theirs)
+    return report_on(ours, theirs, machine)
 
 
 async def run_berth(server: Server, size: Size) -> Seen:

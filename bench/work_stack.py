@@ -120,7 +120,7 @@ class UnderBerth:
     async def deploy(self, tag: str) -> Deployed:
         """Deploy, whatever comes of it."""
         deployed, known = Deployed(tag), len(self._deployments())
-        done = await ended(await self.app.start("deploy", self.app.stack, "--tag", tag))
+        done = await ended(await self.app.start("deploy", self.app.stack, "--tag", tag, "--force"))
         deployed.ended, deployed.code, deployed.said = time.time(), done.code, done.said
         for state, release, plan in self._deployments()[known:]:
             deployed.state, deployed.release = str(state), int(str(release))

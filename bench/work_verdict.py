@@ -123,9 +123,10 @@ def _arrivals(lines: Sequence[Mapping[str, Any]], watch: Watch) -> list[Arrival]
     return sorted(found, key=lambda item: item.began)
 
 
-def report_on(ours: Seen, theirs: Seen | None) -> Report:
+def report_on(ours: Seen, theirs: Seen | None, machine: Mapping[str, Cell] | None = None) -> Report:
     """One column for each; only ours is judged."""
     report = Report("work", "Work done once while releases change (StatusWatch)", COLUMNS)
+    report.machine = machine or report.machine
     beside = _column(theirs) if theirs else {}
     must = _musts(ours)
     report.rows = [
