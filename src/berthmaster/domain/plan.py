@@ -212,6 +212,16 @@ class RunJob:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveJob:
+    """Stop a job's container, end what it still does in the stack's databases, and remove it."""
+
+    stack: StackId
+    release: int
+    container: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class AttachRelease:
     """Put a release's upstreams and prefixes into the router; no request goes there yet."""
 
@@ -323,6 +333,7 @@ Action = (
     | SwapDatabase
     | SetPassword
     | RunJob
+    | RemoveJob
     | AttachRelease
     | DetachRelease
     | ClaimHosts

@@ -114,6 +114,10 @@ class Effects:
                 await self._outside.databases.set_password(container, password)
             case act.RunJob():
                 return await self._run_job(action, work)
+            case act.RemoveJob(stack, number, container, timeout_seconds):
+                release_record = self._release(stack, number)
+                await jobs.end(self._outside, release_record, container, timeout_seconds)
+                await runtime.remove(container)
             case act.AttachRelease(stack, number, slots):
                 await self._attach(self._release(stack, number), slots)
             case act.DetachRelease(stack, number):

@@ -32,6 +32,7 @@ from berthmaster.domain.plan import (
     Plan,
     PullImage,
     RemoveContainers,
+    RemoveJob,
     RestoreDatabase,
     RunJob,
     StartContainers,
@@ -383,6 +384,8 @@ def limit_seconds(action: Action) -> float:
             return action.timeout_seconds + 30.0
         case StopContainers() | RemoveContainers():  # older engines take one after the other
             return len(action.containers) * action.timeout_seconds + 30.0
+        case RemoveJob():
+            return action.timeout_seconds + 60.0
         case StartContainers():  # a stop that is under way comes first
             return len(action.containers) * action.stop_seconds + STEP_SECONDS
         case RunJob():  # the margin covers stopping it and looking at what it did

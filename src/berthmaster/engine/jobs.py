@@ -70,7 +70,7 @@ async def run(outside: Outside, job: RunJob, around: Surroundings) -> str:
         await around.start()
     code, bad = await _until_end_or_bad(outside, job, neighbour)
     if bad is not None or code is None:
-        await _stop(outside, job, around.release)
+        await end(outside, around.release, job.container, STOP_SECONDS)
     how = f"did not end in {job.timeout_seconds:.0f} s" if code is None else _ended(code)
     if bad is not None:
         how = "was stopped"
@@ -101,11 +101,13 @@ async def _until_end_or_bad(
         await asyncio.gather(ending, watching, return_exceptions=True)
 
 
-async def _stop(outside: Outside, job: RunJob, release: Release) -> None:
+async def end(outside: Outside, release: Release, name: str, timeout_seconds: float) -> None:
     """Stop it and end its sessions: a database goes on with a statement whose client is gone."""
-    container = await outside.runtime.container(job.container)
-    addresses = tuple(container.addresses.values()) if container else ()
-    await outside.runtime.stop(job.container, STOP_SECONDS)
+    container = await outside.runtime.container(name)
+    if container is None or not container.is_running:
+        return
+    addresses = tuple(container.addresses.values())
+    await outside.runtime.stop(name, timeout_seconds)
     for service in release.with_role(Role.STATE):
         if service.is_dumpable and addresses:
             # What cannot be told stays locked, and the looks that follow say so.

@@ -54,6 +54,8 @@ async def _observe(outside: Outside, action: act.Action) -> Observation:  # noqa
         case act.RunJob():
             job = await runtime.container(action.container)
             return _is(job is not None and job.state == "exited" and job.exit_code == 0)
+        case act.RemoveJob(container=name):
+            return _is(await runtime.container(name) is None)
         case act.MarkLive(stack, release):
             record = outside.store.stack(stack)
             return _is(record is not None and record.live == release)

@@ -18,8 +18,8 @@ from berthmaster.domain.plan import (
     ProbeGateway,
     PullImage,
     ReleaseHosts,
-    RemoveContainers,
     RemoveFiles,
+    RemoveJob,
     RemoveNetwork,
     RunJob,
     ServiceLine,
@@ -205,7 +205,7 @@ def run_job(
             tuple(_point_name(release, item) for item in _dumpable(release) if has_points),
         ),
         (f"job {job.name}", f"run, at most {job.timeout_seconds:.0f} s{watched}", cause),
-        (RemoveContainers((container,), 10.0), "remove its container"),
+        (RemoveJob(release.stack, release.number, container, 10.0), "remove its container"),
     )
     steps.barrier()
 

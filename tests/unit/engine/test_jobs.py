@@ -1,12 +1,16 @@
 """Jobs that run beside the release that serves: watched, stopped, and what is said of it."""
 
+import asyncio
+
 import pytest
 from tests.builders import SHOP, release
 from tests.unit.engine.worlds import DB, World, empty_world
 
+from berthmaster.domain.errors import Interrupted
 from berthmaster.domain.plan import RunJob
 from berthmaster.domain.report import ReleaseRefused
 from berthmaster.domain.spec import JobSpec
+from berthmaster.engine import jobs
 from berthmaster.engine.jobs import JobFailed
 from berthmaster.ports.progress import Silence
 from berthmaster.services.roll_back import roll_back
@@ -85,6 +89,22 @@ async def test_a_job_that_hangs_leaves_no_session_behind() -> None:
     with pytest.raises(JobFailed, match="did not end in 300 s"):
         await world.deploy(release(2))
     assert ("databases.end_sessions", DB) in world.engine.calls
+
+
+async def test_a_job_that_was_interrupted_leaves_no_session_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await serving(HEALTHY)
+    before = await world.view()
+
+    async def interrupted(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(jobs, "_until_end_or_bad", interrupted)
+    with pytest.raises(Interrupted):
+        await world.deploy(release(2))
+    assert ("databases.end_sessions", DB) in world.engine.calls
+    assert await world.view() == before
 
 
 @pytest.mark.parametrize(
