@@ -74,9 +74,12 @@ def _read(folder: Path, name: str, found: dict[str, ComposeFile]) -> None:
     found[name] = found.pop(name)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _parsed(text: str, name: str) -> Document:
-    """Two hundred stacks of one app have the same files; nobody changes a document."""
+    """Two hundred stacks of one app have the same files; nobody changes a document.
+
+    Only a few are kept: one of 4 kB takes 50 kB.
+    """
     return parse_document(text, name)
 
 

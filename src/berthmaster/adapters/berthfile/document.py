@@ -147,7 +147,8 @@ def _scalar(node: Node) -> Any:
     if tag not in _PLAIN_TAGS:
         return str(node.value)
     try:
-        return _SCALARS.constructor.construct_object(node)
+        # NOTE: not construct_object, which keeps every node that it was ever asked for.
+        return _SCALARS.constructor.construct_non_recursive_object(node)
     except ValueError:  # a number that Python refuses to read
         return str(node.value)
 

@@ -1,10 +1,12 @@
 """Reading `berth.yaml`: defaults, short forms, and errors that say where and what instead."""
 
+import gc
 import json
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from ruamel.yaml.nodes import ScalarNode
 
 from berthmaster.adapters.berthfile import BerthfileSpecs, berth_schema, render_schema
 from berthmaster.adapters.berthfile.document import parse_document
@@ -251,6 +253,17 @@ def test_a_tag_builds_no_object() -> None:
     text = "a: !!python/object/apply:os.system [id]\nb: !reset null\nc: !override [1]"
 
     assert parse_document(text, "f").data == {"a": ["id"], "c": [1]}
+
+
+def test_nothing_of_a_file_is_kept_when_it_was_read() -> None:
+    before = count_scalar_nodes()
+    parse_document("a: 1\nb: [two, 3.0, yes]", "f")
+    assert count_scalar_nodes() == before
+
+
+def count_scalar_nodes() -> int:
+    gc.collect()
+    return sum(isinstance(item, ScalarNode) for item in gc.get_objects())
 
 
 def test_a_folder_without_berth_yaml_says_what_to_do(tmp_path: Path) -> None:
