@@ -3,8 +3,8 @@ of it: the table of `scripts/bench kill`. With `--signal` Ctrl-C, SIGTERM or a l
 
 Each command runs in a process of its own and kills itself at a failpoint; `berth tick` comes next.
 A command that can hear the signal must have put everything back by itself before that.
-Nobody knows the plan beforehand: a scenario goes on until its command ends without having been
-killed. Changes nothing outside the servers that it makes.
+Nobody knows the plan beforehand: a killed command has recorded how many steps there are. Changes
+nothing outside the servers that it makes.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from berthmaster.engine.failpoints import DURING, POINTS, SIGNALS
 HERE = Path(__file__).parent
 VICTIM = HERE / "victim"
 COLUMNS = (
-    *("scenario", "kills", "recovered", "requests lost", "requests", "needed hands"),
+    *("scenario", "steps", "kills", "recovered", "requests lost", "requests", "needed hands"),
     *("killed again while recovering", "slowest recovery, s"),
 )
 TERMINAL = {"succeeded", "unwound"}
@@ -61,12 +61,35 @@ class Kill:
     recovery_seconds: float = 0.0
     is_killed_twice: bool = False
     asked: int = 0
+    steps: int = 0  # of the plan
     lost: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what is not as promised
 
     @property
     def is_recovered(self) -> bool:
         return not self.faults and not self.lost
+
+
+@dataclass
+class Killed:
+    """All kills of a scenario; a command that ended before its place was reached makes none."""
+
+    scenario: str
+    kills: list[Kill] = field(default_factory=list)
+    tried: int = 0  # places
+    places: int = 0  # steps of its plan from the first wanted one on, times points
+
+    @property
+    def is_whole(self) -> bool:
+        return self.tried >= self.places
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which part of the steps, and how long a scenario may take."""
+
+    first_step: int = 1
+    minutes: float = 0.0  # 0: until everything was tried
 
 
 class Victim:
@@ -211,36 +234,34 @@ SCENARIOS: dict[str, type[Scenario]] = {
     "warm": WarmRollback,
     "maintenance": Maintenance,
 }
+PLACES = (*POINTS, DURING)
 MAY_BE_AWAY = {"incompatible", "maintenance"}  # 503 is their maintenance page
 
 
 async def kill_everywhere(
-    scenario: Scenario, name: str, first_step: int, signal_name: str = "kill"
-) -> list[Kill]:
-    """Kill at step 1, 2, 3, ... until the command is not killed any more."""
+    scenario: Scenario, name: str, limits: Limits, signal_name: str = "kill"
+) -> Killed:
+    """Kill at every step at every point; each step once before any of them is killed again."""
     await scenario.prepare()
-    kills: list[Kill] = []
-    for step in count(first_step):
-        for point in (*POINTS, DURING):
-            kill = Kill(name, step, point, signal_name)
-            is_killed = await kill_once(scenario, kill, f"{step}:{point}", len(kills))
-            if is_killed is not None:
-                kills.append(kill)
-                print(_line(kill), file=sys.stderr, flush=True)
-        if step >= steps_of(scenario.victim.last_deployment()[2]):
-            return kills
-    raise AssertionError("no plan is endless")
+    killed, end = Killed(name), time.monotonic() + 60 * limits.minutes
+    for turn in range(len(PLACES)):
+        step = last = limits.first_step
+        while step <= last:
+            if limits.minutes and time.monotonic() > end:
+                return killed
+            kill = Kill(name, step, PLACES[(step + turn) % len(PLACES)], signal_name)
+            await _try(scenario, killed, kill)
+            last, step = kill.steps, step + 1
+            killed.places = len(PLACES) * (last - limits.first_step + 1)
+    return killed
 
 
-async def kill_each_action(scenario: Scenario, name: str, actions: Sequence[str]) -> list[Kill]:
-    """The short form: each kind of action once at every point."""
-    kills: list[Kill] = []
-    for action in actions:
-        for point in POINTS:
-            kill = await kill_once(scenario, Kill(name, 0, point), f"{action}:{point}", len(kills))
-            assert kill is not None, f"{action}:{point} was not reached"
-            kills.append(kill)
-    return kills
+async def _try(scenario: Scenario, killed: Killed, kill: Kill) -> None:
+    is_killed = await kill_once(scenario, kill, f"{kill.step}:{kill.point}", len(killed.kills))
+    killed.tried += 1
+    if is_killed is not None:
+        killed.kills.append(kill)
+        print(_line(kill), file=sys.stderr, flush=True)
 
 
 async def kill_once(scenario: Scenario, kill: Kill, failpoint: str, number: int) -> Kill | None:
@@ -251,11 +272,12 @@ async def kill_once(scenario: Scenario, kill: Kill, failpoint: str, number: int)
     async with _watching(scenario) as seen:
         place = f"{failpoint}@{kill.signal}"
         done = await app.berth(*words, env={"BERTHMASTER_FAILPOINT": place})
+        killed, state, plan = victim.last_deployment()
+        kill.steps = steps_of(plan)
         if done.code != (-signal.SIGKILL if kill.signal == "kill" else INTERRUPTED):
             if done.code != 0:
                 raise AssertionError(f"{' '.join(words)} at {place}: {done.said}")
             return None  # it ended before that step, or before it heard
-        killed, state, plan = victim.last_deployment()
         if kill.signal != "kill":
             kill.faults += await _half_done(scenario, state, before)
         kill.action = action_of(plan, kill.step) or failpoint.partition(":")[0]
@@ -359,51 +381,61 @@ def action_of(plan: str, step: int) -> str:
     return ""
 
 
-async def run_scenario(name: str, first_step: int = 1, signal_name: str = "kill") -> list[Kill]:
+async def run_scenario(name: str, limits: Limits, signal_name: str = "kill") -> Killed:
     """A server of its own for one scenario."""
     server = Server()
     try:
         await server.set_up()
         victim = Victim(server, f"kill-{name}"[:20])
-        kills = await kill_everywhere(SCENARIOS[name](victim), name, first_step, signal_name)
+        killed = await kill_everywhere(SCENARIOS[name](victim), name, limits, signal_name)
         await server.remove_app(victim.app.name)
     finally:
         await server.destroy()
-    return kills
+    return killed
 
 
-def _in_process(name: str, number: int, first_step: int, signal_name: str) -> list[Kill]:
+def _in_process(name: str, number: int, limits: Limits, signal_name: str) -> Killed:
     scenario_server.BLOCK = f"10.{200 + number}.0.0/16"  # they run side by side
-    return asyncio.run(run_scenario(name, first_step, signal_name))
+    return asyncio.run(run_scenario(name, limits, signal_name))
 
 
 def kill_all(
-    names: Sequence[str], jobs: int = 3, first_step: int = 1, signal_name: str = "kill"
-) -> list[Kill]:
+    names: Sequence[str], jobs: int, limits: Limits, signal_name: str = "kill"
+) -> list[Killed]:
     """Scenarios side by side, each in a process and on a server of its own."""
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
-        found = pool.map(_in_process, names, count(), repeat(first_step), repeat(signal_name))
-        return [kill for kills in found for kill in kills]
+        return list(pool.map(_in_process, names, count(), repeat(limits), repeat(signal_name)))
 
 
-def report_on(kills: Sequence[Kill]) -> Report:
+def report_on(found: Sequence[Killed], sent: str = "kill") -> Report:
     """One row a scenario; a kill that needs hands or loses a request misses the budget."""
-    sent = kills[0].signal if kills else "kill"
     name = "kill" if sent == "kill" else f"kill-{sent}"
     report = Report(name, f"SIG{sent.upper()} at every step, then the next command", COLUMNS)
-    for name in dict.fromkeys(kill.scenario for kill in kills):
-        report.rows.append(_row(name, [kill for kill in kills if kill.scenario == name]))
-    report.rows.append(_row("all", kills))
+    kills = [kill for one in found for kill in one.kills]
+    report.rows = [_row(one.scenario, _steps(one.kills), one.kills) for one in found]
+    steps = sum(len({kill.step for kill in one.kills}) for one in found)
+    report.rows.append(_row("all", str(steps), kills))
     bad = [kill for kill in kills if not kill.is_recovered]
     lost = sum(len(kill.lost) for kill in kills)
     report.budgets = [Budget("kills not recovered", len(bad), 0), Budget("requests lost", lost, 0)]
-    report.notes = [_line(kill) for kill in bad]
+    report.notes = [
+        f"{one.scenario}: its time ended after {one.tried} of {one.places} places"
+        for one in found
+        if not one.is_whole
+    ]
+    report.notes += [_line(kill) for kill in bad]
     return report
 
 
-def _row(name: str, kills: Sequence[Kill]) -> tuple[Cell, ...]:
+def _steps(kills: Sequence[Kill]) -> str:
+    """At how many steps of the plan."""
+    return f"{len({kill.step for kill in kills})} of {max((x.steps for x in kills), default=0)}"
+
+
+def _row(name: str, steps: str, kills: Sequence[Kill]) -> tuple[Cell, ...]:
     return (
         name,
+        steps,
         len(kills),
         sum(kill.is_recovered for kill in kills),
         sum(len(kill.lost) for kill in kills),
@@ -431,14 +463,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=3, help="scenarios side by side")
     parser.add_argument("--signal", choices=sorted(SIGNALS.keys() - {"stop"}), default="kill")
     parser.add_argument("--first-step", type=int, default=1)
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="end each scenario then; 0: when it is whole"
+    )
     parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
-    kills = kill_all(given.only or list(SCENARIOS), given.jobs, given.first_step, given.signal)
-    report = report_on(kills)
+    limits = Limits(given.first_step, given.minutes)
+    found = kill_all(given.only or list(SCENARIOS), given.jobs, limits, given.signal)
+    report = report_on(found, given.signal)
     report.print()
     if given.json:
         report.save()
-    return 0 if kills and report.is_good else 1
+    return 0 if any(one.kills for one in found) and report.is_good else 1
 
 
 if __name__ == "__main__":
