@@ -69,7 +69,7 @@ class Outcome:
 def measure(size: Size) -> Report:
     """About 20 minutes at 100 deploys, 4 of them for the peers."""
     title = f"Deploys under {size.rate:g} requests/s: {size.deploys} of ours, no retry by anybody"
-    report = Report("load", title, COLUMNS)
+    report = Report("load-peers" if size.peers else "load", title, COLUMNS)
     engine = Engine()
     try:
         engine.start(IMAGES)
@@ -221,7 +221,7 @@ def main() -> int:
     parser.add_argument("--no-peers", action="store_true", help="our own run alone")
     parser.add_argument("--rollout", type=Path, metavar="FILE", help="docker-rollout's script")
     parser.add_argument("--short", action="store_true", help="3 deploys at 200/s, 2 of each peer")
-    parser.add_argument("--json", action="store_true", help="write bench/results/load.json too")
+    parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
     size = Size(
         deploys=3 if given.short else given.deploys,
