@@ -16,6 +16,7 @@ from berthmaster.domain.deployment import DeploymentState
 from berthmaster.domain.errors import LeaseHeld, LeaseLost, NoAddressLeft, NotAllowed
 from berthmaster.domain.release import ReleaseState
 from berthmaster.domain.spec import RetentionSpec
+from berthmaster.domain.tenancy import Domain, Tenant
 from berthmaster.ports.store import Store
 from berthmaster.testing.store import memory_store
 
@@ -81,3 +82,17 @@ def test_a_snapshot_opens_as_a_store(store: Store, tmp_path: Path) -> None:
     store.snapshot(tmp_path / "copy.db")
     copy = SqliteStore(tmp_path / "copy.db", block="10.201.0.0/16", clock=SetClock())
     assert (copy.stacks(), copy.check()) == (store.stacks(), ())
+
+
+def test_a_host_is_one_tenants_and_its_release_answers_it(store: Store) -> None:
+    acme, beta = (replace(SHOP, tenant=slug) for slug in ("acme", "beta"))
+    store.save_tenant(Tenant(acme))
+    store.add_domain(Domain("acme.shop.test", acme, "acme"))
+    with pytest.raises(NotAllowed):
+        store.add_domain(Domain("acme.shop.test", beta, "beta"))
+    store.add_stack(acme, "/srv/shop")
+    store.add_release(replace(builders.release(1), stack=acme))
+    found = store.release(acme, 1)
+    assert found is not None
+    assert found.hosts == ("acme.shop.test",)
+    assert [item.stack for item in store.tenants("shop", "prod")] == [acme]

@@ -58,7 +58,7 @@ def init(invocation: Invocation, stack: str | None) -> None:
 
     wanted = invocation.declared_stack(stack)
     folder = invocation.folder_of(wanted)
-    done = init_secrets(invocation.outside, folder, wanted.environment)
+    done = init_secrets(invocation.outside, folder, wanted.environment, wanted.tenant)
     if invocation.is_json:
         rows = {"made": done.made, "there": done.there, "wanted": done.wanted}
         found = {key: [_given_json(item) for item in items] for key, items in rows.items()}
@@ -80,7 +80,8 @@ def init(invocation: Invocation, stack: str | None) -> None:
 def _how(item: "Given", stack: StackId) -> str:
     if item.kind == "configuration":
         return f"write {item.name}=... into {item.where}"
-    return f"berth secrets set {stack.environment} {item.name}"
+    tenant = f"/{stack.tenant}" if stack.tenant else ""
+    return f"berth secrets set {stack.environment}{tenant} {item.name}"
 
 
 def _given_json(item: "Given") -> dict[str, Any]:
@@ -94,7 +95,7 @@ def _given_json(item: "Given") -> dict[str, Any]:
 
 
 @click.command("set", cls=BerthCommand)
-@click.argument("stack", metavar="[APP@]ENV")
+@click.argument("stack", metavar="[APP@]ENV[/TENANT]")
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also a value or a name that the rules refuse.")
 @click.option("--exact", is_flag=True, help="Keep a line break at the end of one line.")
@@ -115,6 +116,7 @@ def set_(invocation: Invocation, stack: str, name: str, force: bool, exact: bool
         wanted.environment,
         name,
         read_value(name, is_exact=exact),
+        tenant=wanted.tenant,
         is_forced=force,
     )
     if invocation.is_json:
@@ -172,7 +174,7 @@ def _inventories(invocation: Invocation, stack: str | None) -> "list[Inventory]"
     if stack is not None:
         wanted = invocation.declared_stack(stack)
         folder = invocation.folder_of(wanted)
-        return [read_secrets(invocation.outside, folder, wanted.environment)]
+        return [read_secrets(invocation.outside, folder, wanted.environment, wanted.tenant)]
     folder = invocation.folder.resolve()
     names = invocation.outside.specs.read(folder).environments
     return [read_secrets(invocation.outside, folder, name) for name in names]
@@ -279,7 +281,7 @@ def _print_findings(
 
 
 @click.command(cls=BerthCommand)
-@click.argument("stack", metavar="[APP@]ENV")
+@click.argument("stack", metavar="[APP@]ENV[/TENANT]")
 @click.argument("name")
 @click.option("--given", is_flag=True, help="Take the value as `set` does, instead of making one.")
 @click.option("--write-only", is_flag=True, help="Write the value; the next deploy applies it.")

@@ -88,6 +88,8 @@ class EnvironmentSpec:
     needs_approval: bool = False  # by somebody else than who deploys
     mirrors: str | None = None  # the environment that this one should be like
     intended: tuple[IntendedDifference, ...] = ()  # from the one it mirrors
+    tenant: str | None = None  # whose it is, when it was read for a tenant's stack
+    values: Mapping[str, str] = field(default_factory=dict)  # of that tenant, for interpolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,42 @@ class RetentionSpec:
     restore_points: int = 5
 
 
+class TenancyMode(StrEnum):
+    """How customers share an app."""
+
+    SILO = "silo"  # a stack each
+    POOL = "pool"  # one stack that knows its customers by their hosts
+    HEADER = "header"  # one stack that is told the customer in a header
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a service may use at most."""
+
+    memory: str | None = None  # `512m`
+    cpus: float | None = None
+    connections: int | None = None  # of a PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class TenancySpec:
+    mode: TenancyMode
+    suffixes: Mapping[str, str] = field(default_factory=dict)  # by environment; "": of all others
+    header: str | None = None
+    sizes: Mapping[str, Mapping[str, Limits]] = field(default_factory=dict)  # name, service
+
+    def suffix(self, environment: str) -> str | None:
+        """What tenants of an environment get their name under."""
+        return self.suffixes.get(environment) or self.suffixes.get("")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainsSpec:
+    suffixes: tuple[str, ...] = ()  # below which every name is ours
+    may_be_custom: bool = False  # whether tenants bring names of their own
+    reserved: tuple[str, ...] = ()  # that no tenant may be called
+
+
 @dataclass(frozen=True, slots=True)
 class AppSpec:
     app: str
@@ -171,6 +209,9 @@ class AppSpec:
     release_variable: str = "IMAGE_TAG"
     secrets: Mapping[str, SecretSpec] = field(default_factory=dict)
     config: ConfigSpec = field(default_factory=ConfigSpec)
+    tenancy: TenancySpec | None = None
+    domains: DomainsSpec = field(default_factory=DomainsSpec)
+    limits: Mapping[str, Limits] = field(default_factory=dict)  # by service
 
     def service(self, name: str) -> ServiceSpec:
         """What the file says of a service, or the defaults."""

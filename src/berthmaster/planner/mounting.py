@@ -151,6 +151,11 @@ def _origin(inputs: RenderInputs, section: str, name: str) -> tuple[str, str | N
         for candidate in (name, f"{name}.txt", PurePosixPath(file).name):
             if candidate in inputs.secret_files:
                 return inputs.secret_files[candidate], None
+        if inputs.environment.tenant is not None and file:
+            raise InvalidSpec(
+                f"secret `{name}`: {inputs.stack} has none, and {file} is not one tenant's own",
+                next_command=f"berth secrets set {inputs.stack} {name}",
+            )
     if file:
         return file, None
     if declared.get("content") is not None:

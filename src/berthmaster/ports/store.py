@@ -18,6 +18,7 @@ from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.spec import RetentionSpec
+from berthmaster.ports.tenancy import TenancyStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Event:
     detail: str = ""
 
 
-class Store(Protocol):
+class Store(TenancyStore, Protocol):
     """One writer; a change that needs a lease carries its `fence`: a stale one raises `LeaseLost`.
 
     A store that is locked, full or damaged raises `OutsideError` on writes; reads keep working.
@@ -90,7 +91,10 @@ class Store(Protocol):
         ...
 
     def add_release(self, release: Release) -> None: ...
-    def release(self, stack: StackId, number: int) -> Release | None: ...
+    def release(self, stack: StackId, number: int) -> Release | None:
+        """The whole record; that of a tenant with the hosts that the tenant has now."""
+        ...
+
     def releases(self, stack: StackId) -> tuple[ReleaseSummary, ...]:
         """Newest first."""
         ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from berthmaster.domain.errors import UserError
 from berthmaster.ports.outside import Outside
 from berthmaster.services.render_model import ReleaseRequest, compose_inputs, environment_of
+from berthmaster.services.tenant_spec import read_spec
 
 SHORT_COMMIT = 12
 
@@ -21,7 +22,7 @@ async def build_images(outside: Outside, request: ReleaseRequest) -> Built:
     """Build every service that has a `build`; raises `UserError` when there is none, or no tag."""
     tag = request.tag or tag_of_revision(outside.specs.revision(request.folder))
     request = replace(request, tag=tag)
-    spec = outside.specs.read(request.folder)
+    spec = read_spec(outside, request.folder, request.stack)
     environment = environment_of(spec, request.stack)
     secrets = outside.specs.secret_variables(spec, environment.name)
     inputs = compose_inputs(spec, environment, request, secrets)

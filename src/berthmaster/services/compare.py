@@ -11,7 +11,8 @@ from berthmaster.domain.sealed import SealedValues
 from berthmaster.planner import mirror
 from berthmaster.planner.releasediff import Line, Sealed, compare_releases
 from berthmaster.ports.outside import Outside
-from berthmaster.services.render_model import ReleaseRequest, render_model
+from berthmaster.services.render_model import ReleaseRequest, render_model, variables_of
+from berthmaster.services.tenant_spec import read_spec
 
 ANY_TAG: Final = "0"  # the same for both sides: which version runs is not what is compared
 
@@ -41,13 +42,13 @@ async def compare_environments(
 
 
 async def _side(outside: Outside, folder: Path, stack: StackId) -> mirror.Side:
-    spec = outside.specs.read(folder)
+    spec = read_spec(outside, folder, stack)
     known = stack.environment in spec.environments
     is_versioned = known and outside.specs.versioned_services(spec, stack.environment)
     tag = ANY_TAG if is_versioned else None
     request = ReleaseRequest(stack, folder, tag, command="berth diff")
     found = await render_model(outside, request, is_lenient=True)
-    variables = outside.specs.env_values(folder, found.environment.env_file)
+    variables = variables_of(outside, folder, found.environment)
     return mirror.Side(spec, found.environment, found.model, found.decisions, variables)
 
 

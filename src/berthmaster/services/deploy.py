@@ -23,8 +23,9 @@ from berthmaster.services.check_surroundings import refuse_bad_surroundings
 from berthmaster.services.compare_state import state_notes
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.permit import refuse_artifact, refuse_unmovable
-from berthmaster.services.prepare_release import Prepared, prepare_release
+from berthmaster.services.prepare_release import Prepared, fingerprint_of, prepare_release
 from berthmaster.services.render_model import ReleaseRequest, environment_of
+from berthmaster.services.tenant_spec import read_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,7 @@ def find_unchanged(outside: Outside, request: ReleaseRequest) -> Unchanged | Non
     live = next(
         item for item in outside.store.releases(request.stack) if item.number == record.live
     )
-    spec = outside.specs.read(request.folder)
-    environment = environment_of(spec, request.stack)
-    if outside.specs.fingerprint(spec, environment.name, request.options()) != live.fingerprint:
+    if fingerprint_of(outside, request) != live.fingerprint:
         return None
     if request.verified is not None and request.verified.artifact != live.artifact:
         return None  # the same tag, and other contents: it was pushed again in between
@@ -145,7 +144,7 @@ def _refuse_moving(outside: Outside, request: ReleaseRequest, _: Release) -> Non
 
 
 def _refuse_artifact(outside: Outside, request: ReleaseRequest, release: Release) -> None:
-    there = environment_of(outside.specs.read(request.folder), request.stack)
+    there = environment_of(read_spec(outside, request.folder, request.stack), request.stack)
     refuse_artifact(outside, request, there, release.artifact)
 
 

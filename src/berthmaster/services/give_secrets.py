@@ -38,9 +38,11 @@ class Initialised:
     wanted: tuple[Given, ...]
 
 
-def init_secrets(outside: Outside, folder: Path, environment: str) -> Initialised:
+def init_secrets(
+    outside: Outside, folder: Path, environment: str, tenant: str | None = None
+) -> Initialised:
     """Make every value that is missing and that a machine may make; writes over nothing."""
-    inventory = read_secrets(outside, folder, environment)
+    inventory = read_secrets(outside, folder, environment, tenant)
     made: dict[str, Given] = {}
     there, wanted = [], []
     for held in inventory.held:
@@ -87,12 +89,13 @@ def set_secret(
     name: str,
     value: bytes,
     *,
+    tenant: str | None = None,
     is_forced: bool = False,
 ) -> str:
     """Write a value that a person gave; returns the file. Refuses a name that nobody asks for and
     a value that the rules refuse, unless it is forced.
     """
-    inventory = read_secrets(outside, folder, environment)
+    inventory = read_secrets(outside, folder, environment, tenant)
     held = inventory.find(check_name("secret", name))
     if held is None and not is_forced:
         raise _unknown(inventory, name)
@@ -177,4 +180,7 @@ def _place(inventory: Inventory, wanted: Wanted) -> str:
 
 
 def _relative(inventory: Inventory, name: str) -> str:
-    return str(inventory.path_of(name).relative_to(inventory.spec.folder))
+    """A tenant's lie with the server's own state, not beside the app's files."""
+    path = inventory.path_of(name)
+    is_beside = path.is_relative_to(inventory.spec.folder)
+    return str(path.relative_to(inventory.spec.folder) if is_beside else path)

@@ -58,7 +58,7 @@ def identify(
     files: tuple[FileCopy, ...],
 ) -> Identity:
     """The artifact of a release; raises `NotAllowed` when it is not the one to be promoted."""
-    inputs = dict(outside.specs.artifact_inputs(rendering.spec))
+    inputs = dict(outside.specs.artifact_inputs(outside.specs.read(request.folder)))
     sites = artifact.sites_in(files)
     verified = request.verified
     if verified is not None:

@@ -14,6 +14,7 @@ from berthmaster.domain.spec import EnvironmentSpec
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.render_model import ReleaseRequest, environment_of
+from berthmaster.services.tenant_spec import read_spec
 
 
 def refuse_unmovable(outside: Outside, request: ReleaseRequest) -> None:
@@ -54,7 +55,7 @@ def _freeze(outside: Outside, request: ReleaseRequest) -> tuple[str, str, str] |
     windows = outside.specs.freezes(request.folder)
     if not windows:
         return None
-    there = environment_of(outside.specs.read(request.folder), request.stack)
+    there = environment_of(read_spec(outside, request.folder, request.stack), request.stack)
     now = outside.clock.now()
     window = frozen_by(windows, there.name, is_strict=there.is_strict, now=now)
     if window is None:

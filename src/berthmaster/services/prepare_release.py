@@ -35,9 +35,12 @@ from berthmaster.services.pin_images import PinnedImages, pin_images
 from berthmaster.services.render_model import (
     ReleaseRequest,
     Rendering,
+    environment_of,
     refuse_violations,
     render_model,
+    variables_of,
 )
+from berthmaster.services.tenant_spec import own_options, read_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     refuse_shared_data(outside, release)
     notes = (*rendered.notes, *pinned.notes)
     return Prepared(release, rendered.dropped, rendered.two_writers, notes, overrides)
+
+
+def fingerprint_of(outside: Outside, request: ReleaseRequest) -> str:
+    """One hash over all that a release of this stack is made of."""
+    spec = read_spec(outside, request.folder, request.stack)
+    environment = environment_of(spec, request.stack)
+    options = {**request.options(), **own_options(environment, spec)}
+    return outside.specs.fingerprint(spec, environment.name, options)
 
 
 def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, ImagePin]:
@@ -143,7 +154,7 @@ def _render_inputs(outside: Outside, draft: _Draft) -> RenderInputs:
         engine_major=draft.engine_major,
         pins=draft.pinned.pins,
         users=draft.pinned.users,
-        variables=outside.specs.env_values(request.folder, environment.env_file),
+        variables=variables_of(outside, request.folder, environment),
         secret_variables=outside.specs.secret_variables(rendering.spec, environment.name),
         secret_files=outside.specs.secret_files(rendering.spec, environment.name),
         state_folder=str(
@@ -164,7 +175,7 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         stack=request.stack,
         number=draft.number,
         artifact=identity.artifact,
-        fingerprint=outside.specs.fingerprint(spec, environment.name, request.options()),
+        fingerprint=fingerprint_of(outside, request),
         revision=identity.revision,
         tag=request.tag,
         services=tuple(_with_dump(outside, item, rendered) for item in rendered.services),

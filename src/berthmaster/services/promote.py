@@ -19,6 +19,7 @@ from berthmaster.services.carry_out import Outcome
 from berthmaster.services.deploy import Unchanged, deploy, plan_release
 from berthmaster.services.permit import refuse_artifact
 from berthmaster.services.render_model import ReleaseRequest, environment_of
+from berthmaster.services.tenant_spec import read_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ async def _request(outside: Outside, promotion: Promotion) -> ReleaseRequest:
         despite=promotion.despite,
         told=await pushed_again(outside, verified),
     )
-    there = environment_of(outside.specs.read(promotion.folder), target)
+    there = environment_of(read_spec(outside, promotion.folder, target), target)
     refuse_artifact(outside, request, there, verified.artifact)
     return request
 

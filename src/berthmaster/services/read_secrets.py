@@ -5,13 +5,18 @@ Values are held for the rules and for the vault's marks; nothing here prints or 
 
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from berthmaster.domain.errors import NotFound
+from berthmaster.domain.names import StackId
 from berthmaster.domain.secret import Delivery, Need, SecretFile
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec
 from berthmaster.planner.secretkinds import Wanted, decide_kinds
 from berthmaster.planner.secretrules import Held, Scene
 from berthmaster.ports.outside import Outside
+from berthmaster.services.tenant_spec import spec_for
+
+TENANT_VALUES: Final = "its tenant"  # who gives a variable that is in no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,16 @@ def secrets_folder(environment: EnvironmentSpec) -> str:
     return environment.secrets or f"secrets/{environment.name}"
 
 
-def read_secrets(outside: Outside, folder: Path, environment: str) -> Inventory:
-    """Read what an environment has; raises `NotFound` for an unknown one, `InvalidSpec` for files
-    that cannot be read.
+def read_secrets(
+    outside: Outside, folder: Path, environment: str, tenant: str | None = None
+) -> Inventory:
+    """Read what an environment, or one tenant in it, has.
+
+    Raises `NotFound` for an unknown one, `InvalidSpec` for files that cannot be read.
     """
     spec = outside.specs.read(folder)
+    if tenant is not None:
+        spec = spec_for(outside, spec, StackId(spec.app, environment, tenant))
     there = spec.environments.get(environment)
     if there is None:
         known = ", ".join(sorted(spec.environments))
@@ -74,6 +84,7 @@ class _Look:
         self._name = secrets_folder(environment)
         self._names = frozenset(self._files.names(self._app / self._name))
         self._variables = _variables(outside, spec, environment)
+        self._is_tenant = environment.tenant is not None
 
     def held(self, wanted: Wanted) -> Held:
         """The value of one need, from where a deploy would take it."""
@@ -81,6 +92,8 @@ class _Look:
         for name in _names_of(need):
             if name in self._names:
                 return self._from_file(wanted, f"{self._name}/{name}")
+        if self._is_tenant and wanted.is_secret:
+            return Held(wanted)  # what lies beside the Compose files is everybody's
         if need.is_variable and need.name in self._variables:
             source, value = self._variables[need.name]
             file = self._files.look(self._app / source) if wanted.is_secret else None
@@ -126,4 +139,4 @@ def _variables(
             continue  # told by whoever renders
         values = outside.specs.env_values(Path(spec.folder), (name,))
         found |= {key: (name, value) for key, value in values.items()}
-    return found
+    return found | {key: (TENANT_VALUES, value) for key, value in environment.values.items()}

@@ -17,6 +17,7 @@ from berthmaster.planner.policy import Violation, check_policy
 from berthmaster.planner.roles import RoleDecision, decide_roles
 from berthmaster.ports.compose import ComposeInputs
 from berthmaster.ports.outside import Outside
+from berthmaster.services.tenant_spec import read_spec
 
 # The key of a service that a rule is about, where it is not named alike.
 _SAID_BY: Final = {
@@ -77,7 +78,7 @@ async def render_model(
     """Let Compose render the files, then decide roles and check the policy; raises nothing for
     violations, and with `is_lenient` nothing for guessed roles.
     """
-    spec = outside.specs.read(request.folder)
+    spec = read_spec(outside, request.folder, request.stack)
     environment = environment_of(spec, request.stack)
     outside.specs.check_compose_files(request.folder, environment.compose)
     secrets = outside.specs.secret_variables(spec, environment.name)
@@ -131,7 +132,7 @@ def compose_inputs(
     secrets: Mapping[str, str],
 ) -> ComposeInputs:
     """What `docker compose config` is given; `secrets` are `Specs.secret_variables`."""
-    variables = dict(secrets)
+    variables = {**environment.values, **secrets}
     if request.tag is not None:
         variables[spec.release_variable] = check_name("tag", request.tag)
     return ComposeInputs(
@@ -141,6 +142,11 @@ def compose_inputs(
         variables=variables,
         profiles=environment.profiles,
     )
+
+
+def variables_of(outside: Outside, folder: Path, environment: EnvironmentSpec) -> dict[str, str]:
+    """Values of variables that are no secrets: those of the env files, and a tenant's over them."""
+    return {**outside.specs.env_values(folder, environment.env_file), **environment.values}
 
 
 def refuse_violations(violations: tuple[Violation, ...]) -> None:

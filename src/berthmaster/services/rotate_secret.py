@@ -57,7 +57,7 @@ async def rotate_secret(outside: Outside, wanted: Rotation, progress: Progress) 
     Raises `NotAllowed`, before anything is written, for what only a person can give, for a folder
     that is not what runs, and for state services that keep the value themselves.
     """
-    inventory = read_secrets(outside, wanted.folder, wanted.stack.environment)
+    inventory = read_secrets(outside, wanted.folder, wanted.stack.environment, wanted.stack.tenant)
     held = _main_half(inventory, find_secret(inventory, wanted.name))
     refuse_env_file(inventory, held)
     if wanted.value is not None:

@@ -5,6 +5,7 @@ a rollback is one switch.
 """
 
 from berthmaster.domain.hosting import prefixes_of
+from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
 from berthmaster.domain.table import tidied
@@ -18,6 +19,7 @@ def derive_table(outside: Outside) -> RouteTable:
     live: dict[str, str] = {}
     prefixes: list[Prefix] = []
     backends: list[Backend] = []
+    pooled = _pooled(outside)
     for summary in outside.store.releases_in(ReleaseState.LIVE, ReleaseState.WARM):
         release = outside.store.release(summary.stack, summary.number)
         if release is None or not release.routes:
@@ -28,10 +30,25 @@ def derive_table(outside: Outside) -> RouteTable:
         if summary.state is ReleaseState.LIVE:
             live[release.stack.project] = release.key
             hosts += claims_of(release)
+            hosts += _claims_of_pool(release, pooled)
     maintenance = frozenset(
         item.id.project for item in outside.store.stacks() if item.is_in_maintenance
     )
     return tidied(RouteTable(tuple(hosts), live, tuple(prefixes), tuple(backends), maintenance))
+
+
+def _pooled(outside: Outside) -> dict[StackId, list[str]]:
+    """Hosts of customers that share a stack, by stack; a tenant's own are in its release."""
+    found: dict[StackId, list[str]] = {}
+    for item in outside.store.domains():
+        if item.is_routed and item.stack.tenant is None:
+            found.setdefault(item.stack, []).append(item.host)
+    return found
+
+
+def _claims_of_pool(release: Release, pooled: dict[StackId, list[str]]) -> list[HostClaim]:
+    hosts = pooled.get(release.stack, ())
+    return [HostClaim(release.entrypoint, host, release.stack.project) for host in hosts]
 
 
 def wanted_table(

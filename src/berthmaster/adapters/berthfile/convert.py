@@ -39,10 +39,14 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
         release_variable=berthfile.release_variable,
         secrets={name: _secret(name, item) for name, item in berthfile.secrets.items()},
         config=ConfigSpec(berthfile.config.required, dict(berthfile.config.formats)),
+        tenancy=_tenancy(berthfile.tenancy) if berthfile.tenancy else None,
+        domains=_domains(berthfile.domains) if berthfile.domains else spec.DomainsSpec(),
+        limits={name: _limits(item) for name, item in berthfile.resources.items()},
     )
     _check_answers_once(found, document)
     _check_hosts(found, document)
     _check_neighbours(found, document)
+    _check_suffixes(found, document)
     return found
 
 
@@ -197,6 +201,27 @@ def _smoke(item: model.Smoke, document: Document, at: Path_) -> spec.SmokeSpec:
     )
 
 
+def _tenancy(item: model.Tenancy) -> spec.TenancySpec:
+    given = item.domain or {}
+    return spec.TenancySpec(
+        mode=item.mode,
+        suffixes={"": given} if isinstance(given, str) else dict(given),
+        header=item.header,
+        sizes={
+            name: {service: _limits(one) for service, one in size.items()}
+            for name, size in item.sizes.items()
+        },
+    )
+
+
+def _domains(item: model.Domains) -> spec.DomainsSpec:
+    return spec.DomainsSpec(item.suffixes, item.custom, item.reserved)
+
+
+def _limits(item: model.Resources) -> spec.Limits:
+    return spec.Limits(item.memory, item.cpus, item.connections)
+
+
 def _retention(item: model.Retention) -> spec.RetentionSpec:
     return spec.RetentionSpec(
         releases=item.releases,
@@ -250,6 +275,17 @@ def _check_neighbours(app: spec.AppSpec, document: Document) -> None:
             if other not in app.environments:
                 known = ", ".join(sorted(set(app.environments) - {name}))
                 raise document.error(f"there is no environment {other}; others are {known}", at)
+
+
+def _check_suffixes(app: spec.AppSpec, document: Document) -> None:
+    """Refuse a suffix of an environment that is not there, and one that is a wildcard."""
+    for name, suffix in (app.tenancy.suffixes if app.tenancy else {}).items():
+        at: Path_ = ("tenancy", "domain", name) if name else ("tenancy", "domain")
+        if name and name not in app.environments:
+            known = ", ".join(sorted(app.environments))
+            raise document.error(f"there is no environment {name}; they are {known}", at)
+        if suffix.startswith("*."):
+            raise document.error(f"write {suffix[2:]}: a tenant's name comes in front of it", at)
 
 
 def environment_of(app: spec.AppSpec, name: str) -> spec.EnvironmentSpec:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from berthmaster.adapters.berthfile import values
 from berthmaster.domain.secret import Format, SecretKind
-from berthmaster.domain.spec import JobMoment, Role
+from berthmaster.domain.spec import JobMoment, Role, TenancyMode
 
 LATER = "Accepted and checked, not used yet: nothing depends on it in this version."
 
@@ -255,16 +255,35 @@ class Config(Section):
     )
 
 
+class Resources(Section):
+    """Limits of a service; they win over what the Compose files say."""
+
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[kmgKMG]?[bB]?$")] | None = Field(
+        None, description="E.g. `512m`."
+    )
+    cpus: Annotated[float, Field(gt=0, le=1024)] | None = Field(None, description="E.g. 0.5.")
+    connections: Annotated[int, Field(ge=5, le=10000, strict=True)] | None = Field(
+        None, description="Of a PostgreSQL: how many it takes at once. Its memory follows."
+    )
+
+
 class Tenancy(Section):
     """How customers share the app."""
 
-    mode: Literal["silo", "pool", "header"] = Field(
-        description="A stack each, one stack, a header."
+    mode: TenancyMode = Field(
+        description="`silo`: a stack each; `pool`: one for all; `header`: one, told by a header."
     )
     header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = Field(
         None, description="Header that names the tenant in mode `header`."
     )
-    domain: values.Host | None = Field(None, description="Suffix that tenants get a name under.")
+    domain: values.Host | dict[values.EnvironmentName, values.Host] | None = Field(
+        None,
+        description="Suffix that tenants get a name under: one, or one for each environment.",
+    )
+    sizes: dict[values.ServiceName, dict[values.ServiceName, Resources]] = Field(
+        default_factory=dict,
+        description="Limits by name and service: what a tenant may be given.",
+    )
 
 
 class Domains(Section):
@@ -272,15 +291,9 @@ class Domains(Section):
 
     suffixes: values.Hosts = Field((), description="Domains under which every name is ours.")
     custom: bool = Field(False, description="Whether tenants may bring their own domain.")
-
-
-class Resources(Section):
-    """Limits of a service."""
-
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[kmgKMG]?[bB]?$")] | None = Field(
-        None, description="E.g. `512m`."
+    reserved: tuple[values.ServiceName, ...] = Field(
+        (), description="Names that no tenant may have, beside the usual ones (`www`, `api`, ...)."
     )
-    cpus: Annotated[float, Field(gt=0, le=1024)] | None = Field(None, description="E.g. 0.5.")
 
 
 class Berthfile(Section):
@@ -310,11 +323,11 @@ class Berthfile(Section):
         default_factory=dict, description="By name. A kind alone is short."
     )
     config: Config = Field(default_factory=Config, description="Rules for other values.")
-    tenancy: Tenancy | None = Field(None, description=f"Customers of the app. {LATER}")
-    domains: Domains | None = Field(None, description=f"Tenants' domains. {LATER}")
+    tenancy: Tenancy | None = Field(None, description="Customers of the app.")
+    domains: Domains | None = Field(None, description="Tenants' domains.")
     servers: dict[values.EnvironmentName, values.ServiceName] = Field(
         default_factory=dict, description=f"Server by environment. {LATER}"
     )
     resources: dict[values.ServiceName, Resources] = Field(
-        default_factory=dict, description=f"Limits by service. {LATER}"
+        default_factory=dict, description="Limits by service, of every stack."
     )

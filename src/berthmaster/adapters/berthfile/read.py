@@ -66,6 +66,9 @@ def _check_service_names(spec: AppSpec, document: Document) -> None:
 
 def _named_services(spec: AppSpec) -> Iterator[Path_]:
     yield from (("services", name) for name in spec.services)
+    yield from (("resources", name) for name in spec.limits)
+    for size, limits in (spec.tenancy.sizes if spec.tenancy else {}).items():
+        yield from (("tenancy", "sizes", size, name) for name in limits)
     for environment in spec.environments.values():
         at = ("environments", environment.name)
         yield from ((*at, "replicas", name) for name in environment.replicas)

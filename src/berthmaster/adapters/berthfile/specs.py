@@ -63,6 +63,8 @@ class BerthfileSpecs:
         if there.secrets is None:
             return {}
         folder = Path(spec.folder) / there.secrets
+        if there.tenant is not None and not folder.exists():
+            return {}  # made with its first secret
         if not folder.is_dir():
             raise InvalidSpec(
                 f"the folder of {environment}'s secrets is missing", location=there.secrets

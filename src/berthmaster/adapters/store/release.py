@@ -13,6 +13,7 @@ from berthmaster.domain.errors import Bug, NotFound
 from berthmaster.domain.names import StackId, parse_stack
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.spec import RetentionSpec
+from berthmaster.domain.tenancy import Proof
 from berthmaster.ports.store import ReleaseSummary
 
 _RECORD = """
@@ -57,9 +58,13 @@ class Releases(Part):
             self._count_up_to(dated.stack, dated.number)
 
     def release(self, stack: StackId, number: int) -> Release | None:
-        """The whole record."""
+        """The whole record; a tenant's with the hosts of now, which belong to its stack."""
         row = self._database.row_or_none(_RECORD, str(stack), number)
-        return _read(row) if row else None
+        if row is None:
+            return None
+        found = _read(row)
+        hosts = self._hosts_now(stack) if stack.tenant else ()
+        return replace(found, hosts=hosts) if hosts else found
 
     def releases(self, stack: StackId) -> tuple[ReleaseSummary, ...]:
         """A stack's releases, newest first."""
@@ -206,6 +211,14 @@ class Releases(Part):
             "INSERT INTO release_documents (stack, number, document) VALUES (?, ?, ?)",
             *(str(release.stack), release.number, document),
         )
+
+    def _hosts_now(self, stack: StackId) -> tuple[str, ...]:
+        rows = self._database.rows(
+            "SELECT host FROM domains WHERE stack = ? AND proof <> ?"
+            " ORDER BY is_primary DESC, host",
+            *(str(stack), Proof.PENDING),
+        )
+        return tuple(row["host"] for row in rows)
 
     def _has(self, release: Release, document: str) -> bool:
         row = self._database.row_or_none(_RECORD, str(release.stack), release.number)

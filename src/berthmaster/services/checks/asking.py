@@ -17,6 +17,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.services.checks.facts import CheckFacts, Shared
 from berthmaster.services.checks.register import CHECKERS, Asked, Needs
 from berthmaster.services.render_model import ReleaseRequest, environment_of, render_model
+from berthmaster.services.tenant_spec import read_spec
 
 LIMIT_SECONDS: Final = 30.0  # for one checker; those that ask a network have shorter ones inside
 
@@ -71,7 +72,7 @@ async def _read(outside: Outside, request: ReleaseRequest) -> tuple[CheckFacts, 
     """Read as much as can be read; the first thing that cannot be is the problem."""
     spec: AppSpec | None = None
     try:
-        spec = outside.specs.read(request.folder)
+        spec = read_spec(outside, request.folder, request.stack)
         environment_of(spec, request.stack)
     except BerthmasterError as error:
         return CheckFacts(outside, request), [_failure(checks.FILES, error)]

@@ -36,7 +36,9 @@ KINDS: Final = tuple(dict.fromkeys(_KINDS.values()))
 
 async def check_secrets(facts: CheckFacts) -> list[Check]:
     """Every rule that looks at this environment alone; a kind without faults is good."""
-    inventory = read_secrets(facts.outside, facts.request.folder, facts.environment.name)
+    inventory = read_secrets(
+        facts.outside, facts.request.folder, facts.environment.name, facts.environment.tenant
+    )
     found = judge_secrets(facts.outside, inventory)
     if facts.rendering_or_none is not None:
         found += judge_config(inventory, facts.rendering.model)
@@ -54,7 +56,9 @@ async def check_secrets(facts: CheckFacts) -> list[Check]:
 
 async def check_shared(facts: CheckFacts) -> list[Check]:
     """Whether a value of another environment is used here; compared by keyed hashes."""
-    inventory = read_secrets(facts.outside, facts.request.folder, facts.environment.name)
+    inventory = read_secrets(
+        facts.outside, facts.request.folder, facts.environment.name, facts.environment.tenant
+    )
     found = judge_shared(facts.outside, inventory)
     answers = [checks.SHARED.failed(f"{item.name} {item.evidence}", item.remedy) for item in found]
     return answers or [checks.SHARED.ok("no value is another environment's too")]

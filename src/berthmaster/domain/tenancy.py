@@ -1,0 +1,79 @@
+"""Customers of an app and the names they are reached by.
+
+A tenant is a stack of its own (`silo`), or a name inside one stack (`pool`, `header`). Hosts belong
+to the stack, not to a release: a name that was added or removed counts for every release of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from berthmaster.domain.names import StackId
+
+
+class TenantState(StrEnum):
+    """Where a tenant is in its life."""
+
+    ACTIVE = "active"  # serves, or is on its way
+    SUSPENDED = "suspended"  # visitors get the 503 page; its data stays
+    REMOVED = "removed"  # a tombstone: what is needed to restore it
+
+
+class Proof(StrEnum):
+    """Whether a domain may be routed."""
+
+    NONE = "none"  # needs none: it is below a suffix of ours, or an operator vouched for it
+    PENDING = "pending"  # its owner has not shown that it is theirs
+    PROVEN = "proven"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer with a stack of its own."""
+
+    stack: StackId  # app@environment/slug
+    state: TenantState = TenantState.ACTIVE
+    values: Mapping[str, str] = field(default_factory=dict)  # of its Compose variables
+    size: str | None = None  # one of `tenancy.sizes`
+    expires_at: datetime | None = None
+    pinned: str | None = None  # why a rollout leaves it where it is
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+    created_by: str = ""
+    removed_at: datetime | None = None
+    hosts: tuple[str, ...] = ()  # of a tombstone: what it was reached by, primary first
+    backup: str | None = None  # of a tombstone: the final backup
+
+    @property
+    def slug(self) -> str:
+        """What people call it."""
+        return self.stack.tenant or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A host of one tenant; unique over all stacks."""
+
+    host: str
+    stack: StackId  # of a pooled app: the one stack
+    tenant: str | None = None
+    is_primary: bool = False
+    is_custom: bool = False  # the customer's own, not below a suffix of ours
+    proof: Proof = Proof.NONE
+    token: str = ""  # that its owner shows
+    added_at: datetime | None = None
+    added_by: str = ""
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether requests for it may be answered."""
+        return self.proof is not Proof.PENDING
+
+
+def tenant_hosts(domains: Iterable[Domain]) -> tuple[str, ...]:
+    """The hosts that may be routed, the primary one first."""
+    routed = (item for item in domains if item.is_routed)
+    return tuple(
+        item.host for item in sorted(routed, key=lambda one: (not one.is_primary, one.host))
+    )

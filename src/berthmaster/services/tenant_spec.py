@@ -1,0 +1,100 @@
+"""`berth.yaml` as it counts for one stack: a tenant has its own hosts, values, secrets and limits.
+
+The artifact is the same for all of them; what is different here is what `planner` and the adapters
+find in the environment of the spec, so that no tenant takes a path of its own through a deploy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from berthmaster.domain.errors import NotFound
+from berthmaster.domain.names import StackId
+from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Limits, TenancyMode
+from berthmaster.domain.tenancy import Tenant, TenantState, tenant_hosts
+from berthmaster.ports.outside import Outside
+
+
+def read_spec(outside: Outside, folder: Path, stack: StackId) -> AppSpec:
+    """Read it for a stack; raises `InvalidSpec`, and `NotFound` for a tenant that is not there."""
+    return spec_for(outside, outside.specs.read(folder), stack)
+
+
+def spec_for(outside: Outside, spec: AppSpec, stack: StackId) -> AppSpec:
+    """The same with what a tenant has of its own; of any other stack as it is."""
+    there = spec.environments.get(stack.environment)
+    if stack.tenant is None or there is None or not is_silo(spec):
+        return spec
+    tenant = known_tenant(outside, stack)
+    changed = replace(
+        there,
+        hosts=tenant_hosts(outside.store.domains(stack)) or tenant.hosts,
+        secrets=str(secrets_folder(outside, stack)),
+        tenant=tenant.slug,
+        values=_values(outside, tenant),
+    )
+    return replace(
+        spec,
+        environments={**spec.environments, there.name: changed},
+        limits=limits_of(spec, tenant.size),
+    )
+
+
+def is_silo(spec: AppSpec) -> bool:
+    """Whether each customer of the app has a stack of its own."""
+    return spec.tenancy is not None and spec.tenancy.mode is TenancyMode.SILO
+
+
+def known_tenant(outside: Outside, stack: StackId) -> Tenant:
+    """Its record; raises `NotFound` when there is none or only a tombstone."""
+    found = outside.store.tenant(stack)
+    if found is None:
+        raise NotFound(f"there is no tenant {stack}")
+    if found.state is TenantState.REMOVED:
+        raise NotFound(f"{stack} was removed")
+    return found
+
+
+def tenant_folder(outside: Outside, stack: StackId) -> Path:
+    """Where the server keeps what is a tenant's own."""
+    return outside.state_folder / "tenants" / stack.project
+
+
+def secrets_folder(outside: Outside, stack: StackId) -> Path:
+    """Where a tenant's secrets lie; made with the first of them."""
+    return tenant_folder(outside, stack) / "secrets"
+
+
+def limits_of(spec: AppSpec, size: str | None) -> Mapping[str, Limits]:
+    """By service: what the app says for all, and a size of `tenancy.sizes` over it."""
+    sized = spec.tenancy.sizes.get(size, {}) if spec.tenancy and size else {}
+    names = spec.limits.keys() | sized.keys()
+    nothing = Limits()
+    return {
+        name: _over(spec.limits.get(name, nothing), sized.get(name, nothing))
+        for name in sorted(names)
+    }
+
+
+def own_options(environment: EnvironmentSpec, spec: AppSpec) -> dict[str, str]:
+    """What of a tenant counts for a fingerprint; empty for any other stack."""
+    if environment.tenant is None:
+        return {}
+    values = {f"value.{name}": value for name, value in environment.values.items()}
+    limits = {f"limits.{name}": str(item) for name, item in spec.limits.items()}
+    return {**values, **limits}
+
+
+def _over(usual: Limits, own: Limits) -> Limits:
+    return Limits(
+        own.memory or usual.memory, own.cpus or usual.cpus, own.connections or usual.connections
+    )
+
+
+def _values(outside: Outside, tenant: Tenant) -> dict[str, str]:
+    """Its own values, and what every tenant's Compose files can ask for."""
+    hosts = tenant_hosts(outside.store.domains(tenant.stack)) or tenant.hosts
+    found = {"TENANT": tenant.slug, **tenant.values}
+    if hosts:
+        found |= {"TENANT_HOST": hosts[0], "TENANT_HOSTS": ",".join(hosts)}
+    return found
