@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from berthmaster.domain.container import Container
 from berthmaster.domain.errors import Interrupted, OutsideError
@@ -36,6 +36,13 @@ from berthmaster.ports.store import Store
 from berthmaster.ports.units import Units
 from berthmaster.ports.vault import Vault
 from berthmaster.settings import PATH_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from berthmaster.adapters.ssh.asking import Asked
+    from berthmaster.adapters.ssh.catalogue import Catalogue
+    from berthmaster.adapters.ssh.serving import FarSide
+    from berthmaster.adapters.ssh.system import SystemSsh
+    from berthmaster.domain.elsewhere import ServerEntry
 
 T = TypeVar("T")
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -335,3 +342,46 @@ def _host() -> Host:
     from berthmaster.adapters.host import LinuxHost
 
     return LinuxHost()
+
+
+def read_servers() -> "Catalogue":
+    """The servers that this person knows."""
+    from berthmaster.adapters.ssh.catalogue import read_catalogue
+
+    return read_catalogue()
+
+
+def build_ssh(catalogue: "Catalogue") -> "SystemSsh":
+    """The system's ssh with this person's configuration; starts nothing."""
+    from berthmaster.adapters.ssh.system import SystemSsh
+
+    return SystemSsh(catalogue.known_hosts, catalogue.ssh_config)
+
+
+def probe(ssh: "SystemSsh", entry: "ServerEntry") -> dict[str, Any]:
+    """What a server has, before or after Berthmaster is there."""
+    from berthmaster.adapters.ssh.installing import probe as probe_there
+
+    return probe_there(ssh, entry)
+
+
+def ask(server: str, asked: "Asked") -> int:
+    """Run a request on a server to its end."""
+    from berthmaster.adapters.ssh.asking import ask as ask_there
+
+    catalogue = read_servers()
+    return ask_there(build_ssh(catalogue), catalogue.find(server), asked)
+
+
+def serve(far: "FarSide", settings: Settings) -> int:
+    """Answer the one request that comes over standard input."""
+    from berthmaster.adapters.ssh.serving import Serving
+    from berthmaster.adapters.ssh.trees import SentTrees
+    from berthmaster.adapters.ssh.wire import Wire
+
+    for number in (*SIGNALS, signal.SIGPIPE):  # who asked may go away: the command decides
+        signal.signal(number, signal.SIG_IGN)
+    # NOTE: what this process prints by mistake must not look like a frame.
+    wire = Wire(os.dup(0), os.dup(1))
+    os.dup2(2, 1)
+    return Serving(wire, far, SentTrees(settings.state_folder)).serve()

@@ -15,14 +15,22 @@ Sections = Mapping[str, Mapping[str, str]]  # title -> command -> "module:attrib
 class LazyGroup(click.Group):
     """A group that knows where its commands are before it imports any."""
 
-    def __init__(self, *args: Any, sections: Sections, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        sections: Sections,
+        hidden: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.sections = sections
+        self._shown = [name for group in sections.values() for name in group]
         self._where = {name: at for group in sections.values() for name, at in group.items()}
+        self._where |= hidden or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the help page."""
-        return list(self._where)
+        """All names that people type, in the order of the help page."""
+        return list(self._shown)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of one command."""
@@ -40,7 +48,7 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and args[0] not in self._where:
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], self._where, n=1)
+            near = get_close_matches(args[0], self._shown, n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ""
             ctx.fail(f"there is no command `{args[0]}`{hint}")
         return super().resolve_command(ctx, args)
@@ -58,7 +66,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The sections, the daily commands first."""
-        width = max(len(name) for name in self._where)
+        width = max(len(name) for name in self._shown)
         for title, commands in self.sections.items():
             rows = []
             for name in commands:

@@ -1,5 +1,6 @@
 """What every command shares: global options, settings, the outside world, the stack it is about."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,23 @@ from berthmaster.domain.names import StackId, parse_stack
 
 if TYPE_CHECKING:
     from berthmaster.cli.progress import Told
+    from berthmaster.domain.elsewhere import Allowance
     from berthmaster.domain.spec import AppSpec
     from berthmaster.ports.outside import Outside
     from berthmaster.ports.store import StackRecord
     from berthmaster.settings import Settings
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A command that somebody asked for from another machine."""
+
+    allowance: "Allowance"  # what their key may do
+    app: str = ""  # of the folder they typed it in
+
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 FILE = "berth.yaml"
 
@@ -31,6 +43,9 @@ class Invocation:
     is_json: bool = False
     given: "Outside | None" = None
     given_settings: "Settings | None" = None
+    arguments: tuple[str, ...] = ()  # the command line as it was typed
+    server: str | None = None  # what `-S` says
+    served: "Served | None" = None  # this run was asked for over ssh
 
     @cached_property
     def settings(self) -> "Settings":
@@ -70,7 +85,7 @@ class Invocation:
             return parse_stack(text)
         stacks = self.outside.store.stacks()
         fitting = [item for item in stacks if text in (None, str(item.id).partition("@")[2])]
-        here = [item for item in fitting if Path(item.folder) == self.folder.resolve()]
+        here = [item for item in fitting if self._is_here(item)]
         live = [item for item in fitting if item.live is not None]
         for found in (here, live, fitting):
             if len(found) == 1:
@@ -107,7 +122,15 @@ class Invocation:
             next_command=f"berth -C DIR ... {stack}, or berth init",
         )
 
+    def _is_here(self, item: "StackRecord") -> bool:
+        """Whether a stack belongs to the folder that the command was typed in."""
+        if self.served is not None:
+            return item.id.app == self._app_or_none()
+        return Path(item.folder) == self.folder.resolve()
+
     def _app_or_none(self) -> str | None:
+        if self.served is not None and self.served.app:
+            return self.served.app
         if not (self.folder / FILE).is_file():
             return None
         return self.outside.specs.read(self.folder.resolve()).app
@@ -135,6 +158,30 @@ class BerthCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *_global_options(is_hidden=True)]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it here, or where its stack lives."""
+        invocation = ctx.ensure_object(Invocation)
+        if invocation.served is not None:
+            from berthmaster.cli.serve import check_limits
+
+            check_limits(invocation.served.allowance, ctx)
+        elif invocation.server is not None or _names_servers(invocation.folder):
+            from berthmaster.cli.elsewhere import run_elsewhere
+
+            code = run_elsewhere(invocation, ctx)
+            if code is not None:
+                ctx.exit(code)
+        return super().invoke(ctx)
+
+
+def _names_servers(folder: Path) -> bool:
+    """Whether berth.yaml has `servers`; a look at the text, so that others need not read it."""
+    try:
+        text = (folder / FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return re.search(r"^[\"']?servers[\"']?\s*:", text, re.MULTILINE) is not None
+
 
 def global_options(command: Decorated) -> Decorated:
     """Add `-C`, `-S` and `--json` to the root command."""
@@ -148,7 +195,7 @@ def _global_options(*, is_hidden: bool) -> list[click.Option]:
         click.Option(
             ["-C", "folder"],
             metavar="DIR",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            type=click.Path(path_type=Path),
             expose_value=False,
             callback=_take_folder,
             help="Folder of berth.yaml; by default the current one.",
@@ -158,8 +205,8 @@ def _global_options(*, is_hidden: bool) -> list[click.Option]:
             ["-S", "server"],
             metavar="SERVER",
             expose_value=False,
-            callback=_refuse_server,
-            help="Run on another server over ssh (comes later).",
+            callback=_take_server,
+            help="Run on this server over ssh; `all`, or several with commas.",
             hidden=is_hidden,
         ),
         click.Option(
@@ -173,9 +220,11 @@ def _global_options(*, is_hidden: bool) -> list[click.Option]:
     ]
 
 
-def _take_folder(context: click.Context, _: click.Parameter, value: Path | None) -> None:
-    if value is not None:
-        context.ensure_object(Invocation).folder = value
+def _take_folder(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    invocation = context.ensure_object(Invocation)
+    if value is not None and invocation.served is None:  # else it was taken before it was sent
+        wanted = click.Path(exists=True, file_okay=False, path_type=Path)
+        invocation.folder = Path(str(wanted.convert(value, parameter, context)))
 
 
 def _take_json(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -183,12 +232,9 @@ def _take_json(context: click.Context, _: click.Parameter, value: bool) -> None:
         context.ensure_object(Invocation).is_json = True
 
 
-def _refuse_server(context: click.Context, _: click.Parameter, value: str | None) -> None:
+def _take_server(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:
-        raise UserError(
-            "-S comes in a later version: this one works on the server it is installed on",
-            next_command=f"ssh {value} berth ...",
-        )
+        context.ensure_object(Invocation).server = value
 
 
 def complete_stacks(

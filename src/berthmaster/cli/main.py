@@ -41,6 +41,7 @@ SECTIONS: Final[Sections] = {
         "record": "berthmaster.cli.record:record",
         "continue": "berthmaster.cli.deployment:continue_",
         "unwind": "berthmaster.cli.deployment:unwind",
+        "attach": "berthmaster.cli.deployment:attach",
     },
     "Stacks": {
         "dev": "berthmaster.cli.dev:dev",
@@ -56,6 +57,7 @@ SECTIONS: Final[Sections] = {
         "completion": "berthmaster.cli.completion:completion",
     },
 }
+HIDDEN: Final = {"serve-request": "berthmaster.cli.serve:serve_request"}
 
 
 @global_options
@@ -63,6 +65,7 @@ SECTIONS: Final[Sections] = {
     "berth",
     cls=LazyGroup,
     sections=SECTIONS,
+    hidden=HIDDEN,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A stack is [APP@]ENV[/TENANT]; leave it out when there is only one.",
 )
@@ -75,6 +78,7 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
     """Run one command line; returns the exit code and prints every error itself."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = invocation or Invocation()
+    invocation.arguments = tuple(given)
     try:
         code = berth.main(given, prog_name="berth", standalone_mode=False, obj=invocation)
         sys.stdout.flush()

@@ -18,11 +18,18 @@ from berthmaster.ports.outside import Outside
             "prepare": "berthmaster.cli.server:prepare",
             "unprepare": "berthmaster.cli.server:unprepare",
             "restore-store": "berthmaster.cli.server:restore_store",
-        }
+        },
+        "Other servers, over ssh": {
+            "add": "berthmaster.cli.servers:add",
+            "list": "berthmaster.cli.servers:list_",
+            "check": "berthmaster.cli.servers:check",
+            "upgrade": "berthmaster.cli.servers:upgrade",
+            "remove": "berthmaster.cli.servers:remove",
+        },
     },
 )
 def server() -> None:
-    """Prepare the machine that Berthmaster is installed on."""
+    """Prepare this machine, and know others over ssh."""
 
 
 @click.command(cls=BerthCommand)

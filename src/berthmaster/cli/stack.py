@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from berthmaster.services.carry_out import Outcome
 
 BAD_CODE = 1
+STATUS_HEAD = ("STACK", "STATE", "RELEASE", "TAG", "AGE", "CONTAINERS", "NOTES")
 
 
 @click.command(cls=BerthCommand)
@@ -36,11 +37,11 @@ def status(invocation: Invocation, stack: str | None) -> None:
     if not found.lines:
         click.echo("no stacks yet: berth init, then berth deploy ENV")
         return
-    head = ("STACK", "STATE", "RELEASE", "TAG", "AGE", "CONTAINERS", "NOTES")
-    print_table(head, [_row(line) for line in found.lines], coloured=1)
+    print_table(STATUS_HEAD, [status_row(line) for line in found.lines], coloured=1)
 
 
-def _row(line: StackLine) -> tuple[str, ...]:
+def status_row(line: StackLine) -> tuple[str, ...]:
+    """One line of the table, a text for each word of `STATUS_HEAD`."""
     release = f"r{line.release}" if line.release else "-"
     tag = line.tag or (line.revision or "-")[:12]
     counted = f"{line.running}/{line.containers}" if line.state != "unknown" else "?"

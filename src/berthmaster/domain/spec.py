@@ -212,6 +212,7 @@ class AppSpec:
     tenancy: TenancySpec | None = None
     domains: DomainsSpec = field(default_factory=DomainsSpec)
     limits: Mapping[str, Limits] = field(default_factory=dict)  # by service
+    servers: Mapping[str, str] = field(default_factory=dict)  # server by environment
 
     def service(self, name: str) -> ServiceSpec:
         """What the file says of a service, or the defaults."""

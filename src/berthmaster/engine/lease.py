@@ -75,8 +75,13 @@ async def hold(store: Store, name: str, *, what: str) -> AsyncIterator[HeldLease
             held.give_back()
 
 
+ASKED_BY: Final = "BERTHMASTER_ASKED_BY"  # set for a command that was asked for over ssh
+
+
 def person() -> str:
-    """Who works here: `user@host`, the person behind sudo when there is one."""
+    """Who works here: `user@host`, the person behind sudo or at the other end of ssh."""
+    if asked_by := os.environ.get(ASKED_BY):
+        return asked_by
     user = os.environ.get("SUDO_USER") or os.environ.get("USER") or _login()
     return f"{user}@{socket.gethostname()}"
 

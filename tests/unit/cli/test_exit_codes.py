@@ -38,7 +38,7 @@ def test_a_refused_release_ends_with_1_and_says_why_and_what_serves(live_shop: S
     ("words", "said"),
     [
         (["stauts"], "did you mean `status`?"),
-        (["-S", "server1", "status"], "ssh server1 berth"),
+        (["-S", "Server_1", "status"], "not a valid server"),
         (["rollback", "--to", "x7"], "'x7' is no release"),
         (["show", "nosuch@prod"], "there is no stack nosuch@prod"),
         (["logs", "prod", "nosuch"], "shop@prod has no service 'nosuch'"),

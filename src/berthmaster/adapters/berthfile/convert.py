@@ -7,8 +7,8 @@ from typing import Final
 
 from berthmaster.adapters.berthfile import model
 from berthmaster.adapters.berthfile.document import Document, Path_, is_inside
-from berthmaster.domain import checks, spec
-from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain import checks, elsewhere, spec
+from berthmaster.domain.errors import InvalidName, InvalidSpec
 from berthmaster.domain.hosting import is_covered
 from berthmaster.domain.secret import ConfigSpec, SecretSpec
 
@@ -42,12 +42,25 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
         tenancy=_tenancy(berthfile.tenancy) if berthfile.tenancy else None,
         domains=_domains(berthfile.domains) if berthfile.domains else spec.DomainsSpec(),
         limits={name: _limits(item) for name, item in berthfile.resources.items()},
+        servers=_servers(berthfile, document),
     )
     _check_answers_once(found, document)
     _check_hosts(found, document)
     _check_neighbours(found, document)
     _check_suffixes(found, document)
     return found
+
+
+def _servers(berthfile: model.Berthfile, document: Document) -> dict[str, str]:
+    """By environment; each must be one of the file's, on a server with a valid name."""
+    for name, server in berthfile.servers.items():
+        if name not in berthfile.environments:
+            raise document.error(f"there is no environment {name!r}", ("servers", name))
+        try:
+            elsewhere.check_server(server)
+        except InvalidName as error:
+            raise document.error(error.message, ("servers", name)) from error
+    return dict(berthfile.servers)
 
 
 def _environment(

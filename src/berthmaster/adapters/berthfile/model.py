@@ -326,7 +326,9 @@ class Berthfile(Section):
     tenancy: Tenancy | None = Field(None, description="Customers of the app.")
     domains: Domains | None = Field(None, description="Tenants' domains.")
     servers: dict[values.EnvironmentName, values.ServiceName] = Field(
-        default_factory=dict, description=f"Server by environment. {LATER}"
+        default_factory=dict,
+        description="Server by environment, as `berth server add` named it: commands about the"
+        " environment go there over ssh.",
     )
     resources: dict[values.ServiceName, Resources] = Field(
         default_factory=dict, description="Limits by service, of every stack."

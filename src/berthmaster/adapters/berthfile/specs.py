@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from berthmaster.adapters.berthfile import checkout as committed
-from berthmaster.adapters.berthfile import compose_files, envfile, inputs, versions
+from berthmaster.adapters.berthfile import compose_files, envfile, inputs, sent, versions
 from berthmaster.adapters.berthfile import propose as proposing
 from berthmaster.adapters.berthfile import revision as repository
 from berthmaster.adapters.berthfile.convert import environment_of
@@ -96,7 +96,8 @@ class BerthfileSpecs:
 
     def revision(self, folder: Path) -> str | None:
         """The commit checked out, with `-dirty` when files differ."""
-        return repository.revision(folder)
+        facts = sent.facts_of(folder)
+        return repository.revision(folder) if facts is None else facts.get("revision")
 
     def freezes(self, folder: Path) -> tuple[FreezeWindow, ...]:
         """The windows of `.deploy-freeze`; a file that cannot be understood is an error."""
@@ -115,7 +116,8 @@ class BerthfileSpecs:
 
     def checkout(self, spec: AppSpec) -> Checkout | None:
         """Compare what deploys read with the last commit."""
-        return committed.checkout(spec)
+        facts = sent.facts_of(Path(spec.folder))
+        return committed.checkout(spec) if facts is None else sent.checkout_of(facts)
 
     def version_catalogue(self, spec: AppSpec, environment: str) -> VersionCatalogue | None:
         """The app's `versions.env`."""

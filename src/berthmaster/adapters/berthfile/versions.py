@@ -12,7 +12,7 @@ from berthmaster.domain.spec import AppSpec
 from berthmaster.ports.checkout import VersionCatalogue, WrittenImage
 
 CATALOGUE_NAME: Final = "versions.env"
-_PLACES: Final = (CATALOGUE_NAME, f"infra/{CATALOGUE_NAME}")
+CATALOGUE_PLACES: Final = (CATALOGUE_NAME, f"infra/{CATALOGUE_NAME}")
 
 
 def version_catalogue(spec: AppSpec, environment: str) -> VersionCatalogue | None:
@@ -23,7 +23,7 @@ def version_catalogue(spec: AppSpec, environment: str) -> VersionCatalogue | Non
         for path in environment_of(spec, environment).env_file
         if Path(path).name == CATALOGUE_NAME
     ]
-    found = [path for path in (*named, *_PLACES) if (folder / path).is_file()]
+    found = [path for path in (*named, *CATALOGUE_PLACES) if (folder / path).is_file()]
     if not found:
         return None
     return VersionCatalogue(found[0], env_values(folder, found[:1]))

@@ -1,0 +1,138 @@
+"""The command `serve-request`: what `berth -S` starts on the other side. Nobody types it.
+
+Reads one request from standard input (`adapters/ssh/serving.py`). A line in `authorized_keys` may
+start it with `--key` and limits: then a key can do nothing else on this machine.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from berthmaster.cli.invocation import Invocation, Served
+from berthmaster.domain.elsewhere import Allowance, Request
+from berthmaster.domain.errors import NotAllowed, UserError
+
+if TYPE_CHECKING:
+    from berthmaster.adapters.ssh.wire import Wire
+
+# What has its meaning only where it is typed, and why.
+AT_HOME: Final = {
+    "init": "it writes berth.yaml into your folder",
+    "build": "images are built where the sources are; `berth deploy` sends them",
+    "dev": "development runs where the sources are",
+    "completion": "it is for the shell you type in",
+    "record": "it writes files into your repository: run it on the server, or use --json of show",
+    "secrets init": "it writes the secrets of your folder; `berth deploy` sends them",
+    "secrets set": "it writes a secret of your folder; `berth deploy` sends it",
+    "secrets rotate": "it writes a secret of your folder; add --write-only, and then deploy",
+    "server add": "it is about the servers that you know",
+    "server remove": "it is about the servers that you know",
+    "server list": "it is about the servers that you know",
+    "server check": "it is about the servers that you know",
+    "server upgrade": "it is about the servers that you know",
+    "serve-request": "it is not for people",
+}
+_ABOUT_NO_STACK: Final = frozenset({"attach"})  # checks the stack of its deployment itself
+
+
+def stays_home(command: str) -> str | None:
+    """Why a command is never sent to a server; None when it may be."""
+    return AT_HOME.get(command) or AT_HOME.get(command.split(" ")[0])
+
+
+@click.command("serve-request", hidden=True)
+@click.option("--key", metavar="NAME", default="", help="Who asks: the owner of the key.")
+@click.option("--only", metavar="COMMANDS", default="", help="What may be asked for, with commas.")
+@click.option("--env", "environments", metavar="ENVS", default="", help="Where, with commas.")
+@click.pass_obj
+def serve_request(invocation: Invocation, key: str, only: str, environments: str) -> None:
+    """Answer one request from standard input (for ssh).
+
+    What a client asked sshd for is not looked at: only this is ever run for a key with a forced
+    command.
+    """
+    from berthmaster.bootstrap import serve
+
+    if (only or environments) and not key:
+        raise UserError("limits want the name of the key: --key NAME")
+    allowance = Allowance(key, _parts(only), _parts(environments))
+    raise click.exceptions.Exit(serve(_Far(invocation, allowance), invocation.settings))
+
+
+def _parts(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+class _Far:
+    """This machine, for whoever asks."""
+
+    def __init__(self, invocation: Invocation, allowance: Allowance) -> None:
+        self._invocation = invocation
+        self._allowance = allowance
+
+    def command_of(self, request: Request) -> str:
+        """The command's name; raises for what the key, or anybody from afar, may not do."""
+        try:
+            command = command_path(request.arguments)
+        except click.ClickException as error:
+            raise UserError(error.format_message(), next_command="berth --help") from error
+        if why := stays_home(command):
+            raise UserError(f"`berth {command}` is not for another server: {why}")
+        self._allowance.check_command(command)
+        return command
+
+    def used_folders(self) -> frozenset[str]:
+        """Folders that stacks were deployed from."""
+        outside = self._invocation.outside
+        found = frozenset(item.folder for item in outside.store.stacks())
+        outside.store.close()
+        return found
+
+    def bring_images(self, wire: "Wire", request: Request, folder: Path) -> None:
+        """Ask for the images that are in no registry."""
+
+    def run(self, request: Request, folder: Path | None) -> int:
+        """Run the command as if it had been typed here."""
+        from berthmaster.cli.main import main
+        from berthmaster.engine.lease import ASKED_BY
+
+        os.environ |= request.variables
+        os.environ[ASKED_BY] = self._allowance.name or request.actor
+        os.environ.setdefault("SSH_CONNECTION", "elsewhere")
+        os.chdir(folder or "/")
+        served = Served(self._allowance, request.app)
+        return main(request.arguments, Invocation(folder or Path("/"), served=served))
+
+
+def command_path(arguments: Sequence[str]) -> str:
+    """`gateway up` of a command line; raises click's error for one that does not exist."""
+    from berthmaster.cli.main import berth
+
+    command: click.Command = berth
+    path, words = list[str](), list(arguments)
+    while isinstance(command, click.Group):
+        context = click.Context(command, info_name=path[-1] if path else "berth")
+        _, rest, _ = command.make_parser(context).parse_args(words)
+        if not rest:
+            break
+        name, found, words = command.resolve_command(context, rest)
+        assert found is not None  # noqa: S101 - else click raised
+        path.append(name or rest[0])
+        command = found
+    return " ".join(path)
+
+
+def check_limits(allowance: Allowance, context: click.Context) -> None:
+    """Raise `NotAllowed` unless the command is about one stack that the key is for."""
+    if not allowance.environments or context.command.name in _ABOUT_NO_STACK:
+        return
+    stack = context.params.get("stack")
+    if not isinstance(stack, str) or context.params.get("is_all"):
+        raise NotAllowed(
+            f"the key {allowance.name} is for {', '.join(sorted(allowance.environments))} only:"
+            " name one environment, with a command that takes one"
+        )
+    allowance.check_environment(stack.rpartition("@")[2].partition("/")[0])
