@@ -137,7 +137,7 @@ async def _start_gateway(
         name_prefix=prefix,
         labels={"berthmaster.test": "bench"},
         pool=PoolSize(STACKS),
-        router=RouterOptions(ask_port=ask),
+        router=RouterOptions(),
         edge=EdgeOptions(ask_port=ask),
     )
     folder = root / "gateway"

@@ -14,7 +14,6 @@ from pathlib import Path
 from berthmaster.adapters.caddy.config import EdgeOptions
 from berthmaster.adapters.gateway import DockerGateway, GatewayOptions
 from berthmaster.adapters.haproxy import HaproxyRouter, PoolSize
-from berthmaster.adapters.haproxy.config import RouterOptions
 from berthmaster.domain.routing import Backend, Entrypoint, HostClaim, Prefix, Tls
 
 STACK = "shop-prod"
@@ -90,7 +89,6 @@ async def gateway(
         name_prefix=prefix,
         labels={"berthmaster.test": "gateway"},
         pool=POOL,
-        router=RouterOptions(ask_port=ask),
         edge=replace(edge or EdgeOptions(), ask_port=ask),
     )
     folder = root / "gateway"

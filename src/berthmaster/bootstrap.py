@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from berthmaster.domain.container import Container
 from berthmaster.domain.errors import Interrupted, OutsideError
 from berthmaster.engine.lease import person
+from berthmaster.ports.certificates import Certificates
 from berthmaster.ports.clock import Clock
 from berthmaster.ports.compose import Compose
 from berthmaster.ports.databases import Databases
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from berthmaster.domain.elsewhere import ServerEntry
 
 T = TypeVar("T")
+EDGE_LINES: Final = 5000  # of the edge's log, among which failures are looked for
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -57,6 +59,7 @@ def build_outside(settings: Settings) -> Outside:
         compose=lazily(lambda: _compose(settings, runtime)),
         router=lazily(lambda: _router(settings)),
         gateway=lazily(lambda: _gateway(settings)),
+        certificates=lazily(lambda: _certificates(settings, runtime)),
         prober=lazily(_prober),
         registry=lazily(_registry),
         store=lazily(lambda: _store(settings, clock)),
@@ -227,6 +230,7 @@ def _router(settings: Settings) -> Router:
 def _gateway(settings: Settings) -> GatewayProcesses:
     import aiodocker
 
+    from berthmaster.adapters.ask.budget import Limits
     from berthmaster.adapters.caddy import EdgeOptions
     from berthmaster.adapters.gateway import DockerGateway, GatewayOptions
     from berthmaster.adapters.haproxy import PoolSize
@@ -236,10 +240,12 @@ def _gateway(settings: Settings) -> GatewayProcesses:
     hsts = f"max-age={wanted.hsts_seconds}" if wanted.hsts_seconds else None
     options = GatewayOptions(
         router_image=wanted.router_image,
+        ask_image=wanted.ask_image,
         edge_image=wanted.edge_image,
         name_prefix=f"{wanted.container_prefix}-",
         pool=PoolSize(settings.pool.backends, settings.pool.servers),
-        router=RouterOptions(ask_port=wanted.ask_port, hsts=hsts),
+        limits=Limits(wanted.certificates_per_domain, wanted.orders_per_three_hours),
+        router=RouterOptions(hsts=hsts),
         edge=EdgeOptions(
             ask_port=wanted.ask_port,
             acme_directory=wanted.acme_directory,
@@ -250,6 +256,13 @@ def _gateway(settings: Settings) -> GatewayProcesses:
     return DockerGateway(
         _gateway_folder(settings), options, lambda: aiodocker.Docker(url=settings.docker_host)
     )
+
+
+def _certificates(settings: Settings, runtime: Runtime) -> Certificates:
+    from berthmaster.adapters.caddy.certificates import EdgeCertificates
+
+    edge = f"{settings.gateway.container_prefix}-edge"
+    return EdgeCertificates(_gateway_folder(settings), lambda: runtime.logs(edge, lines=EDGE_LINES))
 
 
 def _gateway_folder(settings: Settings) -> Path:

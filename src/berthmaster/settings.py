@@ -61,12 +61,29 @@ class GatewaySettings:
             " else the public `caddy:2.6`."
         ),
     )
+    ask_image: str | None = field(
+        default=None,
+        metadata=_about(
+            "Image of the ask responder: any Python from 3.11; without it `berthmaster/python:3.11`"
+            " where `images/build` made it, else the public `python:3.11-alpine`."
+        ),
+    )
     container_prefix: str = field(
-        default="berthmaster", metadata=_about("Start of the names of the two containers.")
+        default="berthmaster", metadata=_about("Start of the names of the gateway's containers.")
     )
     ask_port: int = field(
         default=9180,
-        metadata=_about("Loopback port where the edge asks the router about certificates."),
+        metadata=_about("Loopback port where the edge asks whether a name may have a certificate."),
+    )
+    certificates_per_domain: int = field(
+        default=50,
+        metadata=_about(
+            "Certificates that the ACME server gives a registered domain in 7 days; near it new"
+            " names are refused."
+        ),
+    )
+    orders_per_three_hours: int = field(
+        default=300, metadata=_about("Orders that the ACME server takes in 3 hours, likewise.")
     )
     hsts_seconds: int = field(
         default=31_536_000,
@@ -406,6 +423,8 @@ _RANGES: Final = (
     ("pool.backends", 1, 10_000),
     ("pool.servers", 1, 64),
     ("gateway.ask_port", 1, 65_535),
+    ("gateway.certificates_per_domain", 2, 1_000_000),
+    ("gateway.orders_per_three_hours", 2, 1_000_000),
     ("gateway.hsts_seconds", 0, 63_072_000),  # two years, what the preload list asks for at most
 )
 

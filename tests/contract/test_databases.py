@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from tests.contract.docker_world import POSTGRES, Names, real_runtime
 
 from berthmaster.adapters.docker import AiodockerRuntime
 from berthmaster.adapters.postgres import PostgresDumps
+from berthmaster.domain.domainpolicy import DomainPolicy, DomainRow, RowChange
 from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.spec import RowSource
+from berthmaster.planner.domainfix import plan_domain_fix
 from berthmaster.ports.databases import Databases
 from berthmaster.ports.runtime import Runtime
 from berthmaster.testing.databases import FakeDatabases
@@ -325,3 +328,83 @@ async def test_a_database_that_does_not_run_takes_no_password(subject: Subject) 
     await subject.runtime.stop(subject.container, 10)
     with pytest.raises(OutsideError):
         await subject.databases.set_password(subject.container, "x")
+
+
+SOURCE = RowSource(
+    "db",
+    "shop",
+    read="SELECT d.id, d.domain, d.is_primary, c.schema_name AS tenant FROM tenants_domain d"
+    " JOIN tenants_client c ON c.id = d.tenant_id ORDER BY d.id",
+)
+SUFFIX = "statuswatch.kontentwave.digital"
+# As django-tenants makes them, with the rows of documents 000 and 001.
+TABLES = f"""
+CREATE TABLE tenants_client (id bigserial PRIMARY KEY, schema_name varchar(63) UNIQUE);
+CREATE TABLE tenants_domain (id bigserial PRIMARY KEY, domain varchar(253) UNIQUE,
+  is_primary boolean NOT NULL, tenant_id bigint NOT NULL REFERENCES tenants_client);
+INSERT INTO tenants_client (schema_name) VALUES ('public'), ('acme'), ('pokus2'), ('demo');
+INSERT INTO tenants_domain (domain, is_primary, tenant_id) VALUES
+  ('{SUFFIX}', true, 1), ('acme.localhost', false, 2), ('acme.{SUFFIX}', true, 2),
+  ('pokus2.localhost', true, 3), ('demo.staging.{SUFFIX}', true, 4), ('demo.{SUFFIX}', false, 4);
+"""
+
+
+async def _with_rows(subject: Subject) -> Subject:
+    """The same rows on both sides of the port."""
+    rows = (
+        DomainRow("1", SUFFIX, True, "public"),
+        DomainRow("2", "acme.localhost", False, "acme"),
+        DomainRow("3", f"acme.{SUFFIX}", True, "acme"),
+        DomainRow("4", "pokus2.localhost", True, "pokus2"),
+        DomainRow("5", f"demo.staging.{SUFFIX}", True, "demo"),
+        DomainRow("6", f"demo.{SUFFIX}", False, "demo"),
+    )
+    if isinstance(subject.databases, FakeDatabases):
+        subject.databases.rows[subject.container] = rows
+        return subject
+    command = ["psql", "-qv", "ON_ERROR_STOP=1", "-U", "shop", "-d", "shop", "-c", TABLES]
+    made = await subject.runtime.execute(subject.container, command)
+    assert made.exit_code == 0, made.errors
+    assert await subject.databases.domain_rows(subject.container, SOURCE) == rows
+    return subject
+
+
+@pytest.mark.requirement("R15", "R16", "R30", "R31", "R154", "R155")
+async def test_the_documents_rows_are_repaired_once_and_for_good(subject: Subject) -> None:
+    assert await subject.databases.domain_rows(subject.container, SOURCE) is None  # no table yet
+    await _with_rows(subject)
+    policy, counts = DomainPolicy(SUFFIX), []
+    for _ in range(2):
+        rows = await subject.databases.domain_rows(subject.container, SOURCE)
+        fix = plan_domain_fix(policy, rows or ())
+        counts.append((fix.renamed_count, fix.deleted_count, fix.promoted_count, len(fix.skipped)))
+        await subject.databases.change_domain_rows(subject.container, SOURCE, fix.changes)
+    assert counts == [(1, 1, 1, 1), (0, 0, 0, 1)]  # pokus2 updated, acme skipped
+    after = await subject.databases.domain_rows(subject.container, SOURCE)
+    assert {(row.domain, row.is_primary) for row in after or ()} == {
+        (SUFFIX, True),
+        ("acme.localhost", False),
+        (f"acme.{SUFFIX}", True),
+        (f"pokus2.{SUFFIX}", True),
+        (f"demo.{SUFFIX}", True),
+    }
+
+
+async def test_a_plan_from_rows_that_were_changed_since_changes_nothing(subject: Subject) -> None:
+    await _with_rows(subject)
+    rows = await subject.databases.domain_rows(subject.container, SOURCE) or ()
+    good = RowChange(rows[3], replace(rows[3], domain=f"pokus2.{SUFFIX}"), "")
+    stale = RowChange(replace(rows[4], domain="demo.example.com"), None, "")
+    with pytest.raises(OutsideError):
+        await subject.databases.change_domain_rows(subject.container, SOURCE, (good, stale))
+    assert await subject.databases.domain_rows(subject.container, SOURCE) == rows
+
+
+async def test_sql_that_would_change_something_is_refused(server: Subject) -> None:
+    await _with_rows(server)
+    evil = replace(SOURCE, read="WITH x AS (DELETE FROM tenants_domain RETURNING *) SELECT 1")
+    other = replace(SOURCE, read="SELECT 1) AS found; DELETE FROM tenants_domain; SELECT (1")
+    for source in (evil, other):
+        with pytest.raises(OutsideError):
+            await server.databases.domain_rows(server.container, source)
+    assert len(await server.databases.domain_rows(server.container, SOURCE) or ()) == 6

@@ -120,6 +120,8 @@ def _print_status(found: GatewayStatus) -> None:
         ("router", "up" if found.is_router_up else "down", found.router_version or "-"),
         ("edge", _edge_state(found), found.edge_version or "-"),
     ]
+    if found.is_ask_up is not None:
+        rows.append(("ask responder", "up" if found.is_ask_up else "down", "-"))
     for item in found.entrypoints:
         target = f"redirects to {item.redirect_to}" if item.redirect_to else f"tls {item.tls}"
         rows.append((f"entrypoint {item.name}", f"port {item.port}", target))
@@ -141,6 +143,7 @@ def _status_json(found: GatewayStatus) -> dict[str, Any]:
     return {
         "is_router_up": found.is_router_up,
         "is_edge_up": found.is_edge_up,
+        "is_ask_up": found.is_ask_up,
         "router_version": found.router_version,
         "edge_version": found.edge_version,
         "differences": found.differences,

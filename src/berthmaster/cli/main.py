@@ -52,6 +52,8 @@ SECTIONS: Final[Sections] = {
     },
     "Server": {
         "gateway": "berthmaster.cli.gateway:gateway",
+        "domain": "berthmaster.cli.domain:domain",
+        "cert": "berthmaster.cli.cert:cert",
         "server": "berthmaster.cli.server:server",
         "tick": "berthmaster.cli.server:tick",
         "completion": "berthmaster.cli.completion:completion",

@@ -159,6 +159,14 @@ HOSTS: Final = CheckKind(
     is_asked_by_deploy=True,
     locked_because="a request can go to one stack only",
 )
+DOMAINS: Final = CheckKind(
+    "domains",
+    _CHANGE,
+    "Every tenant's domain keeps the policy: suffix, forbidden parts, one primary each, no double.",
+    "berth domain check",
+    _PROD,
+    is_asked_by_deploy=True,
+)
 DNS: Final = CheckKind(
     "dns",
     _OUTSIDE,
@@ -417,6 +425,7 @@ CATALOGUE: Final[tuple[CheckKind, ...]] = (
     ENTRYPOINT,
     ENTRYPOINT_PORT,
     HOSTS,
+    DOMAINS,
     GATEWAY,
     FIREWALL,
     DNS,

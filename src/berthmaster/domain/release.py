@@ -142,6 +142,7 @@ class Release:
     # Hash by path of the files that are the same in every environment; empty in older records.
     inputs: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)  # named by `--image`, by service
+    validate_path: str | None = None  # where a pooled app says whether it knows a name
 
     @property
     def label(self) -> str:

@@ -83,3 +83,4 @@ class GatewayStatus:
     edge_version: str | None
     differences: tuple[str, ...]  # between the store's table and the router's memory
     entrypoints: tuple[Entrypoint, ...]
+    is_ask_up: bool | None = None  # the ask responder; None: no entrypoint has certificates

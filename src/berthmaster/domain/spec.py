@@ -189,10 +189,24 @@ class TenancySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RowSource:
+    """The app's own table of domains, in one of its state services."""
+
+    service: str  # whose container's psql is asked
+    database: str | None = None  # None: the one that the image made
+    table: str = "tenants_domain"  # changed by `domain fix`: columns id, domain, is_primary
+    read: str = "SELECT id, domain, is_primary, tenant FROM tenants_domain ORDER BY id"
+
+
+@dataclass(frozen=True, slots=True)
 class DomainsSpec:
     suffixes: tuple[str, ...] = ()  # below which every name is ours
     may_be_custom: bool = False  # whether tenants bring names of their own
     reserved: tuple[str, ...] = ()  # that no tenant may be called
+    forbidden: tuple[str, ...] = (".staging.", ".localhost")  # parts of no production name
+    exempt: tuple[str, ...] = ("public", "main")  # tenants that no repair may touch
+    source: "RowSource | None" = None  # where the app keeps its rows; None: Berthmaster has them
+    validate: str | None = None  # path where the app says whether it knows a `?domain=`
 
 
 @dataclass(frozen=True, slots=True)

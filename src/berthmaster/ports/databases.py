@@ -1,10 +1,13 @@
 """Dumping a database from inside its own container."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from berthmaster.domain.domainpolicy import DomainRow, RowChange
+from berthmaster.domain.spec import RowSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,23 @@ class Databases(Protocol):
 
         A statement goes on after its client was killed, and holds its locks until it ends.
         Raises `OutsideError`.
+        """
+        ...
+
+    async def domain_rows(self, container: str, source: RowSource) -> tuple[DomainRow, ...] | None:
+        """What the app's own table of domains holds; None when there is no such table yet.
+
+        Read-only, whatever the SQL says. Raises `OutsideError`, and `NotAllowed` for SQL that does
+        not give the four columns.
+        """
+        ...
+
+    async def change_domain_rows(
+        self, container: str, source: RowSource, changes: Sequence[RowChange]
+    ) -> None:
+        """Make the changes in this order and in one transaction.
+
+        Raises `OutsideError`, with nothing changed, when a row is not as it was before.
         """
         ...
 

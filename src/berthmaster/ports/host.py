@@ -48,6 +48,10 @@ class Host(Protocol):
         """Every IP address of this machine, loopback left out."""
         ...
 
+    async def texts(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
+        """The TXT records of a name, none when it has none; None when DNS is silent."""
+        ...
+
     async def resolve(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
         """The addresses that DNS has for a name, none when it has none; None when it is silent."""
         ...

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from berthmaster.domain.routing import Entrypoint
 from berthmaster.domain.tunnel import Tunnel
+from berthmaster.ports.certificates import Certificates
 from berthmaster.ports.clock import Clock
 from berthmaster.ports.compose import Compose
 from berthmaster.ports.databases import Databases
@@ -30,6 +31,7 @@ class Outside:
     compose: Compose
     router: Router
     gateway: GatewayProcesses
+    certificates: Certificates
     prober: Prober
     registry: Registry
     store: Store

@@ -111,6 +111,10 @@ class Store(TenancyStore, Protocol):
         """One for each stack that serves."""
         ...
 
+    def asked_apps(self) -> tuple[Release, ...]:
+        """Live releases of apps that say themselves which names they know."""
+        ...
+
     def release_records(self) -> Iterator[Release]:
         """Every kept release in full, one at a time: what garbage collection may not touch."""
         ...

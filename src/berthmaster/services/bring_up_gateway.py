@@ -9,6 +9,7 @@ from berthmaster.domain.table import is_empty
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
+from berthmaster.services.domains.tell_apps import tell_apps
 from berthmaster.services.route_table import compare_tables, wanted_table
 
 SERVER_LEASE: Final = "server"
@@ -34,6 +35,8 @@ async def bring_up_gateway(outside: Outside) -> Gateway:
         if await outside.gateway.up(outside.entrypoints):
             told.append("router and edge were started or reconfigured")
         told += await _rebuild(outside)
+        if tell_apps(outside):
+            told.append("the ask responder was told which apps it asks")
         outside.store.record(Event(outside.clock.now(), outside.actor, None, "gateway_brought_up"))
     return Gateway(await read_gateway(outside), tuple(told) or ("everything was as it should be",))
 

@@ -21,6 +21,7 @@ from berthmaster.planner.validate import check_plan
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import Event
+from berthmaster.services.domains.tell_apps import tell_apps
 from berthmaster.services.judge import note_verified
 
 
@@ -68,6 +69,7 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
         raise
     _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
     note_verified(outside, deployment)
+    tell_apps(outside)
     seconds = outside.clock.monotonic() - start
     with contextlib.suppress(OutsideError):  # what runs is recorded; the next one copies again
         outside.store.keep_snapshot()

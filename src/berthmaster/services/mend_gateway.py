@@ -22,7 +22,7 @@ async def mend_gateway(outside: Outside, *, starts: bool = False) -> tuple[str, 
     before the first `berth gateway up`.
     """
     status = await (read_gateway(outside) if starts else outside.router.status())
-    is_down = not (status.is_router_up and status.is_edge_up)
+    is_down = not (status.is_router_up and status.is_edge_up) or status.is_ask_up is False
     if not status.is_router_up and not starts:
         return ()
     if not (status.differences or is_down or await _firewall_differs(outside)):

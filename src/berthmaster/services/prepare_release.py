@@ -198,6 +198,7 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         created_at=outside.clock.now(),
         inputs=identity.inputs,
         images=dict(request.images),
+        validate_path=spec.domains.validate,
     )
 
 

@@ -1,11 +1,13 @@
 """The databases port in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from berthmaster.domain.domainpolicy import DomainRow, RowChange
 from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.spec import RowSource
 from berthmaster.ports.databases import RestorePoint
 from berthmaster.testing.world import FakeEngine
 
@@ -26,6 +28,7 @@ class FakeDatabases:
         self.dumped: dict[tuple[Path, str], dict[str, str]] = {}
         self.passwords: dict[str, str] = {}  # by container; those that were set
         self.contents: dict[str, Contents] = {}
+        self.rows: dict[str, tuple[DomainRow, ...]] = {}  # by container
 
     def can_dump(self, image: str, environment: Mapping[str, str]) -> bool:
         return "postgres" in image or "PGDATA" in environment
@@ -84,6 +87,26 @@ class FakeDatabases:
             self._check_running(container)
             self.world.ended_sessions.update(addresses)
             return 0
+
+    async def domain_rows(self, container: str, source: RowSource) -> tuple[DomainRow, ...] | None:
+        with self.world.calling("databases.domain_rows", container):
+            self._check_running(container)
+            return self.rows.get(container)
+
+    async def change_domain_rows(
+        self, container: str, source: RowSource, changes: Sequence[RowChange]
+    ) -> None:
+        with self.world.calling("databases.change_domain_rows", container):
+            self._check_running(container)
+            rows = {row.id: row for row in self.rows.get(container, ())}
+            for item in changes:
+                if rows.get(item.before.id) != item.before:
+                    raise OutsideError(f"row {item.before.id} was changed", subject=container)
+                if item.after is None:
+                    del rows[item.before.id]
+                else:
+                    rows[item.before.id] = item.after
+            self.rows[container] = tuple(rows.values())
 
     async def drop(self, container: str, database: str) -> None:
         with self.world.calling("databases.drop", container):

@@ -20,6 +20,7 @@ class FakeHost:
     own_addresses: frozenset[str] = frozenset({"192.0.2.1"})
     names: dict[str, tuple[str, ...] | None] = field(default_factory=dict)  # others have no address
     route_list: tuple[str, ...] = ()
+    text_records: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
 
     def routes(self) -> tuple[str, ...]:
         return self.route_list
@@ -41,6 +42,9 @@ class FakeHost:
 
     def addresses(self) -> frozenset[str]:
         return self.own_addresses
+
+    async def texts(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
+        return self.text_records.get(name, ())
 
     async def resolve(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
         return self.names.get(name, ())

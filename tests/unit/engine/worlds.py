@@ -28,6 +28,7 @@ from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import plan_rollback
 from berthmaster.testing.behaviour import Behaviour, exits
+from berthmaster.testing.certificates import FakeCertificates
 from berthmaster.testing.clock import FakeClock
 from berthmaster.testing.compose import FakeCompose
 from berthmaster.testing.databases import Contents, FakeDatabases
@@ -156,6 +157,7 @@ def empty_world() -> World:
         compose=FakeCompose(engine),
         router=router,
         gateway=cast(Any, None),
+        certificates=FakeCertificates(),
         prober=FakeProber(engine, router),
         registry=FakeRegistry(engine),
         store=memory_store(clock),

@@ -228,7 +228,20 @@ def _tenancy(item: model.Tenancy) -> spec.TenancySpec:
 
 
 def _domains(item: model.Domains) -> spec.DomainsSpec:
-    return spec.DomainsSpec(item.suffixes, item.custom, item.reserved)
+    return spec.DomainsSpec(
+        suffixes=item.suffixes,
+        may_be_custom=item.custom,
+        reserved=item.reserved,
+        forbidden=item.forbidden,
+        exempt=item.exempt,
+        source=_source(item.source) if item.source else None,
+        validate=item.validate_,
+    )
+
+
+def _source(item: model.Source) -> spec.RowSource:
+    usual = f"SELECT id, domain, is_primary, tenant FROM {item.table} ORDER BY id"  # noqa: S608
+    return spec.RowSource(item.service, item.database, item.table, item.read or usual)
 
 
 def _limits(item: model.Resources) -> spec.Limits:

@@ -286,6 +286,24 @@ class Tenancy(Section):
     )
 
 
+class Source(Section):
+    """Where a pooled app keeps its rows of domains."""
+
+    service: values.ServiceName = Field(description="State service; its own psql is used.")
+    database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] | None = Field(
+        None, description="Default: the one that the image made, `POSTGRES_DB`."
+    )
+    table: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")] = Field(
+        "tenants_domain",
+        description="What `berth domain fix` changes: columns `id`, `domain`, `is_primary`.",
+    )
+    read: Annotated[str, Field(min_length=1, max_length=4000)] | None = Field(
+        None,
+        description="SQL that gives id, domain, is_primary and tenant; run read-only."
+        " Default: these four columns of the table.",
+    )
+
+
 class Domains(Section):
     """Names that tenants bring themselves."""
 
@@ -293,6 +311,22 @@ class Domains(Section):
     custom: bool = Field(False, description="Whether tenants may bring their own domain.")
     reserved: tuple[values.ServiceName, ...] = Field(
         (), description="Names that no tenant may have, beside the usual ones (`www`, `api`, ...)."
+    )
+    forbidden: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{2,100}$")], ...] = Field(
+        (".staging.", ".localhost"),
+        description="Parts that no name of a strict environment may have.",
+    )
+    exempt: tuple[values.ServiceName, ...] = Field(
+        ("public", "main"), description="Tenants whose rows `berth domain fix` never touches."
+    )
+    source: Source | None = Field(
+        None, description="Where the app keeps its own rows. Default: Berthmaster keeps them."
+    )
+    validate_: values.UrlPath | None = Field(
+        None,
+        alias="validate",
+        description="Path where a pooled app answers `?domain=NAME` with 200 or 404: it has the"
+        " last word about certificates below its suffix.",
     )
 
 

@@ -27,10 +27,11 @@ _COMPRESSED: Final = [
 class EdgeOptions:
     """What an operator may set of the edge, and where it finds the router."""
 
-    ask_port: int = 9180  # the router's answer to "may this name have a certificate?"
+    ask_port: int = 9180  # the answer to "may this name have a certificate?"
     acme_directory: str | None = None  # URL; None: Caddy's default, Let's Encrypt
     acme_ca_root: Path | None = None  # PEM of a private ACME server
     acme_email: str | None = None
+    asks_by_module: bool = False  # `permission` of Caddy 2.8 and newer instead of `ask`
     idle_connections: int = 2000  # to the router; Caddy's own 32 fail at 300 clients
 
 
@@ -41,6 +42,11 @@ class EdgePaths:
     data: Path  # certificates and keys
     run: Path  # sockets
     sites: Path  # static files
+
+    @property
+    def imported(self) -> Path:
+        """Certificates that a person brought: beside what Caddy orders itself."""
+        return self.data.parent / "imported"
 
     def router_socket(self, entrypoint: str) -> Path:
         return self.run / f"edge-{entrypoint}.sock"
@@ -64,7 +70,7 @@ def render_config(
         http["https_port"] = secure[0].port
     apps: dict[str, Any] = {"http": http}
     if secure:
-        apps["tls"] = _tls_app(secure[0], options, has_http=bool(redirecting))
+        apps["tls"] = _tls_app(paths, secure[0], options, has_http=bool(redirecting))
         apps["pki"] = {"certificate_authorities": {"local": {"install_trust": False}}}
     config = {
         "admin": {"listen": f"unix/{paths.run / 'caddy.sock'}", "config": {"persist": False}},
@@ -169,16 +175,26 @@ def _encode() -> dict[str, Any]:
     }
 
 
-def _tls_app(entrypoint: Entrypoint, options: EdgeOptions, *, has_http: bool) -> dict[str, Any]:
+def _tls_app(
+    paths: EdgePaths, entrypoint: Entrypoint, options: EdgeOptions, *, has_http: bool
+) -> dict[str, Any]:
     issuer = (
         {"module": "internal"} if entrypoint.tls is Tls.LOCAL else _acme(options, has_http=has_http)
     )
     return {
+        "certificates": {"load_folders": [str(paths.imported)]},
         "automation": {
             "policies": [{"on_demand": True, "issuers": [issuer]}],
-            "on_demand": {"ask": f"http://127.0.0.1:{options.ask_port}/ask"},
-        }
+            "on_demand": _permission(f"http://127.0.0.1:{options.ask_port}/ask", options),
+        },
     }
+
+
+def _permission(url: str, options: EdgeOptions) -> dict[str, Any]:
+    """Caddy before 2.8 knows `ask` only; later ones want a module and will drop `ask`."""
+    if options.asks_by_module:
+        return {"permission": {"module": "http", "endpoint": url}}
+    return {"ask": url}
 
 
 def _acme(options: EdgeOptions, *, has_http: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import aiodocker
 import aiohttp
 
 from berthmaster.adapters.gateway.errors import EngineFailed
-from berthmaster.adapters.gateway.images import EDGE_IMAGES, ROUTER_IMAGES, choose_image
+from berthmaster.adapters.gateway.images import USUAL_IMAGES, choose_image
 from berthmaster.adapters.gateway.process import LABEL_CONFIG, LABEL_GATEWAY, Process
 from berthmaster.domain.errors import GatewayRefused
 
@@ -24,7 +24,7 @@ class Containers:
 
     async def with_image(self, wanted: Process) -> tuple[Process, str]:
         """The process with an image that is here, and its id; raises `ImageNotFound`."""
-        usual = ROUTER_IMAGES if wanted.kind == "router" else EDGE_IMAGES
+        usual = USUAL_IMAGES[wanted.kind]
         async with _translated(f"image of the {wanted.kind}"):
             name, image_id = await choose_image(self._client, wanted.image or None, usual)
         return replace(wanted, image=name), image_id

@@ -1,4 +1,4 @@
-"""Router and edge as containers that the Docker Engine restarts.
+"""Router, ask responder and edge as containers that the Docker Engine restarts.
 
 A changed configuration is written, checked in a throwaway container and taken over by a reload;
 only a changed image or mount makes a container anew. The table is the router's business.
@@ -17,6 +17,7 @@ import aiohttp
 from berthmaster.adapters.caddy import config as caddy
 from berthmaster.adapters.gateway import process
 from berthmaster.adapters.gateway.applied import ConfigFile
+from berthmaster.adapters.gateway.asking import write_package
 from berthmaster.adapters.gateway.containers import Containers
 from berthmaster.adapters.gateway.errors import ConfigurationRefused, ProcessDidNotStart
 from berthmaster.adapters.gateway.process import GatewayOptions, Process
@@ -26,8 +27,8 @@ from berthmaster.adapters.haproxy.layout import Layout
 from berthmaster.adapters.haproxy.pages import render_pages
 from berthmaster.adapters.haproxy.record import RecordFiles, write_atomically
 from berthmaster.adapters.haproxy.runtime import Runtime
-from berthmaster.adapters.haproxy.status import edge_answers
-from berthmaster.domain.routing import Entrypoint
+from berthmaster.adapters.haproxy.status import ask_answers, edge_answers
+from berthmaster.domain.routing import Entrypoint, Tls
 
 _START_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
@@ -54,10 +55,11 @@ class DockerGateway:
         self._docker = docker
         self._router = process.router_process(self._layout, self._options)
         self._edge = process.edge_process(self._layout, self._options)
+        self._ask_name = f"{self._options.name_prefix}ask"
         self._runtime = Runtime(self._layout)
 
     async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
-        """Bring both to these entrypoints; True when something was started or reloaded."""
+        """Bring all to these entrypoints; True when something was started or reloaded."""
         router, edge = self._configs(entrypoints)
         self._prepare_folders()
         await self._restore_files()
@@ -66,14 +68,16 @@ class DockerGateway:
             is_router_new = await self._bring_up(
                 containers, self._router, router, self._reload_router
             )
+            is_ask_new = await self._bring_up_ask(containers, entrypoints)
             is_edge_new = await self._bring_up(containers, self._edge, edge, self._reload_edge)
-        return is_router_new or is_edge_new
+        return is_router_new or is_ask_new or is_edge_new
 
     async def down(self) -> None:
-        """Stop and remove both; requests in flight get 30 s. Files and certificates stay."""
+        """Stop and remove all; requests in flight get 30 s. Files and certificates stay."""
         async with self._docker() as client:
             containers = Containers(client)
             await containers.remove(self._edge.name, process.STOP_SECONDS)
+            await containers.remove(self._ask_name, 0)
             await containers.remove(self._router.name, process.STOP_SECONDS)
 
     def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
@@ -88,11 +92,12 @@ class DockerGateway:
 
     def _prepare_folders(self) -> None:
         layout = self._layout
-        for folder in (layout.haproxy / "maps", layout.haproxy / "pages", layout.caddy / "data"):
-            folder.mkdir(parents=True, exist_ok=True)
+        folders = ("haproxy/maps", "haproxy/pages", "caddy/data", "caddy/imported", "ask")
+        for folder in folders:
+            (layout.folder / folder).mkdir(parents=True, exist_ok=True)
         layout.sites.mkdir(parents=True, exist_ok=True)
         layout.run.mkdir(exist_ok=True)
-        for private in (layout.run, layout.caddy):
+        for private in (layout.run, layout.caddy, layout.ask):
             os.chmod(private, 0o700)
         for name, page in render_pages().items():
             write_atomically(layout.page(name), page)
@@ -123,6 +128,22 @@ class DockerGateway:
             config.put_back(old)
             raise
         config.mark_applied()
+        return True
+
+    async def _bring_up_ask(
+        self, containers: Containers, entrypoints: Sequence[Entrypoint]
+    ) -> bool:
+        """The ask responder, where something has certificates."""
+        if all(item.tls is Tls.OFF for item in entrypoints):
+            await containers.remove(self._ask_name, 0)
+            return False
+        package = write_package(self._layout)
+        wanted = process.ask_process(self._layout, self._options, package, entrypoints)
+        wanted, image_id = await containers.with_image(wanted)
+        if await containers.is_running(wanted, image_id):
+            return False
+        await containers.replace(wanted, 0)
+        await self._await_answer(containers, wanted)
         return True
 
     async def _check(self, containers: Containers, wanted: Process) -> None:
@@ -160,6 +181,8 @@ class DockerGateway:
     def _answers(self, wanted: Process) -> Callable[[], Awaitable[bool]]:
         if wanted.kind == self._router.kind:
             return lambda: self._is_other_worker(None)
+        if wanted.kind == "ask":
+            return lambda: ask_answers(self._layout)
         return lambda: edge_answers(self._layout)
 
     async def _is_other_worker(self, before: str | None) -> bool:
@@ -181,7 +204,8 @@ def _for_this_host(options: haproxy.RouterOptions) -> haproxy.RouterOptions:
 
 async def _post_config(socket: Path, content: str) -> tuple[int, str]:
     """Load a configuration; Caddy keeps the old one when it does not like it."""
-    headers = {"Content-Type": "application/json"}
+    # NOTE: on its socket Caddy 2.6 takes requests without a host only.
+    headers = {"Content-Type": "application/json", "Host": ""}
     try:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
             url = "http://localhost/load"

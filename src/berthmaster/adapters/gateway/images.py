@@ -12,6 +12,8 @@ from berthmaster.domain.errors import ImageNotFound
 # Built by this repository's images/build, then from the public registry: in this order.
 ROUTER_IMAGES: Final = ("berthmaster/haproxy:2.6", "haproxy:2.6")
 EDGE_IMAGES: Final = ("berthmaster/caddy:2.6", "caddy:2.6")
+ASK_IMAGES: Final = ("berthmaster/python:3.11", "python:3.11-alpine")  # any Python from 3.11
+USUAL_IMAGES: Final = {"router": ROUTER_IMAGES, "edge": EDGE_IMAGES, "ask": ASK_IMAGES}
 
 
 async def choose_image(
@@ -41,7 +43,7 @@ async def _pull(client: aiodocker.Docker, candidates: tuple[str, ...]) -> str:
         f"the gateway needs {' or '.join(candidates)}: this engine has none of them,"
         f" and {name} could not be pulled ({why})",
         subject=name,
-        next_command="images/build haproxy caddy",
+        next_command="images/build haproxy caddy python",
     )
 
 

@@ -2,18 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from berthmaster.adapters.ask.budget import Limits
 from berthmaster.adapters.caddy.config import EdgeOptions, EdgePaths
 from berthmaster.adapters.haproxy.config import RouterOptions
 from berthmaster.adapters.haproxy.layout import Layout, PoolSize
 from berthmaster.domain.container import LABEL
+from berthmaster.domain.routing import Entrypoint, Tls
 
-LABEL_GATEWAY: Final = f"{LABEL}.gateway"  # router or edge
+LABEL_GATEWAY: Final = f"{LABEL}.gateway"  # router, edge or ask
 LABEL_CONFIG: Final = f"{LABEL}.gateway.config"  # hash of image and container settings
+UNLIMITED: Final = Limits(10**9, 10**9, 10**9, 10**9)  # the edge's own authority
 STOP_SECONDS: Final = 30  # running requests may end
 _SHAPE: Final = 2  # of `Process.container`: another one makes the containers anew
 
@@ -24,18 +27,20 @@ class GatewayOptions:
 
     router_image: str | None = None  # None: what `images` finds
     edge_image: str | None = None
+    ask_image: str | None = None
     name_prefix: str = "berthmaster-"
     labels: Mapping[str, str] = field(default_factory=dict)
     pool: PoolSize = field(default_factory=PoolSize)
     router: RouterOptions = field(default_factory=RouterOptions)
     edge: EdgeOptions = field(default_factory=EdgeOptions)
+    limits: Limits = field(default_factory=Limits)  # of the certificate authority
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One of the two: what runs, and how its configuration is checked without running it."""
+    """One of the three: what runs, and how its configuration is checked without running it."""
 
-    kind: str  # router, edge
+    kind: str  # router, edge, ask
     name: str
     image: str  # as wanted; empty until it was chosen
     command: tuple[str, ...]
@@ -125,6 +130,30 @@ def edge_process(layout: Layout, options: GatewayOptions) -> Process:
         stop_signal="SIGTERM",
         version=("caddy", "version"),
         environment=("XDG_DATA_HOME=/tmp/data", "XDG_CONFIG_HOME=/tmp/config", "HOME=/tmp"),
+        labels=options.labels,
+    )
+
+
+def ask_process(
+    layout: Layout, options: GatewayOptions, package: Path, entrypoints: Sequence[Entrypoint]
+) -> Process:
+    """The ask responder: our own code on a Python image; another code or limit makes it anew."""
+    secure = [item for item in entrypoints if item.tls is not Tls.OFF]
+    has_limits = any(item.tls is Tls.ACME for item in secure)
+    limits = options.limits if has_limits else UNLIMITED
+    return Process(
+        kind="ask",
+        name=f"{options.name_prefix}ask",
+        image=options.ask_image or "",
+        command=(
+            *("python3", "-I", "-S", str(package), str(layout.folder)),
+            *(str(options.edge.ask_port), ",".join(item.name for item in secure)),
+            *(str(limits.domain_week), str(limits.account_three_hours)),
+            *(str(limits.name_week), str(limits.name_hour)),
+        ),
+        check=(),
+        folders=((layout.folder, True),),
+        stop_signal="SIGKILL",  # it keeps nothing that is not written at once
         labels=options.labels,
     )
 

@@ -21,7 +21,6 @@ class RouterOptions:
     """What an operator may set of the router."""
 
     connections: int = 20_000  # at once, over all entrypoints; a busy one takes about 35 KB
-    ask_port: int = 9180  # on loopback: the edge asks whether a host may have a certificate
     hsts: str | None = HSTS_DEFAULT  # on TLS entrypoints, when the app says nothing
     has_ipv6: bool = True
 
@@ -41,8 +40,7 @@ def render_config(
             blocks.append(_plain(layout, entrypoint, options))
         else:
             blocks.append(_edge(layout, entrypoint, options))
-    tls = [item.name for item in entrypoints if item.tls is not Tls.OFF]
-    blocks += [_ask(layout, tls, options), _site(layout), _pool()]
+    blocks += [_site(layout), _pool()]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -264,24 +262,6 @@ def _strip() -> list[str]:
             f"    http-request set-path /%[path,field({depth + 2},/,0)] {condition}",
         ]
     return lines
-
-
-def _ask(layout: Layout, tls: Sequence[str], options: RouterOptions) -> str:
-    """Whether a name may have a certificate: 200 when a stack has it on a TLS entrypoint."""
-    lines = [
-        "frontend ask from base",
-        f"    bind 127.0.0.1:{options.ask_port}",
-        "    http-request set-var(txn.host) url_param(domain),lower",
-    ]
-    for name in tls:
-        hosts = layout.map("hosts")
-        lines += [
-            f"    http-request set-var(txn.key) str({name}|),concat(,txn.host)",
-            f"    http-request return status 200 if {{ var(txn.key),map_str({hosts}) -m found }}",
-            f'    http-request set-var(txn.key) var(txn.host),regsub("^[^.]*","{name}|*")',
-            f"    http-request return status 200 if {{ var(txn.key),map_str({hosts}) -m found }}",
-        ]
-    return "\n".join([*lines, "    http-request return status 404"])
 
 
 def _site(layout: Layout) -> str:

@@ -72,6 +72,29 @@ class Layout:
         return self.haproxy / "pool.cfg"
 
     @property
+    def ask(self) -> Path:
+        """The ask responder's: its code, what apps it asks, what it counted."""
+        return self.folder / "ask"
+
+    @property
+    def ask_apps(self) -> Path:
+        return self.ask / "apps.json"
+
+    @property
+    def ask_socket(self) -> Path:
+        return self.run / "ask.sock"
+
+    @property
+    def certificates(self) -> Path:
+        """What the edge ordered: a folder for each issuer, in it one for each name."""
+        return self.caddy / "data" / "certificates"
+
+    @property
+    def imported(self) -> Path:
+        """Certificates that a person brought, each with its key in one PEM file."""
+        return self.caddy / "imported"
+
+    @property
     def record(self) -> Path:
         return self.haproxy / "table.json"
 

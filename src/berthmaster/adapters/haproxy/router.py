@@ -13,7 +13,7 @@ from berthmaster.adapters.haproxy.errors import CommandRefused, RecordDamaged, R
 from berthmaster.adapters.haproxy.layout import Layout, PoolSize
 from berthmaster.adapters.haproxy.record import Record, RecordFiles
 from berthmaster.adapters.haproxy.runtime import Pairs, Runtime, server_commands
-from berthmaster.adapters.haproxy.status import edge_answers, edge_version
+from berthmaster.adapters.haproxy.status import ask_answers, edge_answers, edge_version
 from berthmaster.domain import table as change
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.routing import (
@@ -23,6 +23,7 @@ from berthmaster.domain.routing import (
     HostClaim,
     Prefix,
     RouteTable,
+    Tls,
 )
 
 Change = Callable[[RouteTable], RouteTable]
@@ -122,7 +123,12 @@ class HaproxyRouter:
             edge_version=edge_version(self._layout) if is_edge_up else None,
             differences=differences,
             entrypoints=self._entrypoints,
+            is_ask_up=await ask_answers(self._layout) if self._has_tls else None,
         )
+
+    @property
+    def _has_tls(self) -> bool:
+        return any(item.tls is not Tls.OFF for item in self._entrypoints)
 
     def _check_pool(self, backends: Sequence[Backend]) -> None:
         change.check_pool(

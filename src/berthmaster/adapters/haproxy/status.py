@@ -1,6 +1,7 @@
-"""Whether the edge answers, asked on the socket of its sites, and which version it is."""
+"""Whether edge and ask responder answer on their sockets, and which version the edge is."""
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 from berthmaster.adapters.haproxy.layout import Layout
@@ -18,11 +19,21 @@ def edge_version(layout: Layout) -> str | None:
 
 async def edge_answers(layout: Layout) -> bool:
     """Whether the edge gives any HTTP answer; never raises."""
+    return await _answers(layout.sites_socket, b"/-/up")
+
+
+async def ask_answers(layout: Layout) -> bool:
+    """Whether the ask responder does; never raises."""
+    return await _answers(layout.ask_socket, b"/state")
+
+
+async def _answers(socket: Path, path: bytes) -> bool:
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(str(layout.sites_socket))
+            reader, writer = await asyncio.open_unix_connection(str(socket))
             try:
-                writer.write(b"GET /-/up HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                request = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                writer.write(request % path)
                 await writer.drain()
                 return (await reader.readline()).startswith(b"HTTP/1.1 ")
             finally:

@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from berthmaster.adapters.host import ports
+from berthmaster.adapters.host import dns, ports
 from berthmaster.ports.host import Disk, Memory
 
 _STA_UNSYNC: Final = 0x0040  # <sys/timex.h>
@@ -74,6 +74,10 @@ class LinuxHost:
     def addresses(self) -> frozenset[str]:
         """IPv4 from the local routing table, IPv6 from /proc/net/if_inet6."""
         return frozenset({*_ipv4(self._proc), *_ipv6(self._proc)} - {"127.0.0.1", "::1"})
+
+    async def texts(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
+        """Ask the servers of /etc/resolv.conf: the system's resolver knows addresses only."""
+        return await dns.texts(name, timeout_seconds=timeout_seconds)
 
     async def resolve(self, name: str, *, timeout_seconds: float) -> tuple[str, ...] | None:
         """Ask the system's resolver in a thread of its own, for a limited time."""

@@ -11,15 +11,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from berthmaster.adapters.postgres import errors, passwords, restore
+from berthmaster.adapters.postgres import domainrows, errors, passwords, restore
 from berthmaster.adapters.postgres.server import connection, open_server
+from berthmaster.domain.domainpolicy import DomainRow, RowChange
 from berthmaster.domain.names import check_name
+from berthmaster.domain.spec import RowSource
 from berthmaster.ports.databases import RestorePoint
 from berthmaster.ports.runtime import Runtime
 
@@ -76,6 +78,14 @@ class PostgresDumps:
 
     async def end_sessions(self, container: str, addresses: tuple[str, ...]) -> int:
         return await restore.end_sessions(await open_server(self._runtime, container), addresses)
+
+    async def domain_rows(self, container: str, source: RowSource) -> tuple[DomainRow, ...] | None:
+        return await domainrows.read(await open_server(self._runtime, container), source)
+
+    async def change_domain_rows(
+        self, container: str, source: RowSource, changes: Sequence[RowChange]
+    ) -> None:
+        await domainrows.change(await open_server(self._runtime, container), source, changes)
 
     async def drop(self, container: str, database: str) -> None:
         await restore.drop(await open_server(self._runtime, container), database)

@@ -96,6 +96,16 @@ class Releases(Part):
         """One for each stack that serves."""
         return self.releases_in(ReleaseState.LIVE)
 
+    def asked_apps(self) -> tuple[Release, ...]:
+        """Live releases with a path for it; SQLite reads that out of the records."""
+        rows = self._database.rows(
+            "SELECT stack, number FROM releases JOIN release_documents USING (stack, number)"
+            " WHERE state = ? AND json_extract(document, '$.validate_path') IS NOT NULL",
+            ReleaseState.LIVE,
+        )
+        found = (self.release(parse_stack(row["stack"]), row["number"]) for row in rows)
+        return tuple(item for item in found if item is not None)
+
     def release_records(self) -> Iterator[Release]:
         """Every record, read one at a time: all of them together may not fit."""
         for row in self._database.rows("SELECT stack, number FROM releases ORDER BY stack, number"):

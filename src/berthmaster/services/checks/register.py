@@ -8,6 +8,7 @@ from berthmaster.domain import checks
 from berthmaster.domain.check import CheckKind
 from berthmaster.services.checks import (
     database,
+    domains,
     files,
     gateway,
     host,
@@ -61,6 +62,7 @@ CHECKERS: Final[tuple[Asked, ...]] = (
     Asked(gateway.check_entrypoint, (checks.ENTRYPOINT,), Needs.SPEC),
     Asked(gateway.check_entrypoint_port, (checks.ENTRYPOINT_PORT,), Needs.SPEC),
     Asked(gateway.check_hosts, (checks.HOSTS,), Needs.SPEC, in_deploy=True),
+    Asked(domains.check_domains, (checks.DOMAINS,), Needs.SPEC, in_deploy=True),
     Asked(gateway.check_gateway, (checks.GATEWAY,), Needs.NOTHING),
     Asked(gateway.check_firewall, (checks.FIREWALL,), Needs.NOTHING),
     Asked(gateway.check_dns, (checks.DNS,), Needs.SPEC),

@@ -69,7 +69,7 @@ async def test_an_image_that_nobody_has_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ImageNotFound, match=message) as refused:
         await choose(Engine(set(), {"broken:1"}), wanted)
-    assert refused.value.next_command == "images/build haproxy caddy"
+    assert refused.value.next_command == "images/build haproxy caddy python"
 
 
 async def test_an_engine_that_fails_is_no_missing_image() -> None:

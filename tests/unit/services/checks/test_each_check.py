@@ -6,16 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.services.checks.scene import STACK, WEB, Scene, good_scene
+from tests.unit.services.checks.scene import BERTHFILE, STACK, WEB, Scene, good_scene
 
 from berthmaster.domain import checks
 from berthmaster.domain.check import CheckKind, Severity
 from berthmaster.domain.container import EngineVersion
+from berthmaster.domain.domainpolicy import DomainRow
 from berthmaster.domain.errors import OutsideError, RuntimeUnavailable
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.routing import HostClaim
 from berthmaster.ports.host import Disk, Memory
 from berthmaster.services.checks.register import CHECKERS
+from berthmaster.testing.databases import FakeDatabases
 
 Break = Callable[[Scene], Awaitable[None] | None]
 BREAKS: dict[str, Break] = {}
@@ -120,6 +122,17 @@ def somebody_else_listens(scene: Scene) -> None:
 async def another_stack_has_the_host(scene: Scene) -> None:
     claim = HostClaim("https", "shop.berth.dev", "blog-prod")
     await scene.world.router.claim_hosts([claim], fence=1)
+
+
+@breaks("domains")
+async def a_tenant_has_a_staging_name(scene: Scene) -> None:
+    await scene.deployed()
+    more = "tenancy: {mode: pool, domain: berth.dev}\ndomains: {source: {service: db}}\n"
+    scene.write("berth.yaml", BERTHFILE + more)
+    scene.commit()
+    databases = scene.world.outside.databases
+    assert isinstance(databases, FakeDatabases)
+    databases.rows["shop-prod-db-1"] = (DomainRow("1", "acme.staging.berth.dev", True, "acme"),)
 
 
 @breaks("gateway")

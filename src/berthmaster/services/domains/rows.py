@@ -1,0 +1,104 @@
+"""The rows of an environment's domains, whoever keeps them, and the policy that they must keep."""
+
+from pathlib import Path
+from typing import Final
+
+from berthmaster.domain.domainpolicy import RESERVED, DomainPolicy, DomainRow
+from berthmaster.domain.errors import GatewayRefused, NotAllowed
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release
+from berthmaster.domain.routing import RouteTable
+from berthmaster.domain.spec import AppSpec, TenancyMode
+from berthmaster.ports.outside import Outside
+from berthmaster.services.observe import applied_states
+from berthmaster.services.route_table import wanted_table
+
+NO_TENANTS: Final = "the app has no tenants: write `tenancy` in berth.yaml"
+
+
+def policy_of(spec: AppSpec, environment: str) -> DomainPolicy:
+    """What names of an environment must be like; one that is not strict forbids no part."""
+    there, given = spec.environments[environment], spec.domains
+    suffix = spec.tenancy.suffix(environment) if spec.tenancy else None
+    return DomainPolicy(
+        suffix=suffix or next(iter(given.suffixes), None),
+        forbidden=given.forbidden if there.is_strict else (),
+        reserved=(*RESERVED, *given.reserved),
+        exempt=given.exempt,
+        may_be_custom=given.may_be_custom,
+        suffixes=given.suffixes,
+    )
+
+
+def has_tenants(spec: AppSpec) -> bool:
+    """Whether there are rows to judge."""
+    return spec.tenancy is not None or spec.domains.source is not None
+
+
+async def read_rows(
+    outside: Outside, stack: StackId, spec: AppSpec
+) -> tuple[DomainRow, ...] | None:
+    """The app's own rows, or Berthmaster's; None when the app has no table yet."""
+    source = spec.domains.source
+    if source is None:
+        return own_rows(outside, stack, spec)
+    container = container_of(outside, stack, source.service)
+    return await outside.databases.domain_rows(container, source) if container else None
+
+
+def own_rows(outside: Outside, stack: StackId, spec: AppSpec) -> tuple[DomainRow, ...]:
+    """Those that Berthmaster made itself."""
+    is_silo = spec.tenancy is not None and spec.tenancy.mode is TenancyMode.SILO
+    return tuple(
+        DomainRow(item.host, item.host, item.is_primary, item.tenant or item.stack.tenant or "")
+        for item in outside.store.domains(None if is_silo else stack)
+        if (item.stack.app, item.stack.environment) == (stack.app, stack.environment)
+    )
+
+
+def container_of(outside: Outside, stack: StackId, service: str) -> str | None:
+    """The container of a state service; None before the first deploy, raises for another name."""
+    record = outside.store.stack(stack)
+    live: Release | None = None
+    if record is not None and record.live is not None:
+        live = outside.store.release(stack, record.live)
+    if live is None:
+        return None
+    applied = applied_states(outside, stack, live).get(service, live)
+    for item in applied.services:
+        if item.name == service and item.containers:
+            return item.containers[0]
+    raise NotAllowed(
+        f"domains.source.service: {stack} has no state service {service}",
+        next_command="name one of its databases",
+    )
+
+
+async def hosts_elsewhere(outside: Outside, stack: StackId) -> dict[str, str]:
+    """Every exact host that another app or environment has, and whose it is."""
+    found = {
+        item.host: str(item.stack)
+        for item in outside.store.domains()
+        if (item.stack.app, item.stack.environment) != (stack.app, stack.environment)
+    }
+    own = {stack.project} | {
+        item.id.project
+        for item in outside.store.stacks()
+        if (item.id.app, item.id.environment) == (stack.app, stack.environment)
+    }
+    try:
+        table = await outside.router.table()
+    except GatewayRefused:
+        table = wanted_table(outside, RouteTable())
+    for claim in table.hosts:
+        if claim.stack not in own:
+            found.setdefault(claim.host, claim.stack)
+    return found
+
+
+def read_spec_of(outside: Outside, stack: StackId, folder: Path) -> AppSpec:
+    """berth.yaml of an app with tenants; raises `NotAllowed` for one without."""
+    spec = outside.specs.read(folder)
+    if not has_tenants(spec):
+        raise NotAllowed(f"{stack}: {NO_TENANTS}", next_command="docs/how-to/domains.md")
+    return spec

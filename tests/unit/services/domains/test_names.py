@@ -1,0 +1,158 @@
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+from tests.builders import SHOP, release
+from tests.unit.engine.worlds import World, empty_world
+
+from berthmaster.domain.domainpolicy import DomainPolicy
+from berthmaster.domain.errors import NotAllowed, NotFound
+from berthmaster.domain.names import StackId
+from berthmaster.domain.routing import HostClaim
+from berthmaster.domain.tenancy import Proof
+from berthmaster.ports.certificates import HeldCertificate
+from berthmaster.ports.outside import Outside
+from berthmaster.services.domains.names import (
+    NewDomain,
+    add_domain,
+    make_primary,
+    move_domain,
+    prove_domain,
+    remove_domain,
+    warm_certificate,
+)
+from berthmaster.testing.certificates import FakeCertificates
+from berthmaster.testing.host import FakeHost
+from berthmaster.testing.prober import FakeProber
+
+POLICY = DomainPolicy("shop.test", may_be_custom=True)
+
+
+@dataclass
+class Scene:
+    """A pooled shop that serves, and its surroundings."""
+
+    world: World = field(default_factory=empty_world)
+    host: FakeHost = field(default_factory=FakeHost)
+
+    @property
+    def outside(self) -> Outside:
+        return replace(self.world.outside, host=self.host)
+
+    async def add(self, host: str, tenant: str = "acme", **more: bool) -> bool:
+        added = await add_domain(self.outside, NewDomain(host, SHOP, tenant, **more), POLICY)
+        return added.is_routed
+
+    async def hosts(self) -> set[str]:
+        return {item.host for item in (await self.outside.router.table()).hosts}
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    made = Scene()
+    await made.world.deploy(release(1, hosts=("www.shop-app.test",)))
+    made.world.router.history.clear()
+    made.world.engine.calls.clear()
+    return made
+
+
+@pytest.mark.requirement("R156")
+async def test_adding_a_domain_is_a_row_and_an_entry_of_the_map(scene: Scene) -> None:
+    assert await scene.add("acme.shop.test")
+    assert "acme.shop.test" in await scene.hosts()
+    assert scene.world.router.history == ["claim acme.shop.test"]
+    assert scene.world.engine.calls == []  # no container, no process
+    row = scene.outside.store.domain("acme.shop.test")
+    assert row is not None
+    assert (row.is_primary, row.is_custom) == (True, False)
+    assert await scene.add("acme.shop.test")  # the same again is fine
+
+
+@pytest.mark.parametrize("host", ["www.shop.test", "acme.staging.shop.test", "a.b.shop.test"])
+async def test_a_name_that_breaks_the_policy_is_refused(scene: Scene, host: str) -> None:
+    with pytest.raises(NotAllowed, match=host):
+        await scene.add(host)
+    assert scene.outside.store.domains() == ()
+
+
+async def test_a_name_of_somebody_else_is_refused(scene: Scene) -> None:
+    claim = HostClaim("https", "blog.example.org", "blog-prod")
+    await scene.outside.router.claim_hosts([claim], fence=1)
+    with pytest.raises(NotAllowed, match="belongs to blog-prod"):
+        await scene.add("blog.example.org", is_vouched=True)
+    await scene.add("acme.shop.test")
+    with pytest.raises(NotAllowed, match="belongs to acme"):
+        await scene.add("acme.shop.test", "other")
+
+
+async def test_a_customers_own_domain_is_routed_when_its_owner_has_shown_it(scene: Scene) -> None:
+    assert not await scene.add("shop.acme.de")
+    assert "shop.acme.de" not in await scene.hosts()
+    with pytest.raises(NotAllowed, match=r"_berthmaster.shop.acme.de has no TXT record") as refused:
+        await prove_domain(scene.outside, "shop.acme.de")
+    row = scene.outside.store.domain("shop.acme.de")
+    assert row is not None
+    assert row.token in str(refused.value.next_command)
+    scene.host.text_records["_berthmaster.shop.acme.de"] = ("v=spf1", row.token)
+    await prove_domain(scene.outside, "shop.acme.de")
+    assert "shop.acme.de" in await scene.hosts()
+    assert (await prove_domain(scene.outside, "shop.acme.de")).note == "it is routed already"
+
+
+async def test_another_tokens_record_proves_nothing(scene: Scene) -> None:
+    await scene.add("shop.acme.de")
+    scene.host.text_records["_berthmaster.shop.acme.de"] = ("0" * 32, "")
+    with pytest.raises(NotAllowed):
+        await prove_domain(scene.outside, "shop.acme.de")
+    with pytest.raises(NotAllowed, match="not proven"):
+        await make_primary(scene.outside, "shop.acme.de")
+
+
+async def test_an_operator_may_vouch_for_a_domain(scene: Scene) -> None:
+    assert await scene.add("shop.acme.de", is_vouched=True, is_primary=True)
+    row = scene.outside.store.domain("shop.acme.de")
+    assert row is not None
+    assert (row.proof, row.is_primary) == (Proof.NONE, True)
+
+
+async def test_a_removed_domain_is_not_answered_and_its_certificate_goes(scene: Scene) -> None:
+    await scene.add("acme.shop.test")
+    certificates = scene.outside.certificates
+    assert isinstance(certificates, FakeCertificates)
+    now = scene.outside.clock.now()
+    certificates.certificates["acme.shop.test"] = HeldCertificate(
+        "acme.shop.test", ("acme.shop.test",), "CN=test", now, now + timedelta(days=90)
+    )
+    await remove_domain(scene.outside, "acme.shop.test")
+    assert "acme.shop.test" not in await scene.hosts()
+    assert certificates.held() == ()
+    with pytest.raises(NotFound):
+        await remove_domain(scene.outside, "acme.shop.test")
+
+
+async def test_the_primary_domain_of_several_is_not_removed(scene: Scene) -> None:
+    await scene.add("acme.shop.test")
+    await scene.add("acme2.shop.test")
+    with pytest.raises(NotAllowed, match="primary domain of acme"):
+        await remove_domain(scene.outside, "acme.shop.test")
+    await make_primary(scene.outside, "acme2.shop.test")
+    await remove_domain(scene.outside, "acme.shop.test")
+    assert [item.is_primary for item in scene.outside.store.domains()] == [True]
+
+
+async def test_a_domain_moves_to_another_tenant_of_the_environment(scene: Scene) -> None:
+    await scene.add("acme.shop.test")
+    moved = await move_domain(scene.outside, "acme.shop.test", SHOP, "other")
+    assert (moved.tenant, moved.is_primary) == ("other", True)
+    with pytest.raises(NotAllowed, match="stays within shop@prod"):
+        await move_domain(scene.outside, "acme.shop.test", StackId("blog", "prod"), None)
+
+
+async def test_a_certificate_comes_ahead_when_dns_points_here(scene: Scene) -> None:
+    await scene.add("acme.shop.test")
+    row = scene.outside.store.domain("acme.shop.test")
+    assert row is not None
+    assert "DNS says nowhere" in await warm_certificate(scene.outside, row)
+    scene.host.names["acme.shop.test"] = ("192.0.2.1",)
+    assert isinstance(scene.outside.prober, FakeProber)
+    assert "no certificate yet" in await warm_certificate(scene.outside, row)
