@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from berthmaster.planner.restoring import Restore, plan_restore
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
+from berthmaster.planner.tenants import plan_remove, plan_suspend, plan_unsuspend
 from berthmaster.planner.text import render_plan
 from berthmaster.planner.validate import check_plan
 
@@ -46,6 +48,13 @@ PLANS: dict[str, Callable[[], Plan]] = {
         release(6),
         observed(release(7), warm=(release(6),), other_passwords=frozenset({"db"})),
         slots=(1,),
+    ),
+    "suspend": lambda: plan_suspend(observed(release(7))),
+    "unsuspend": lambda: plan_unsuspend(
+        release(7), replace(observed(release(7)), running=frozenset(), is_in_maintenance=True)
+    ),
+    "remove_tenant": lambda: plan_remove(
+        release(7), observed(release(7)), numbers=(6, 7), backup="final-20261128-120000"
     ),
     "switch_back": lambda: plan_switch_back(
         release(6), observed(release(7), warm=(release(6),)), slots=(1,)

@@ -43,6 +43,10 @@ SECTIONS: Final[Sections] = {
         "unwind": "berthmaster.cli.deployment:unwind",
         "attach": "berthmaster.cli.deployment:attach",
     },
+    "Customers": {
+        "tenant": "berthmaster.cli.tenant:tenant",
+        "rollout": "berthmaster.cli.rollout:rollout",
+    },
     "Stacks": {
         "dev": "berthmaster.cli.dev:dev",
         "secrets": "berthmaster.cli.secrets:secrets",

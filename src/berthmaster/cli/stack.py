@@ -1,10 +1,10 @@
 """Commands about running stacks: status, health, maintenance, destroy."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from berthmaster.cli.confirming import confirm_name
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import age, paint, print_json, print_table
@@ -12,7 +12,6 @@ from berthmaster.domain.errors import NotFound, UserError
 from berthmaster.services.read_status import StackLine, Status, read_status
 
 if TYPE_CHECKING:
-    from berthmaster.domain.names import StackId
     from berthmaster.ports.outside import Outside
     from berthmaster.services.carry_out import Outcome
 
@@ -158,7 +157,8 @@ def destroy(
             lambda world: plan_end(world, wanted, removes_volumes=not keep_volumes)
         )
         click.echo(render_plan(plan), err=True)
-    _confirm(invocation, wanted, confirm, keep_volumes)
+    what = "everything but its volumes" if keep_volumes else "everything, its data too"
+    confirm_name(invocation, str(wanted), confirm, f"This removes {what}", "berth destroy")
 
     async def work(outside: "Outside") -> "Outcome":
         return await destroy_stack(
@@ -171,17 +171,3 @@ def destroy(
     else:
         kept = "; its volumes are still there" if keep_volumes else ""
         click.echo(f"{wanted}  is gone ({outcome.deployment}, {outcome.seconds:.1f} s){kept}")
-
-
-def _confirm(
-    invocation: Invocation, stack: "StackId", given: str | None, keeps_volumes: bool
-) -> None:
-    what = "everything but its volumes" if keeps_volumes else "everything, its data too"
-    if given is None and not invocation.is_json and sys.stdin.isatty():
-        question = f"This removes {what}. Type {stack} to go on"
-        given = click.prompt(question, default="", show_default=False, err=True)
-    if given != str(stack):
-        raise UserError(
-            f"{stack} was not removed: its name was not given",
-            next_command=f"berth destroy {stack} --confirm {stack}",
-        )

@@ -8,8 +8,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from berthmaster.domain.names import StackId
+from berthmaster.domain.errors import NotAllowed
+from berthmaster.domain.names import StackId, check_name
+
+# Names that people take for the app's own.
+RESERVED: Final = frozenset(
+    {
+        *("admin", "api", "app", "assets", "autodiscover", "cdn", "dashboard", "help", "localhost"),
+        *("login", "mail", "main", "ns1", "ns2", "public", "root", "smtp", "staging", "static"),
+        *("status", "support", "test", "www"),
+    }
+)
 
 
 class TenantState(StrEnum):
@@ -44,6 +55,7 @@ class Tenant:
     removed_at: datetime | None = None
     hosts: tuple[str, ...] = ()  # of a tombstone: what it was reached by, primary first
     backup: str | None = None  # of a tombstone: the final backup
+    tag: str | None = None  # of a tombstone: what it ran, whose schema its data has
 
     @property
     def slug(self) -> str:
@@ -77,3 +89,11 @@ def tenant_hosts(domains: Iterable[Domain]) -> tuple[str, ...]:
     return tuple(
         item.host for item in sorted(routed, key=lambda one: (not one.is_primary, one.host))
     )
+
+
+def check_slug(slug: str, reserved: Iterable[str] = ()) -> str:
+    """Return a name that a tenant may have; raises `InvalidName`, and `NotAllowed` for reserved."""
+    check_name("tenant", slug)
+    if slug in RESERVED or slug in set(reserved):
+        raise NotAllowed(f"{slug} is a reserved name: no tenant may be called so")
+    return slug

@@ -21,8 +21,21 @@ from berthmaster.planner.steps import StepList
 
 def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volumes: bool) -> Plan:
     """Plan to remove a stack; `numbers` are its recorded releases. Every step is forward only."""
-    stack = observed.stack
     steps = StepList()
+    kept = () if removes_volumes else tuple(sorted(observed.volumes))
+    end_stack(steps, observed, numbers, frozenset(kept))
+    live = observed.live.number if observed.live else None
+    notes = (f"kept volumes: {', '.join(kept)}",) if kept else ()
+    return Plan(
+        observed.stack, "destroy", live, None, observed.generation(), steps.done(), notes=notes
+    )
+
+
+def end_stack(
+    steps: StepList, observed: Observed, numbers: tuple[int, ...], kept_volumes: frozenset[str]
+) -> None:
+    """Add all that removes a stack; there is no way back from its first step on."""
+    stack = observed.stack
     steps.point_of_no_return()
     if observed.claims:
         claims = tuple(sorted(observed.claims, key=lambda item: item.host))
@@ -49,17 +62,13 @@ def plan_destroy(observed: Observed, *, numbers: tuple[int, ...], removes_volume
     _remove_containers(steps, observed)
     for network in sorted(observed.networks):
         steps.add(RemoveNetwork(network), (f"network {network}", "remove", "the stack ends"))
-    for volume in sorted(observed.volumes) if removes_volumes else ():
+    for volume in sorted(observed.volumes - kept_volumes):
         steps.add(RemoveVolume(volume), (f"volume {volume}", "remove", "its data was given up"))
     for number in numbers:
         steps.add(RemoveFiles(stack, number), (f"files r{number}", "remove", "the stack ends"))
     steps.add(RemoveFiles(stack, STATE_FILES), ("files of state", "remove", "the stack ends"))
     steps.barrier()
     steps.add(ForgetStack(stack), (str(stack), "forget", "the audit trail keeps a line"))
-    live = observed.live.number if observed.live else None
-    kept = () if removes_volumes else tuple(sorted(observed.volumes))
-    notes = (f"kept volumes: {', '.join(kept)}",) if kept else ()
-    return Plan(stack, "destroy", live, None, observed.generation(), steps.done(), notes=notes)
 
 
 def _remove_containers(steps: StepList, observed: Observed) -> None:

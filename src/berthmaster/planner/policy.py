@@ -54,6 +54,8 @@ def check_policy(
         findings += _files(name, service, model, spec)
         found |= {_violation(name, finding, there) for finding in findings}
     used = {name: service for name, service in model["services"].items() if name not in never_run}
+    if there.tenant is not None:
+        found |= {_violation("", finding, there) for finding in _shared_volumes(model, used)}
     found |= {_violation("", finding, there) for finding in _volumes(model, used)}
     found |= {_violation(name, finding, there) for name, finding in _writers(used, decisions)}
     return tuple(sorted(found, key=lambda item: (item.service, item.rule, item.evidence)))
@@ -82,6 +84,9 @@ def _mounts(
         elif relative is None and not _is_listed(mount.source, known.binds):
             remedy = f"list it in berth.yaml: services.{name}.binds: [{mount.source}]"
             yield "absolute_bind", f"mounts {mount.source} of the host", remedy
+        elif there.tenant is not None and not mount.is_read_only:
+            remedy = "keep a tenant's data in a volume: a folder is the same for all of them"
+            yield "tenant_bind", f"may write {mount.source}, which every tenant has", remedy
         elif relative is None or mount.is_read_only or not there.is_strict:
             continue
         elif not is_declared_data(relative, known.data):
@@ -126,6 +131,20 @@ def _writers(
                 what = f"may write {mount.kind} {mount.source}, which {owner} keeps its data in"
                 remedy = "mount it with `read_only: true`, or give it one of its own"
                 yield name, ("shared_data", what, remedy)
+
+
+def _shared_volumes(model: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[Finding]:
+    """An external volume is one for all tenants: none of them may write it."""
+    written = {
+        mount.source
+        for service in used.values()
+        for mount in compose.mounts_of(service or {})
+        if mount.kind == "volume" and not mount.is_read_only
+    }
+    for key, volume in sorted((model.get("volumes") or {}).items()):
+        if (volume or {}).get("external") and key in written:
+            remedy = "take `external` away, so that each tenant has one, or mount it read-only"
+            yield "tenant_volume", f"volume {key} is external: every tenant would write it", remedy
 
 
 def _volumes(model: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[Finding]:

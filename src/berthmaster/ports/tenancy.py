@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from berthmaster.domain.names import StackId
+from berthmaster.domain.rollout import Rollout, RolloutLine, RolloutState
 from berthmaster.domain.tenancy import Domain, Proof, Tenant
 
 
@@ -19,9 +20,41 @@ class TenancyStore(Protocol):
         """Add it, or change all that is known of it."""
         ...
 
+    def bury_tenant(self, stack: StackId) -> None:
+        """Make it a tombstone that remembers its hosts, which are free from now on.
+
+        Part of `forget_stack` too. What is no tenant, or a tombstone, is left as it is.
+        """
+        ...
+
+    def revive_tenant(self, stack: StackId) -> None:
+        """Make a tombstone a tenant again, with its hosts.
+
+        Raises `NotAllowed`, and changes nothing, when a host is somebody else's by now.
+        """
+        ...
+
     def forget_tenant(self, stack: StackId) -> None:
         """Remove even the tombstone; its domains must be gone. What is not there is no error."""
         ...
+
+    def add_rollout(self, rollout: Rollout) -> int:
+        """Record it with its lines, and return its number; earlier ones of the environment that
+        are not over are replaced.
+        """
+        ...
+
+    def rollout(self, app: str, environment: str) -> Rollout | None:
+        """The newest one of an environment."""
+        ...
+
+    def set_rollout_state(
+        self, rollout_id: int, state: RolloutState, *, unless: RolloutState | None = None
+    ) -> bool:
+        """Returns whether it changed: with `unless` not when it is in that state."""
+        ...
+
+    def set_rollout_line(self, rollout_id: int, line: RolloutLine) -> None: ...
 
     def domains(self, stack: StackId | None = None) -> tuple[Domain, ...]:
         """Of one stack or of all, by tenant, the primary one first."""

@@ -25,7 +25,7 @@ from berthmaster.services.observe import observe_stack
 from berthmaster.services.permit import refuse_artifact, refuse_unmovable
 from berthmaster.services.prepare_release import Prepared, fingerprint_of, prepare_release
 from berthmaster.services.render_model import ReleaseRequest, environment_of
-from berthmaster.services.tenant_spec import read_spec
+from berthmaster.services.tenant_spec import read_spec, refuse_suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ async def deploy(
     async with hold(outside.store, str(request.stack), what=request.command) as lease:
         refuse_unfinished(outside, request.stack)
         refuse_unmovable(outside, request)
+        refuse_suspended(outside, request.stack)
         outside.store.add_stack(request.stack, str(request.folder))
         number = outside.store.next_release_number(request.stack)
         try:

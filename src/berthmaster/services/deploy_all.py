@@ -13,6 +13,7 @@ from berthmaster.ports.progress import Progress, Silence
 from berthmaster.services.carry_out import Outcome
 from berthmaster.services.deploy import Unchanged, deploy
 from berthmaster.services.render_model import ReleaseRequest
+from berthmaster.services.tenant_spec import is_suspended
 
 # Most of a deploy is waiting: for readiness, a drain, a watch. More at once would make
 # each start slower, so that a healthy release could miss its time.
@@ -25,7 +26,9 @@ class AllDeployed:
 
     deployed: tuple[Outcome, ...]
     unchanged: tuple[StackId, ...]
-    skipped: tuple[StackId, ...]  # held, or without a live release, or their folder is gone
+    skipped: tuple[
+        StackId, ...
+    ]  # held, suspended, or without a live release, or their folder is gone
     failed: tuple[tuple[StackId, BerthmasterError], ...]
 
 
@@ -38,7 +41,7 @@ async def deploy_all(
 
     async def one(request: ReleaseRequest) -> Outcome | Unchanged:
         async with limit:
-            told = _OneOfMany(progress, request.stack)
+            told = OneOfMany(progress, request.stack)
             return await deploy(outside, request, told, is_forced=is_forced)
 
     # NOTE: all of them are waited for, so that an interrupted one has put everything back.
@@ -66,7 +69,7 @@ def _sorted_out(
     return AllDeployed(tuple(deployed), tuple(unchanged), skipped, tuple(failed))
 
 
-class _OneOfMany(Silence):
+class OneOfMany(Silence):
     """Tells a plan's beginning and its failures: steps of several stacks would only mix."""
 
     def __init__(self, progress: Progress, stack: StackId) -> None:
@@ -92,7 +95,8 @@ def choose_stacks(
     requests, skipped = list[ReleaseRequest](), list[StackId]()
     for record in outside.store.stacks():
         folder = Path(record.folder)
-        if record.id not in tags or record.held_because or not folder.is_dir():
+        is_closed = bool(record.held_because) or is_suspended(outside, record.id)
+        if record.id not in tags or is_closed or not folder.is_dir():
             skipped.append(record.id)
             continue
         wanted = tag or tags[record.id]

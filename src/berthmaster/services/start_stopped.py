@@ -17,6 +17,7 @@ from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.services.observe import applied_states
+from berthmaster.services.tenant_spec import is_suspended
 
 RESTARTED: Final = frozenset({"always", "unless-stopped"})
 ORDER: Final = (Role.STATE, Role.ROUTED, Role.CONSUMER, Role.SINGLE)
@@ -34,7 +35,8 @@ async def start_stopped(outside: Outside) -> tuple[str, ...]:
     told: list[str] = []
     for record in outside.store.stacks() if ended else ():
         down = ended.get(str(record.id), set())
-        if down and record.live is not None and not _is_unfinished(outside, record.id):
+        is_busy = _is_unfinished(outside, record.id) or is_suspended(outside, record.id)
+        if down and record.live is not None and not is_busy:
             with contextlib.suppress(LeaseHeld):
                 told += await _start(outside, record.id, record.live, down)
     return tuple(told)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from berthmaster.domain.errors import NotFound
+from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Limits, TenancyMode
 from berthmaster.domain.tenancy import Tenant, TenantState, tenant_hosts
@@ -49,10 +49,22 @@ def known_tenant(outside: Outside, stack: StackId) -> Tenant:
     """Its record; raises `NotFound` when there is none or only a tombstone."""
     found = outside.store.tenant(stack)
     if found is None:
-        raise NotFound(f"there is no tenant {stack}")
+        raise NotFound(f"there is no tenant {stack}", next_command=f"berth tenant add {stack}")
     if found.state is TenantState.REMOVED:
-        raise NotFound(f"{stack} was removed")
+        raise NotFound(f"{stack} was removed", next_command=f"berth tenant restore {stack}")
     return found
+
+
+def is_suspended(outside: Outside, stack: StackId) -> bool:
+    """Whether it is a tenant's stack that was closed."""
+    tenant = outside.store.tenant(stack) if stack.tenant else None
+    return tenant is not None and tenant.state is TenantState.SUSPENDED
+
+
+def refuse_suspended(outside: Outside, stack: StackId) -> None:
+    """Raise `NotAllowed` for a tenant that is closed: nothing of it may start."""
+    if is_suspended(outside, stack):
+        raise NotAllowed(f"{stack} is suspended", next_command=f"berth tenant unsuspend {stack}")
 
 
 def tenant_folder(outside: Outside, stack: StackId) -> Path:

@@ -1,7 +1,7 @@
 """`berth tick`: housekeeping that may run at any time and twice; also the start of every change.
 
 Mends the gateway, recovers what was killed, starts what Docker left behind, retires warm releases
-whose time is over, forgets releases beyond retention.
+whose time is over, closes tenants whose time is over, forgets releases beyond retention.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.start_stopped import start_stopped
+from berthmaster.services.tenants.close import suspend_expired
 
 
 async def tick(outside: Outside, progress: Progress, *, starts: bool = False) -> tuple[str, ...]:
@@ -35,6 +36,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     for item in _due(outside):
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)
+    told += await suspend_expired(outside, progress)
     for record in outside.store.stacks():
         with contextlib.suppress(LeaseHeld):
             told += await forget_old(outside, record.id)

@@ -21,6 +21,7 @@ from berthmaster.planner.maintenance import plan_maintenance
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
+from berthmaster.planner.tenants import plan_backup, plan_remove, plan_suspend, plan_unsuspend
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
 from berthmaster.services.carry_out import carry_out
@@ -325,6 +326,39 @@ async def destroy_in_maintenance(world: World) -> Plan:
     return plan_destroy(observed, numbers=(1,), removes_volumes=True)
 
 
+async def suspend(world: World) -> Plan:
+    await world.deploy(release(1))
+    return plan_suspend(await observe_stack(world.outside, SHOP))
+
+
+async def unsuspend(world: World) -> Plan:
+    await world.carry_out(await suspend(world))
+    return plan_unsuspend(_live(world), await observe_stack(world.outside, SHOP))
+
+
+async def backup(world: World) -> Plan:
+    await world.deploy(release(1))
+    return plan_backup(_live(world), await observe_stack(world.outside, SHOP), "asked-for")
+
+
+async def remove_tenant(world: World) -> Plan:
+    await world.deploy(release(1))
+    observed = await observe_stack(world.outside, SHOP)
+    return plan_remove(_live(world), observed, numbers=(1,), backup="final")
+
+
+async def remove_suspended_tenant(world: World) -> Plan:
+    await world.carry_out(await suspend(world))
+    observed = await observe_stack(world.outside, SHOP)
+    return plan_remove(_live(world), observed, numbers=(1,), backup="final")
+
+
+def _live(world: World) -> Release:
+    found = world.outside.store.release(SHOP, 1)
+    assert found
+    return found
+
+
 SCENARIOS: dict[str, Scenario] = {
     item.__name__: item
     for item in (
@@ -347,6 +381,11 @@ SCENARIOS: dict[str, Scenario] = {
         retire,
         destroy,
         destroy_in_maintenance,
+        suspend,
+        unsuspend,
+        backup,
+        remove_tenant,
+        remove_suspended_tenant,
     )
 }
 

@@ -13,6 +13,7 @@ from berthmaster.adapters.store.event import Events
 from berthmaster.adapters.store.judgement import Judgements
 from berthmaster.adapters.store.lease import Leases
 from berthmaster.adapters.store.release import Releases
+from berthmaster.adapters.store.rollout import Rollouts
 from berthmaster.adapters.store.stack import Stacks
 from berthmaster.adapters.store.tenancy import Tenancy
 from berthmaster.ports.clock import Clock
@@ -21,7 +22,9 @@ SUBNET_PREFIX: Final = 27  # 32 addresses: the lower half fixed ones, the upper 
 POOL_SLOTS: Final = 1000  # as measured in the design: 51 MB of router
 
 
-class SqliteStore(Stacks, Releases, Deployments, Leases, Addresses, Events, Judgements, Tenancy):
+class SqliteStore(
+    Stacks, Releases, Deployments, Leases, Addresses, Events, Judgements, Tenancy, Rollouts
+):
     """The server's memory in a file, or in memory with the path `:memory:`.
 
     Raises `StoreUnavailable` when the file cannot be used or a newer program wrote it.

@@ -4,6 +4,7 @@ import re
 import sqlite3
 
 from berthmaster.adapters.store.part import Part
+from berthmaster.adapters.store.tenancy import bury
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId, parse_stack
 from berthmaster.ports.store import StackRecord
@@ -61,6 +62,7 @@ class Stacks(Part):
         with self._database.transaction():
             if not self._database.write("DELETE FROM stacks WHERE id = ?", name):
                 return
+            bury(self._database, stack, self._now())
             self._database.write("DELETE FROM slots WHERE owner GLOB ?", f"{stack.project}/r[0-9]*")
             self._database.write(
                 "DELETE FROM subnets WHERE owner = ? OR owner GLOB ?",

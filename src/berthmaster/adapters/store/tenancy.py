@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
+from berthmaster.adapters.store.database import Database
 from berthmaster.adapters.store.part import Part, instant_or_none
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId, parse_stack
@@ -10,14 +12,14 @@ from berthmaster.domain.tenancy import Domain, Proof, Tenant, TenantState
 
 _SAVE = """
     INSERT INTO tenants (stack, app, environment, slug, state, size, expires_at, pinned, created_at,
-        created_by, removed_at, backup, variables, labels, hosts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        created_by, removed_at, backup, variables, labels, hosts, tag)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (stack) DO UPDATE SET
         state = excluded.state, size = excluded.size, expires_at = excluded.expires_at,
         pinned = excluded.pinned, created_at = excluded.created_at,
         created_by = excluded.created_by, removed_at = excluded.removed_at,
         backup = excluded.backup, variables = excluded.variables, labels = excluded.labels,
-        hosts = excluded.hosts
+        hosts = excluded.hosts, tag = excluded.tag
 """
 
 
@@ -49,8 +51,23 @@ class Tenancy(Part):
             tenant.created_by,
             *(tenant.removed_at.isoformat() if tenant.removed_at else None, tenant.backup),
             *(json.dumps(dict(tenant.values)), json.dumps(dict(tenant.labels))),
-            json.dumps(tenant.hosts),
+            *(json.dumps(tenant.hosts), tenant.tag),
         )
+
+    def bury_tenant(self, stack: StackId) -> None:
+        """Make it a tombstone: its hosts are remembered, and free."""
+        with self._database.transaction():
+            bury(self._database, stack, self._now())
+
+    def revive_tenant(self, stack: StackId) -> None:
+        """Make a tombstone a tenant again; its hosts must be free."""
+        with self._database.transaction():
+            found = self.tenant(stack)
+            if found is None or found.state is not TenantState.REMOVED:
+                return
+            for position, host in enumerate(found.hosts):
+                self.add_domain(Domain(host, stack, stack.tenant, is_primary=position == 0))
+            self.save_tenant(replace(found, state=TenantState.ACTIVE))
 
     def forget_tenant(self, stack: StackId) -> None:
         """Remove it for good."""
@@ -110,7 +127,7 @@ class Tenancy(Part):
     def _held(self, host: str) -> Domain:
         found = self.domain(host)
         if found is None:
-            raise NotFound(f"no tenant has the domain {host}")
+            raise NotFound(f"no tenant has the domain {host}", next_command="berth tenant list")
         return found
 
     def _of_tenant(self, domain: Domain) -> list[sqlite3.Row]:
@@ -124,6 +141,19 @@ class Tenancy(Part):
             "UPDATE domains SET is_primary = 0 WHERE stack = ? AND tenant = ?",
             *(str(domain.stack), domain.tenant or ""),
         )
+
+
+def bury(database: Database, stack: StackId, now: str) -> None:
+    """Turn a tenant into a tombstone, in the open transaction."""
+    rows = database.rows(
+        "SELECT host FROM domains WHERE stack = ? ORDER BY is_primary DESC, host", str(stack)
+    )
+    database.write(
+        "UPDATE tenants SET state = ?, removed_at = ?, hosts = ? WHERE stack = ? AND state <> ?",
+        *(TenantState.REMOVED, now, json.dumps([row["host"] for row in rows]), str(stack)),
+        TenantState.REMOVED,
+    )
+    database.write("DELETE FROM domains WHERE stack = ?", str(stack))
 
 
 def _refuse_another(held: Domain, wanted: Domain) -> None:
@@ -149,6 +179,7 @@ def _tenant(row: sqlite3.Row) -> Tenant:
         removed_at=instant_or_none(row["removed_at"]),
         hosts=tuple(json.loads(row["hosts"])),
         backup=row["backup"],
+        tag=row["tag"],
     )
 
 

@@ -1,0 +1,1 @@
+"""Use cases about customers with a stack of their own: from their first day to their last."""

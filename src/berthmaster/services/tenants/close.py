@@ -1,0 +1,68 @@
+"""`berth tenant suspend` and `unsuspend`: visitors get the 503 page, data and addresses stay."""
+
+import contextlib
+from dataclasses import replace
+
+from berthmaster.domain.errors import LeaseHeld, NotFound, UserError
+from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release
+from berthmaster.domain.tenancy import TenantState
+from berthmaster.engine.lease import hold
+from berthmaster.planner.tenants import plan_suspend, plan_unsuspend
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
+from berthmaster.services.observe import observe_stack
+from berthmaster.services.tenant_spec import known_tenant
+
+
+async def suspend(outside: Outside, stack: StackId, progress: Progress) -> Outcome:
+    """Close a tenant's stack; a suspended one stays so."""
+    known_tenant(outside, stack)
+    async with hold(outside.store, str(stack), what="berth tenant suspend") as lease:
+        refuse_unfinished(outside, stack)
+        live_release(outside, stack)
+        outcome = await carry_out(
+            outside, lease, plan_suspend(await observe_stack(outside, stack)), progress
+        )
+        _note(outside, stack, TenantState.SUSPENDED)
+        return outcome
+
+
+async def unsuspend(outside: Outside, stack: StackId, progress: Progress) -> Outcome:
+    """Open it again: gated and probed like a release."""
+    known_tenant(outside, stack)
+    async with hold(outside.store, str(stack), what="berth tenant unsuspend") as lease:
+        refuse_unfinished(outside, stack)
+        release = live_release(outside, stack)
+        observed = await observe_stack(outside, stack, release=release)
+        outcome = await carry_out(outside, lease, plan_unsuspend(release, observed), progress)
+        _note(outside, stack, TenantState.ACTIVE)
+        return outcome
+
+
+def live_release(outside: Outside, stack: StackId) -> Release:
+    """What a tenant runs; raises `NotFound` when it has no release yet."""
+    record = outside.store.stack(stack)
+    release = outside.store.release(stack, record.live) if record and record.live else None
+    if release is None:
+        raise NotFound(f"{stack} runs no release yet", next_command=f"berth tenant add {stack}")
+    return release
+
+
+def _note(outside: Outside, stack: StackId, state: TenantState) -> None:
+    tenant = known_tenant(outside, stack)
+    if tenant.state is not state:
+        outside.store.save_tenant(replace(tenant, state=state))
+
+
+async def suspend_expired(outside: Outside, progress: Progress) -> tuple[str, ...]:
+    """Part of `berth tick`: close every tenant whose time is over; its data stays."""
+    now, told = outside.clock.now(), []
+    for tenant in outside.store.tenants():
+        is_over = tenant.expires_at is not None and tenant.expires_at <= now
+        if is_over and tenant.state is TenantState.ACTIVE:
+            with contextlib.suppress(LeaseHeld, UserError):  # changed just now, or never served
+                await suspend(outside, tenant.stack, progress)
+                told.append(f"{tenant.stack}: its time is over; it is suspended, its data is kept")
+    return tuple(told)

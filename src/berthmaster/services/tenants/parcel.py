@@ -1,0 +1,208 @@
+"""`berth tenant export` and `import`: one tenant as one file, for another server or to keep.
+
+A gzipped tar with `tenant.json`, `secrets/NAME` and `points/POINT/...` (verified dumps). Nothing in
+it is trusted on the way in: names are checked, only plain files count, none may be elsewhere. The
+dumps carry hashes that are checked before anything is put back.
+"""
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from berthmaster.domain.errors import NotAllowed, UserError
+from berthmaster.domain.names import StackId, check_host, check_name, parse_stack
+from berthmaster.domain.tenancy import Tenant, TenantState
+from berthmaster.engine.lease import hold
+from berthmaster.planner.tenants import backup_names, plan_backup, undumped_volumes
+from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Progress
+from berthmaster.services.carry_out import carry_out, refuse_unfinished
+from berthmaster.services.observe import observe_stack
+from berthmaster.services.tenant_spec import known_tenant, refuse_suspended, secrets_folder
+from berthmaster.services.tenants.add import Added, NewTenant, hosts_of
+from berthmaster.services.tenants.close import live_release
+from berthmaster.services.tenants.remove import restore_tenant
+
+FORMAT: Final = 1
+DEFINITION: Final = "tenant.json"
+_LARGEST_TEXT: Final = 1_000_000
+
+
+async def export_tenant(outside: Outside, stack: StackId, target: Path, progress: Progress) -> int:
+    """Back the tenant up and write all of it to a file, 0600; returns its size.
+
+    Raises `NotAllowed` when a volume holds data that no database dump has.
+    """
+    tenant = known_tenant(outside, stack)
+    refuse_suspended(outside, stack)
+    release = live_release(outside, stack)
+    left_out = undumped_volumes(release)
+    if left_out:
+        raise NotAllowed(
+            f"{stack} keeps data outside its databases, which an export does not hold: "
+            f"{', '.join(left_out)}"
+        )
+    name = f"export-{outside.clock.now():%Y%m%d-%H%M%S}"
+    async with hold(outside.store, str(stack), what="berth tenant export") as lease:
+        refuse_unfinished(outside, stack)
+        plan = plan_backup(release, await observe_stack(outside, stack), name)
+        await carry_out(outside, lease, plan, progress)
+    definition = {
+        "format": FORMAT,
+        "tenant": str(stack),
+        "tag": release.tag,
+        "artifact": release.artifact,
+        "values": dict(tenant.values),
+        "labels": dict(tenant.labels),
+        "size": tenant.size,
+        "expires_at": tenant.expires_at.isoformat() if tenant.expires_at else None,
+        "hosts": hosts_of(outside, stack),
+        "backup": name,
+    }
+    return _write(outside, stack, target, definition, backup_names(release, name))
+
+
+def _write(
+    outside: Outside,
+    stack: StackId,
+    target: Path,
+    definition: dict[str, Any],
+    points: tuple[str, ...],
+) -> int:
+    part = target.with_name(f".{target.name}.part")
+    handle = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(handle, "wb") as file:
+            _fill(outside, stack, file, definition, points)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def _fill(
+    outside: Outside,
+    stack: StackId,
+    file: Any,
+    definition: dict[str, Any],
+    points: tuple[str, ...],
+) -> None:
+    with tarfile.open(fileobj=file, mode="w:gz") as parcel:
+        _add(parcel, DEFINITION, json.dumps(definition, indent=2).encode())
+        folder = secrets_folder(outside, stack)
+        for name in outside.secret_files.names(folder):
+            _add(parcel, f"secrets/{name}", outside.secret_files.read(folder / name))
+        dumps = outside.files.dump_folder(stack.project)
+        for point in points:
+            for path in sorted((dumps / point).iterdir()):
+                parcel.add(path, f"points/{point}/{path.name}", recursive=False)
+
+
+def _add(parcel: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), 0o600
+    parcel.addfile(entry, io.BytesIO(content))
+
+
+async def import_tenant(
+    outside: Outside,
+    source: Path,
+    folder_of: Callable[[StackId], Path],
+    progress: Progress,
+    tag: str | None = None,
+) -> Added:
+    """Make the tenant that a file holds; raises `NotAllowed` for a name or a host that is taken."""
+    try:
+        with tarfile.open(source, "r:gz") as parcel:
+            definition = _definition(parcel)
+            stack = parse_stack(str(definition["tenant"]))
+            _refuse_known(outside, stack)
+            folder = folder_of(stack)
+            _unpack(outside, stack, parcel)
+    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+        raise UserError(f"{source.name} is no exported tenant: {error}") from error
+    outside.store.save_tenant(_tenant(outside, stack, definition))
+    wanted = NewTenant(stack, folder, tag or definition.get("tag"), command="berth tenant import")
+    return await restore_tenant(outside, wanted, progress)
+
+
+def _definition(parcel: tarfile.TarFile) -> dict[str, Any]:
+    file = parcel.extractfile(DEFINITION)
+    if file is None:
+        raise ValueError(f"{DEFINITION} is no file")
+    found: dict[str, Any] = json.loads(file.read(_LARGEST_TEXT))
+    if found.get("format") != FORMAT:
+        raise ValueError(f"its format is {found.get('format')!r}, not {FORMAT}")
+    return found
+
+
+def _refuse_known(outside: Outside, stack: StackId) -> None:
+    if outside.store.tenant(stack) is not None:
+        raise NotAllowed(
+            f"{stack} is known here already", next_command=f"berth tenant show {stack}"
+        )
+
+
+def _tenant(outside: Outside, stack: StackId, definition: dict[str, Any]) -> Tenant:
+    """A tombstone, which is then restored: one way back for both."""
+    expires = definition.get("expires_at")
+    return Tenant(
+        stack,
+        TenantState.REMOVED,
+        {str(key): str(value) for key, value in definition["values"].items()},
+        definition.get("size"),
+        datetime.fromisoformat(expires) if expires else None,
+        None,
+        {str(key): str(value) for key, value in definition["labels"].items()},
+        outside.clock.now(),
+        outside.actor,
+        outside.clock.now(),
+        tuple(check_host(str(host)) for host in definition["hosts"]),
+        check_name("service", str(definition["backup"])),
+        definition.get("tag"),
+    )
+
+
+def _unpack(outside: Outside, stack: StackId, parcel: tarfile.TarFile) -> None:
+    dumps = outside.files.dump_folder(stack.project)
+    for entry in parcel.getmembers():
+        parts = PurePosixPath(entry.name).parts
+        file = parcel.extractfile(entry) if entry.isfile() else None
+        match parts:
+            case ("secrets", name) if file is not None:
+                check_name("secret", name)
+                outside.secret_files.write(
+                    secrets_folder(outside, stack) / name, file.read(_LARGEST_TEXT)
+                )
+            case ("points", point, name) if file is not None:
+                check_name("service", point)
+                _copy(file, dumps / point / _plain(name))
+            case (one,) if one == DEFINITION:
+                continue
+            case _:
+                raise ValueError(f"{entry.name!r} has no place in it")
+
+
+def _plain(name: str) -> str:
+    if name in (".", "..") or not name.isprintable() or name.startswith("-"):
+        raise ValueError(f"{name!r} is no file of a restore point")
+    return name
+
+
+def _copy(source: Any, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    with open(handle, "wb") as file:
+        while chunk := source.read(1 << 20):
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())

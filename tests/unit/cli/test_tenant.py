@@ -1,0 +1,239 @@
+"""`berth tenant`: a customer from one command to its tombstone, and back."""
+
+import pytest
+from tests.unit.cli.customers import Customers
+
+from berthmaster.domain.errors import RuntimeUnavailable
+
+
+@pytest.mark.requirement("R235", "R237", "R243", "R252")
+def test_one_command_makes_a_tenant_that_answers(customers: Customers) -> None:
+    answer = customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--set", "PLAN=gold")
+    assert "desk@prod/acme  serves  acme.clients.test" in answer.out
+    assert customers.hosts() == {"acme.clients.test": "desk-prod-acme"}
+    assert customers.compose.asked["desk-prod-acme"] == {
+        "TENANT": "acme",
+        "TENANT_HOST": "acme.clients.test",
+        "TENANT_HOSTS": "acme.clients.test",
+        "PLAN": "gold",
+        "IMAGE_TAG": "v1",
+    }
+    found = customers.good("tenant", "list", "--json").json["tenants"][0]
+    assert (found["state"], found["tag"], found["hosts"]) == ("up", "v1", ["acme.clients.test"])
+
+
+@pytest.mark.requirement("R236", "R251")
+def test_every_tenant_has_secrets_of_its_own(customers: Customers) -> None:
+    folder = customers.shop.folder / "secrets" / "prod"
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "db_password").write_text("of-the-environment-and-nobody-else")
+    customers.add("acme", "beta")
+    found = {
+        customers.secret("acme"),
+        customers.secret("beta"),
+        (folder / "db_password").read_text(),
+    }
+    assert len(found) == 3
+    mounted = {
+        name: dict(customers.world.outside.files.placed[f"desk-prod-{name}", 1])
+        for name in ("acme", "beta")
+    }
+    for name in ("acme", "beta"):
+        assert set(mounted[name].values()) == {customers.secret(name).encode()}
+
+
+def test_the_same_again_changes_nothing(customers: Customers) -> None:
+    customers.add("acme")
+    answer = customers.good("tenant", "add", "prod/acme", "--tag", "v1")
+    assert "is there already" in answer.out
+    assert customers.live("acme") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("prod/www",), "reserved name"),
+        (("prod/billing",), "reserved name"),
+        (("prod/Acme",), "not a valid tenant"),
+        (("prod/r7",), "not a valid tenant"),
+        (("prod/acme", "--set", "PLAN=silver"), "is there already, and not as asked"),
+        (("prod/beta", "--domain", "acme.clients.test"), "belongs to desk@prod/acme"),
+        (("prod/beta", "--resources", "huge"), "there are: small"),
+        (("prod/beta", "--set", "API_SECRET=x"), "is a secret"),
+        (("prod/beta", "--set", "TENANT=x"), "is set for every tenant"),
+        (("prod/beta", "--expires", "soon"), "--expires wants"),
+        (("prod",), "names no tenant"),
+        (("stage/beta",), "no environment"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_made(
+    customers: Customers, words: tuple[str, ...], why: str
+) -> None:
+    customers.add("acme")
+    before = customers.world.engine.snapshot()
+    assert why in customers.refused("tenant", "add", *words, "--tag", "v1")
+    assert customers.world.engine.snapshot() == before
+    assert customers.store.tenant(customers.stack("beta")) is None
+
+
+def test_a_run_that_was_stopped_is_gone_on_with(customers: Customers) -> None:
+    customers.world.engine.fail_next("compose.up", RuntimeUnavailable("gone", subject="docker"))
+    customers.refused("tenant", "add", "prod/acme", "--tag", "v1", code=3)
+    assert customers.live("acme") is None
+    made = customers.secret("acme")
+    assert "unfinished" in customers.good("tenant", "list").out
+    customers.add("acme")
+    assert customers.live("acme")
+    assert customers.secret("acme") == made
+
+
+def test_a_domain_of_its_own_comes_first(customers: Customers) -> None:
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--domain", "www.acme.test")
+    found = customers.good("tenant", "show", "prod/acme", "--json").json
+    assert found["hosts"] == ["www.acme.test", "acme.clients.test"]
+
+
+def test_a_new_tenant_gets_the_version_of_its_neighbours(customers: Customers) -> None:
+    customers.add("acme", "beta", tag="v2")
+    customers.good("tenant", "add", "prod/gamma")
+    assert customers.tag("gamma") == "v2"
+    artifacts = {item.artifact for item in customers.store.live_releases()}
+    assert len(artifacts) == 1
+
+
+def test_many_come_from_a_file_and_one_bad_does_not_stop_them(customers: Customers) -> None:
+    rows = ["name,domain,resources,PLAN", "acme,,small,gold", "www,,,", "beta,b.test,,", "gamma,,,"]
+    customers.write("clients.csv", "\n".join(rows))
+    file = str(customers.shop.folder / "clients.csv")
+    answer = customers.berth("tenant", "add", "prod", "--from", file, "--tag", "v1")
+    assert answer.code == 2
+    assert "3 added, 0 there already, 1 failed" in answer.out
+    assert "www is a reserved name" in answer.out
+    assert "4/4" in answer.err
+    assert customers.store.tenant(customers.stack("acme")).size == "small"
+    again = customers.berth("tenant", "add", "prod", "--from", file, "--tag", "v1")
+    assert "0 added, 3 there already, 1 failed" in again.out
+
+
+def test_bad_rows_are_all_told_before_anybody_is_added(customers: Customers) -> None:
+    customers.write("clients.csv", "name,expires\nacme,\nAcme,\nbeta,soon\nacme,\n")
+    file = str(customers.shop.folder / "clients.csv")
+    said = customers.refused("tenant", "add", "prod", "--from", file)
+    assert all(f"clients.csv:{line}: " in said for line in (3, 4, 5))
+    assert customers.store.tenants() == ()
+
+
+def test_limits_of_a_size_reach_the_model(customers: Customers) -> None:
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--resources", "small")
+    release = customers.store.release(customers.stack("acme"), 1)
+    web = release.model["services"]["web-r1-1"]
+    db = release.state_model["services"]["db"]
+    assert web["deploy"]["resources"]["limits"] == {"memory": "128m"}
+    assert db["deploy"]["resources"]["limits"] == {"memory": "256m"}
+    assert "max_connections=20" in db["command"]
+    assert "shared_buffers=32MB" in db["command"]
+
+
+def test_a_suspended_tenant_is_closed_and_opens_again(customers: Customers) -> None:
+    customers.add("acme", "beta")
+    customers.good("tenant", "suspend", "prod/acme")
+    assert customers.state("acme") == "suspended"
+    running = _running(customers)
+    assert not [name for name in running if "acme" in name]
+    assert [name for name in running if "beta" in name]
+    assert "desk-prod-acme" in customers.table.maintenance
+    assert customers.hosts()["acme.clients.test"] == "desk-prod-acme"
+    assert "is suspended" in customers.refused("deploy", "prod/acme", "--tag", "v2")
+    customers.good("tick")
+    assert not [name for name in _running(customers) if "acme" in name]
+    customers.good("tenant", "unsuspend", "prod/acme")
+    assert customers.state("acme") == "active"
+    assert "desk-prod-acme" not in customers.table.maintenance
+    assert len([name for name in _running(customers) if "acme" in name]) == 2
+
+
+def _running(customers: Customers) -> list[str]:
+    containers = customers.world.engine.containers.values()
+    return [item.name for item in containers if item.state == "running"]
+
+
+def test_an_expired_tenant_is_suspended_by_housekeeping(customers: Customers) -> None:
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--expires", "2020-01-01")
+    assert "its time is over" in customers.good("tick").out
+    assert customers.state("acme") == "suspended"
+
+
+@pytest.mark.requirement("R253")
+def test_a_removed_tenant_leaves_a_backup_and_its_neighbour_alone(customers: Customers) -> None:
+    customers.add("acme", "beta")
+    before = {name for name in _running(customers) if "beta" in name}
+    said = customers.refused("tenant", "remove", "prod/acme")
+    assert "its name was not given" in said
+    answer = customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    assert "backup final-" in answer.out
+    assert [name for name in customers.world.engine.containers if "acme" in name] == []
+    assert [name for name in customers.world.engine.volumes if "acme" in name] == []
+    assert customers.hosts() == {"beta.clients.test": "desk-prod-beta"}
+    assert not [name for name in customers.store.subnets() if "acme" in name]
+    assert {name for name in _running(customers) if "beta" in name} == before
+    assert "was removed on" in customers.refused("tenant", "add", "prod/acme")
+    tomb = customers.good("tenant", "list", "--all", "--json").json["tenants"][0]
+    assert (tomb["state"], tomb["hosts"]) == ("removed", ["acme.clients.test"])
+
+
+def test_a_removed_tenant_comes_back_with_its_data_and_version(customers: Customers) -> None:
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--domain", "www.acme.test")
+    customers.add("beta", tag="v2")
+    db = "desk-prod-acme-db-1"
+    customers.databases.inside(db)["postgres"] = "of acme"
+    made = customers.secret("acme")
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    customers.databases.contents.pop(db)  # its volume is gone
+    customers.good("tenant", "restore", "prod/acme")
+    assert customers.databases.inside(db) == {"postgres": "of acme"}
+    assert (customers.tag("acme"), customers.secret("acme")) == ("v1", made)
+    assert customers.hosts()["www.acme.test"] == "desk-prod-acme"
+    assert customers.state("acme") == "active"
+
+
+def test_a_host_that_somebody_took_meanwhile_refuses_the_restore(customers: Customers) -> None:
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--domain", "www.acme.test")
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    customers.good("tenant", "add", "prod/beta", "--tag", "v1", "--domain", "www.acme.test")
+    said = customers.refused("tenant", "restore", "prod/acme")
+    assert "www.acme.test belongs to desk@prod/beta" in said
+    assert customers.state("acme") == "removed"
+
+
+def test_a_forgotten_tenant_is_gone_for_good(customers: Customers) -> None:
+    customers.add("acme")
+    assert "is not removed" in customers.refused(
+        "tenant", "forget", "prod/acme", "--confirm", "desk@prod/acme"
+    )
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    customers.good("tenant", "forget", "prod/acme", "--confirm", "desk@prod/acme")
+    assert customers.store.tenants() == ()
+    folder = customers.shop.folder / "tenants" / "desk-prod-acme" / "secrets"
+    assert [path.name for path in folder.glob("*")] == []
+
+
+def test_a_backup_that_fails_leaves_the_tenant_serving(customers: Customers) -> None:
+    customers.add("acme")
+    customers.world.engine.fail_next("databases.take")
+    customers.refused("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme", code=3)
+    assert customers.state("acme") == "active"
+    assert len([name for name in _running(customers) if "acme" in name]) == 2
+    assert "desk-prod-acme" not in customers.table.maintenance
+
+
+def test_a_stack_of_an_unknown_tenant_is_not_deployed(customers: Customers) -> None:
+    said = customers.refused("deploy", "prod/nobody", "--tag", "v1")
+    assert "there is no tenant desk@prod/nobody" in said
+    assert "berth tenant add desk@prod/nobody" in said
+
+
+def test_destroying_a_tenants_stack_frees_its_hosts(customers: Customers) -> None:
+    customers.add("acme")
+    customers.good("destroy", "desk@prod/acme", "--confirm", "desk@prod/acme")
+    assert customers.store.domains() == ()
+    assert customers.state("acme") == "removed"
