@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from berthmaster.domain.container import Container
-from berthmaster.domain.errors import Interrupted, OutsideError
+from berthmaster.domain.errors import Interrupted, InvalidSpec, OutsideError
 from berthmaster.engine.lease import person
 from berthmaster.ports.certificates import Certificates
+from berthmaster.ports.backups import Backups, EngineData
 from berthmaster.ports.clock import Clock
 from berthmaster.ports.compose import Compose
 from berthmaster.ports.databases import Databases
@@ -36,7 +37,11 @@ from berthmaster.ports.specs import Specs
 from berthmaster.ports.store import Store
 from berthmaster.ports.units import Units
 from berthmaster.ports.vault import Vault
-from berthmaster.settings import PATH_VARIABLE, Settings
+from berthmaster.settings import PATH_VARIABLE, Settings, settings_path
+
+if TYPE_CHECKING:
+    from berthmaster.adapters.gateway import DockerGateway
+    from berthmaster.services.back_up_server import Installation
 
 if TYPE_CHECKING:
     from berthmaster.adapters.ssh.asking import Asked
@@ -228,6 +233,10 @@ def _router(settings: Settings) -> Router:
 
 
 def _gateway(settings: Settings) -> GatewayProcesses:
+    return _docker_gateway(settings)
+
+
+def _docker_gateway(settings: Settings) -> "DockerGateway":
     import aiodocker
 
     from berthmaster.adapters.ask.budget import Limits
@@ -337,6 +346,36 @@ def build_snapshots(settings: Settings) -> Snapshots:
     return StoreSnapshots(settings.store_path)
 
 
+def build_backups(settings: Settings, target: str) -> Backups:
+    """Copies at a target; opens nothing. Raises `InvalidSpec` for one that cannot be."""
+    from berthmaster.adapters.restic import ResticBackups, parse_target, read_credentials
+
+    place = parse_target(target)
+    if place.folder is not None and place.folder.is_relative_to(settings.state_folder):
+        raise InvalidSpec(f"{target} lies in the state folder that is to be backed up")
+    variables = read_credentials(settings.backup.credentials)
+    return ResticBackups(place, settings.state_folder / "backup", variables=variables)
+
+
+def build_engine_data(settings: Settings) -> EngineData:
+    """Images and volumes of this machine's engine; opens nothing."""
+    from berthmaster.adapters.docker.data import DockerData
+
+    return DockerData(settings.docker_host, _docker_gateway(settings).images)
+
+
+def describe_installation(settings: Settings) -> "Installation":
+    """What a backup says of where it was made."""
+    import socket
+
+    import berthmaster
+    from berthmaster.domain.backup import Keep
+    from berthmaster.services.back_up_server import Installation
+
+    keep = Keep(settings.backup.keep_daily, settings.backup.keep_weekly)
+    return Installation(berthmaster.__version__, socket.gethostname(), settings_path(), keep)
+
+
 def build_units(settings: Settings) -> Units:
     """What runs housekeeping on this machine; only for the server's own, usual settings.
 
@@ -348,6 +387,7 @@ def build_units(settings: Settings) -> Units:
     return SystemdUnits(
         Path(sys.executable).with_name("berth"),
         is_wanted=is_usual and not os.environ.get(PATH_VARIABLE),
+        backup_at=settings.backup.at if settings.backup.target else None,
     )
 
 

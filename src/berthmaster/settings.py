@@ -127,6 +127,31 @@ class TunnelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """Where `berth server backup` writes, how long backups stay, and when the timer runs it."""
+
+    target: str | None = field(
+        default=None,
+        metadata=_about(
+            "A folder, `ssh://user@host/folder` or `s3:https://host/bucket`. Without it, `--to`."
+        ),
+    )
+    credentials: Path | None = field(
+        default=None,
+        metadata=_about(
+            "File (0600) with `AWS_ACCESS_KEY_ID=...` and `AWS_SECRET_ACCESS_KEY=...` for S3."
+        ),
+    )
+    keep_daily: int = field(default=7, metadata=_about("Days of which the newest backup is kept."))
+    keep_weekly: int = field(
+        default=4, metadata=_about("Weeks of which the newest backup is kept.")
+    )
+    at: str = field(
+        default="03:15", metadata=_about("When the timer runs it, where a target is set: `HH:MM`.")
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the machine decides."""
 
@@ -150,6 +175,7 @@ class Settings:
     pool: PoolSettings = field(default_factory=PoolSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     tunnel: TunnelSettings = field(default_factory=TunnelSettings)
+    backup: BackupSettings = field(default_factory=BackupSettings)
     entrypoints: tuple[Entrypoint, ...] = field(
         default=(),
         metadata=_about("Ports that the gateway listens on; none named: http, https and stage."),
@@ -175,13 +201,19 @@ class Settings:
         return Tunnel(named, str(credentials), str(self.tunnel.config), self.tunnel.metrics_port)
 
 
+def settings_path(environ: Mapping[str, str] | None = None) -> Path:
+    """The settings file of this machine, there or not."""
+    variables = os.environ if environ is None else environ
+    return Path(variables[PATH_VARIABLE]) if variables.get(PATH_VARIABLE) else PATH
+
+
 def read_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read file and variables and check them; without a file at the usual place, the defaults.
 
     Raises `InvalidSpec` with file and line, or with the variable's name.
     """
     variables = os.environ if environ is None else environ
-    given = path or (Path(variables[PATH_VARIABLE]) if variables.get(PATH_VARIABLE) else None)
+    given = path or (settings_path(variables) if variables.get(PATH_VARIABLE) else None)
     source = _Source(given or PATH, is_required=given is not None)
     values = source.read()
     _take_variables(values, source, variables)
@@ -349,6 +381,8 @@ def _check(settings: Settings, source: _Source) -> None:
     _check_names(settings, source)
     if settings.tunnel.id is not None and not ID.match(settings.tunnel.id):
         raise source.error("tunnel.id", "`tunnel.id` must be a UUID, as `cloudflared tunnel list`")
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", settings.backup.at):
+        raise source.error("backup.at", f"`backup.at` must be HH:MM, not {settings.backup.at!r}")
     _check_entrypoints(settings.entrypoints, source)
 
 
@@ -425,6 +459,8 @@ _RANGES: Final = (
     ("gateway.ask_port", 1, 65_535),
     ("gateway.certificates_per_domain", 2, 1_000_000),
     ("gateway.orders_per_three_hours", 2, 1_000_000),
+    ("backup.keep_daily", 1, 366),
+    ("backup.keep_weekly", 0, 520),
     ("gateway.hsts_seconds", 0, 63_072_000),  # two years, what the preload list asks for at most
 )
 

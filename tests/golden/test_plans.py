@@ -13,7 +13,7 @@ from berthmaster.domain.spec import JobMoment, JobSpec, SmokeSpec
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
-from berthmaster.planner.restoring import Restore, plan_restore
+from berthmaster.planner.restoring import Restore, plan_bring_back, plan_restore
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
@@ -69,6 +69,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "data_put_back_under_the_live_release": lambda: plan_restore(
         release(6), observed(release(6)), RESTORE, slots=(1,)
     ),
+    "bring_back": lambda: plan_bring_back(release(6), observed(None), (RESTORE,), slots=(1,)),
     "retire": lambda: plan_retire(
         release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
     ),

@@ -17,6 +17,8 @@ from berthmaster.ports.outside import Outside
         "Commands": {
             "prepare": "berthmaster.cli.server:prepare",
             "unprepare": "berthmaster.cli.server:unprepare",
+            "backup": "berthmaster.cli.backup:backup",
+            "restore": "berthmaster.cli.backup:restore",
             "restore-store": "berthmaster.cli.server:restore_store",
         },
         "Other servers, over ssh": {

@@ -7,7 +7,7 @@ release starts over it. Until the point of no return all of it can be reversed.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from berthmaster.domain.plan import (
@@ -97,6 +97,49 @@ def plan_restore(
             f"the data of now is kept beside it: {kept}; drop it when you are sure",
         ),
         details={"restores": restore.point},
+    )
+
+
+def plan_bring_back(
+    release: Release, observed: Observed, restores: tuple[Restore, ...], *, slots: tuple[int, ...]
+) -> Plan:
+    """Plan to run the live release of a lost server here, over the data of its backup.
+
+    Nothing serves meanwhile, so there is no page, no watch and nothing to turn back to. The
+    databases that the images made while they started are dropped in the end.
+    """
+    observed = replace(observed, live=None, warm=())
+    steps = StepList()
+    deploy.bring_inputs(steps, release, observed)
+    starting.start_state(steps, release, observed)
+    for restore in restores:
+        _put_back(steps, release, restore)
+    _run_jobs(steps, release, observed)
+    for role in (Role.ROUTED, Role.CONSUMER):
+        _start(steps, release, observed, role)
+    if release.routes:
+        deploy.attach_and_switch(steps, release, observed, slots)
+        if not observed.is_in_maintenance:
+            deploy.probe_gateway(steps, release)
+    _start(steps, release, observed, Role.SINGLE)
+    retiring.retire_old(steps, release, observed)
+    for restore in restores:
+        for name in restore.databases:
+            kept = restore.kept(name)
+            steps.add(
+                DropDatabase(restore.container, kept),
+                (f"database {name}", f"drop {kept}", "the image made it empty"),
+            )
+    steps.barrier()
+    return Plan(
+        stack=release.stack,
+        verb="restore",
+        old=None,
+        new=release.number,
+        based_on=observed.generation(),
+        steps=steps.done(),
+        services=tuple(deploy.service_line(item, observed) for item in release.services),
+        routes=tuple(deploy.describe_routes(release)),
     )
 
 

@@ -35,6 +35,10 @@ class ReleaseFiles(Protocol):
         """Remove all but the newest restore points of a stack; returns the names of the removed."""
         ...
 
+    def forget_dump(self, stack: str, name: str) -> None:
+        """Remove one restore point; one that is not there is no error."""
+        ...
+
     def log_path(self, deployment_id: int, step: int) -> Path:
         """Where a step's output goes."""
         ...

@@ -91,6 +91,13 @@ class Store(TenancyStore, Protocol):
         ...
 
     def add_release(self, release: Release) -> None: ...
+    def rewrite_release(self, release: Release) -> None:
+        """Replace a record whose images are known by other names on this server; state stays.
+
+        Raises `NotFound` when there is no such record.
+        """
+        ...
+
     def release(self, stack: StackId, number: int) -> Release | None:
         """The whole record; that of a tenant with the hosts that the tenant has now."""
         ...
@@ -215,6 +222,10 @@ class Store(TenancyStore, Protocol):
     # audit
     def record(self, event: Event) -> None: ...
     def events(self, stack: StackId | None, limit: int = 50) -> tuple[Event, ...]: ...
+
+    def last_event(self, *whats: str) -> Event | None:
+        """The newest event of these kinds."""
+        ...
 
     # judgements
     def judge(self, judgement: Judgement) -> None:

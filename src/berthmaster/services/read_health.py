@@ -5,7 +5,9 @@ Looks and asks only; what it finds is mended by the command it names, never by i
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from berthmaster.domain.container import LABEL_STACK, Container, Health
 from berthmaster.domain.errors import NotFound, OutsideError
@@ -17,6 +19,11 @@ from berthmaster.engine.gate import readiness_probe
 from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
 from berthmaster.services.observe import applied_states
+
+BACKED_UP: Final = "server_backed_up"
+BACKUP_FAILED: Final = "server_backup_failed"
+BACKUP_EVENTS: Final = (BACKED_UP, BACKUP_FAILED, "server_restored")
+BACKUP_AGE: Final = timedelta(days=2)  # of a daily one: one may be missed
 
 
 class Verdict(StrEnum):
@@ -59,7 +66,7 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
     containers, probes, routes = await asyncio.gather(
         _containers(outside, release), _probes(outside, release), public(outside, release)
     )
-    findings = (*containers, *probes, *routes)
+    findings = (*containers, *probes, *routes, *backup_findings(outside))
     worst = _worst(findings)
     return HealthReport(
         stack,
@@ -197,6 +204,21 @@ async def _route(outside: Outside, release: Release, host: str) -> Finding:
         evidence = f"answered by {answer.release or 'an unknown release'}, not by {release.key}"
         return Finding(subject, Verdict.DOWN, evidence, "berth gateway up")
     return Finding(subject, Verdict.OK, f"{answer.describe()} from {release.label}")
+
+
+def backup_findings(outside: Outside) -> list[Finding]:
+    """The server's own backups, once somebody began to make them."""
+    last = outside.store.last_event(*BACKUP_EVENTS)
+    if last is None:
+        return []
+    if last.what == BACKUP_FAILED:
+        evidence = f"the last backup failed: {last.detail[:200]}"
+        return [Finding("backup", Verdict.DEGRADED, evidence, "berth server backup")]
+    age = outside.clock.now() - last.at
+    if age > BACKUP_AGE:
+        evidence = f"the newest backup is {age.days} days old"
+        return [Finding("backup", Verdict.DEGRADED, evidence, "berth server backup")]
+    return [Finding("backup", Verdict.OK, f"the newest is {age.total_seconds() / 3600:.0f} h old")]
 
 
 async def _maintenance(outside: Outside, release: Release) -> list[Finding]:

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from berthmaster.domain.backup import POINT_PREFIX
 from berthmaster.domain.errors import BerthmasterError, NotAllowed, NotFound
 from berthmaster.domain.judgement import rejection
 from berthmaster.domain.names import StackId
@@ -172,6 +173,8 @@ def _fitting(
     first = passed[0][0] if passed else None
     fitting = []
     for point in points:
+        if first is not None and point.name.startswith(POINT_PREFIX):
+            continue  # taken by the clock: nobody knows on which side of the migration
         match = _TAKEN_BEFORE.match(point.name)
         number = int(match.group(1)) if match else None
         if number is None or (target.number < number and (first is None or number <= first)):

@@ -68,6 +68,9 @@ class FakeFiles:
         """The twin writes no dumps."""
         return ()
 
+    def forget_dump(self, stack: str, name: str) -> None:
+        """The twin writes no dumps."""
+
     def log_path(self, deployment_id: int, step: int) -> Path:
         """Where the real one would have it."""
         return STATE_FOLDER / "logs" / f"d{deployment_id}" / f"{step}.log"

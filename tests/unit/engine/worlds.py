@@ -18,6 +18,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.planner.restoring import Restore, plan_bring_back
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
@@ -268,6 +269,23 @@ async def data_put_back_under_the_live_release(world: World) -> Plan:
     return await plan_rollback(world.outside, SHOP, to=1, restore_point="before-r2")
 
 
+async def bring_back(world: World) -> Plan:
+    """The records came to a fresh server, and nothing else is there."""
+    await world.deploy(release(1))
+    folder = world.outside.files.dump_folder(SHOP.project)
+    await world.databases.take(DB, folder, "backup-db")
+    world.databases.contents.clear()
+    for shelf in (world.engine.containers, world.engine.networks, world.engine.network_labels):
+        shelf.clear()
+    world.router._table = RouteTable()
+    value = world.outside.store.release(SHOP, 1)
+    assert value
+    observed = await observe_stack(world.outside, SHOP, release=value)
+    restore = Restore("backup-db", DB, ("postgres",), "20260301_031500")
+    slots = reserve_slots(world.outside, value)
+    return plan_bring_back(value, observed, (restore,), slots=slots)
+
+
 async def incompatible(world: World, number: int) -> None:
     """Run r1, and after it a release whose migration its code cannot live with."""
     await world.deploy(release(1))
@@ -371,6 +389,7 @@ SCENARIOS: dict[str, Scenario] = {
         rollback_with_data,
         cold_rollback_with_data,
         data_put_back_under_the_live_release,
+        bring_back,
         rotated_password,
         warm_rollback_of_a_password,
         cold_rollback_of_a_password,

@@ -32,7 +32,7 @@ from berthmaster.adapters.files.writing import (
     write_placements,
 )
 from berthmaster.domain.errors import InvalidName
-from berthmaster.domain.names import parse_stack
+from berthmaster.domain.names import check_name, parse_stack
 from berthmaster.domain.release import FileCopy, Release
 
 ASSETS: Final = "_assets"
@@ -102,6 +102,11 @@ class StateFiles:
             for point in points[keep:]:
                 durable.vanish(point)
             return tuple(point.name for point in points[keep:])
+
+    def forget_dump(self, stack: str, name: str) -> None:
+        """Remove one restore point by its name."""
+        with translated(self._state):
+            durable.vanish(self._state / "dumps" / _project(stack) / check_name("service", name))
 
     def log_path(self, deployment_id: int, step: int) -> Path:
         """Where a step's output goes; its folder is made here."""

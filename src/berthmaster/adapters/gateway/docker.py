@@ -80,6 +80,13 @@ class DockerGateway:
             await containers.remove(self._ask_name, 0)
             await containers.remove(self._router.name, process.STOP_SECONDS)
 
+    async def images(self) -> tuple[str, ...]:
+        """Names of the images that both run from; raises `ImageNotFound`."""
+        async with self._docker() as client:
+            containers = Containers(client)
+            found = [await containers.with_image(item) for item in (self._router, self._edge)]
+        return tuple(item.image for item, _ in found)
+
     def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
         layout, options = self._layout, self._options
         paths = process.edge_paths(layout)

@@ -1,5 +1,6 @@
 """The audit trail: rows are added, never changed or removed; triggers in the schema hold that."""
 
+import sqlite3
 from datetime import datetime
 
 from berthmaster.adapters.store.part import Part
@@ -23,13 +24,23 @@ class Events(Part):
             "SELECT * FROM events WHERE ?1 IS NULL OR stack = ?1 ORDER BY id DESC LIMIT ?2",
             *(str(stack) if stack else None, limit),
         )
-        return tuple(
-            Event(
-                at=datetime.fromisoformat(row["at"]),
-                actor=row["actor"],
-                stack=row["stack"],
-                what=row["what"],
-                detail=row["detail"],
-            )
-            for row in rows
+        return tuple(_event(row) for row in rows)
+
+    def last_event(self, *whats: str) -> Event | None:
+        """The newest of these kinds."""
+        marks = ", ".join("?" for _ in whats)
+        row = self._database.row_or_none(
+            f"SELECT * FROM events WHERE what IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608
+            *whats,
         )
+        return _event(row) if row else None
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(
+        at=datetime.fromisoformat(row["at"]),
+        actor=row["actor"],
+        stack=row["stack"],
+        what=row["what"],
+        detail=row["detail"],
+    )

@@ -174,6 +174,15 @@ class Releases(Part):
             )
             self._database.write("DELETE FROM slots WHERE owner = ?", release.key)
 
+    def rewrite_release(self, release: Release) -> None:
+        """Replace the document of a record; its row, and so its state, stays."""
+        changed = self._database.write(
+            "UPDATE release_documents SET document = ? WHERE stack = ? AND number = ?",
+            *(_write(release), str(release.stack), release.number),
+        )
+        if not changed:
+            raise NotFound(f"{release.stack} has no release {release.label}")
+
     def applied_states(self, stack: StackId) -> Mapping[str, int]:
         """By service: the release whose state model was applied last."""
         rows = self._database.rows(

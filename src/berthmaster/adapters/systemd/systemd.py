@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from berthmaster.adapters.systemd.errors import UnitsFailed
-from berthmaster.adapters.systemd.unit import SWITCHED_ON, render_units
+from berthmaster.adapters.systemd.unit import BACKUP, BACKUP_TIMER, SWITCHED_ON, render_units
 
 FOLDER: Final = Path("/etc/systemd/system")
 RUNS: Final = Path("/run/systemd/system")  # is there when systemd is this machine's init
@@ -23,12 +24,14 @@ class SystemdUnits:
         command: Path,
         *,
         is_wanted: bool = True,
+        backup_at: str | None = None,
         folder: Path = FOLDER,
         runs: Path = RUNS,
         systemctl: str = "systemctl",
     ) -> None:
         self._command = command
         self._is_wanted = is_wanted
+        self._backup_at = backup_at
         self._folder = folder
         self._runs = runs
         self._systemctl = systemctl
@@ -37,23 +40,35 @@ class SystemdUnits:
         """Write what differs, then reload and switch on; names of what was written."""
         if not self._is_wanted or not self._runs.is_dir():
             return ()
-        units = render_units(self._command)
+        units = render_units(self._command, self._backup_at)
         changed = tuple(name for name, text in units.items() if self._write(name, text))
         if changed:
             await self._run("daemon-reload")
             await self._run("enable", *SWITCHED_ON)
             await self._run("start", SWITCHED_ON[0])
+            if BACKUP_TIMER in units:
+                await self._run("enable", "--now", BACKUP_TIMER)
+        await self._remove_backup_timer(units)
         return changed
+
+    async def _remove_backup_timer(self, units: Mapping[str, str]) -> None:
+        """Without a target nothing may run that can only fail."""
+        left = [name for name in (BACKUP_TIMER, BACKUP) if name not in units]
+        there = [name for name in left if (self._folder / name).exists()]
+        if BACKUP_TIMER in there:
+            await self._run("disable", "--now", BACKUP_TIMER)
+        for name in there:
+            (self._folder / name).unlink(missing_ok=True)
 
     async def remove(self) -> tuple[str, ...]:
         """Switch off and remove those that are there."""
-        there = tuple(
-            name for name in render_units(self._command) if (self._folder / name).exists()
-        )
+        every = render_units(self._command, backup_at="00:00")
+        there = tuple(name for name in every if (self._folder / name).exists())
         if not self._is_wanted or not there:
             return ()
         if self._runs.is_dir():
-            await self._run("disable", "--now", *(name for name in SWITCHED_ON if name in there))
+            on = (*SWITCHED_ON, BACKUP_TIMER)
+            await self._run("disable", "--now", *(name for name in on if name in there))
         for name in there:
             (self._folder / name).unlink(missing_ok=True)
         if self._runs.is_dir():

@@ -18,6 +18,7 @@ from berthmaster.planner import composemodel as compose
 from berthmaster.planner.majors import DatabaseVersion, database_version, major_of, refusal
 from berthmaster.services.checks.facts import CheckFacts
 from berthmaster.services.observe import applied_states
+from berthmaster.services.read_health import BACKED_UP
 
 BACKUP_AGE: Final = timedelta(days=7)
 VERSION_FILES: Final = {"postgres": "PG_VERSION"}  # of families that write one into their data
@@ -95,7 +96,9 @@ async def check_backup(facts: CheckFacts) -> list[Check]:
         return [checks.BACKUP.ok("there is no data to keep yet")]
     now = outside.clock.now()
     points = outside.databases.points(outside.files.dump_folder(stack.project))
-    taken = max((item.taken_at for item in points if item.taken_at), default=None)
+    backed_up = outside.store.last_event(BACKED_UP)
+    times = [item.taken_at for item in points if item.taken_at]
+    taken = max([*times, *([backed_up.at] if backed_up else [])], default=None)
     if taken is not None and now - taken <= BACKUP_AGE:
         return [checks.BACKUP.ok(f"the newest restore point is of {taken:%Y-%m-%d %H:%M} UTC")]
     if taken is not None:

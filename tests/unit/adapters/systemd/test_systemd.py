@@ -6,16 +6,23 @@ from pathlib import Path
 import pytest
 
 from berthmaster.adapters.systemd import SystemdUnits
-from berthmaster.adapters.systemd.unit import FIREWALL, TICK, TIMER, render_units
+from berthmaster.adapters.systemd.unit import (
+    BACKUP,
+    BACKUP_TIMER,
+    FIREWALL,
+    TICK,
+    TIMER,
+    render_units,
+)
 from berthmaster.domain.errors import OutsideError
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "systemd"
 COMMAND = Path("/opt/berth master/bin/berth")
 
 
-@pytest.mark.parametrize("name", [TICK, TIMER, FIREWALL])
+@pytest.mark.parametrize("name", [TICK, TIMER, FIREWALL, BACKUP, BACKUP_TIMER])
 def test_a_unit_reads_as_it_was_reviewed(name: str) -> None:
-    text, path = render_units(COMMAND)[name], GOLDEN / name
+    text, path = render_units(COMMAND, "03:15")[name], GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text)
     assert text == path.read_text()
@@ -32,10 +39,17 @@ def machine(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def units(machine: Path, command: Path = COMMAND, *, is_wanted: bool = True) -> SystemdUnits:
+def units(
+    machine: Path,
+    command: Path = COMMAND,
+    *,
+    is_wanted: bool = True,
+    backup_at: str | None = None,
+) -> SystemdUnits:
     return SystemdUnits(
         command,
         is_wanted=is_wanted,
+        backup_at=backup_at,
         folder=machine / "units",
         runs=machine / "runs",
         systemctl=str(machine / "systemctl"),
@@ -55,6 +69,16 @@ async def test_units_are_written_and_switched_on_once(machine: Path) -> None:
     assert await units(machine).install() == ()
     assert asked(machine) == []
     assert {path.name for path in (machine / "units").iterdir()} == {TICK, TIMER, FIREWALL}
+
+
+async def test_the_backup_timer_comes_with_a_target_and_goes_with_it(machine: Path) -> None:
+    await units(machine).install()
+    asked(machine)
+    assert await units(machine, backup_at="03:15").install() == (BACKUP, BACKUP_TIMER)
+    assert asked(machine)[-1] == f"enable --now {BACKUP_TIMER}"
+    await units(machine).install()
+    assert asked(machine)[0] == f"disable --now {BACKUP_TIMER}"
+    assert not (machine / "units" / BACKUP).exists()
 
 
 async def test_another_berth_changes_only_what_names_it(machine: Path) -> None:

@@ -1,0 +1,210 @@
+"""What goes into a backup: looked up, dumped, made consistent; each part that fails is noted.
+
+Reads, but for the restore points that databases are dumped into and a Redis that is told to write
+its snapshot. Nothing is stopped.
+"""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from berthmaster.domain.backup import POINT_PREFIX, SavedDatabase, SavedImage, SavedVolume
+from berthmaster.domain.container import LABEL_STACK
+from berthmaster.domain.errors import BerthmasterError, OutsideError
+from berthmaster.domain.release import Release, ReleaseService
+from berthmaster.domain.sealed import SealedValues
+from berthmaster.domain.spec import Role
+from berthmaster.planner import composemodel as compose
+from berthmaster.planner.majors import database_version
+from berthmaster.ports.backups import EngineData
+from berthmaster.ports.outside import Outside
+from berthmaster.services.observe import applied_states
+
+REDIS_SECONDS: Final = 120.0
+REDIS_POLL_SECONDS: Final = 0.2
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The parts of one backup, and what became of those that failed."""
+
+    taken_at: datetime
+    stacks: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    volumes: list[SavedVolume] = field(default_factory=list)
+    databases: list[SavedDatabase] = field(default_factory=list)
+    images: list[SavedImage] = field(default_factory=list)
+    gateway_images: frozenset[str] = frozenset()
+    notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    async def tried(self, what: str, work: Awaitable[T]) -> T | None:
+        """Do a part; a failure is noted and the others go on."""
+        try:
+            return await work
+        except BerthmasterError as error:
+            self.failed.append(f"{what}: {error.message}")
+            return None
+
+
+async def gather(outside: Outside, data: EngineData) -> Gathered:
+    """Look everything up and take the dumps."""
+    found = Gathered(outside.clock.now())
+    for record in outside.store.stacks():
+        _add_folder(outside, found, record.folder)
+        live = outside.store.release(record.id, record.live) if record.live else None
+        if live is not None:
+            found.stacks.append(str(record.id))
+            await _add_data(outside, data, found, live)
+    await _add_images(outside, data, found)
+    return found
+
+
+def _add_folder(outside: Outside, found: Gathered, folder: str) -> None:
+    path = Path(folder)
+    if not folder or folder in found.folders or path.is_relative_to(outside.state_folder):
+        return
+    if path.is_dir():
+        found.folders.append(folder)
+    else:
+        found.notes.append(f"{folder} is not there any more; the releases made from it are saved")
+
+
+async def _add_data(outside: Outside, data: EngineData, found: Gathered, live: Release) -> None:
+    applied = applied_states(outside, live.stack, live)
+    dumped: set[str] = set()  # volumes that a dump stands for
+    filed: set[str] = set()
+    for service in live.with_role(Role.STATE):
+        record = applied.get(service.name, live)
+        volumes = _volumes_of(record, service)
+        if service.is_dumpable:
+            dumped |= volumes
+            await _dump(outside, found, live, service)
+            continue
+        filed |= volumes
+        await found.tried(f"{live.stack} {service.name}", _settle(outside, found, record, service))
+    labelled = await outside.runtime.volumes({LABEL_STACK: str(live.stack)})
+    wanted = {*live.volumes, *(item.name for item in labelled)} - (dumped - filed)
+    for name in sorted(wanted):
+        await found.tried(f"volume {name}", _add_volume(data, found, live, name))
+
+
+async def _dump(outside: Outside, found: Gathered, live: Release, service: ReleaseService) -> None:
+    """A restore point of its own; the one of the last backup makes room for it."""
+    folder = outside.files.dump_folder(live.stack.project)
+    name = f"{POINT_PREFIX}{service.name}-{found.taken_at:%Y%m%d-%H%M%S}"
+    what = f"database {service.name} of {live.stack}"
+    taken = outside.databases.take(service.containers[0], folder, name)
+    if await found.tried(what, taken) is None:
+        return
+    found.databases.append(SavedDatabase(str(live.stack), service.name, name))
+    for point in outside.databases.points(folder):
+        if point.name.startswith(f"{POINT_PREFIX}{service.name}-") and point.name != name:
+            outside.files.forget_dump(live.stack.project, point.name)
+
+
+async def _settle(
+    outside: Outside, found: Gathered, record: Release, service: ReleaseService
+) -> None:
+    """Bring a service that keeps data to a state in which its files can be copied."""
+    reference = service.image.reference if service.image else ""
+    kind = database_version(reference, {})
+    is_redis = "valkey" in reference or (kind is not None and kind.family == "redis")
+    if kind is None and not is_redis:
+        return
+    container = await outside.runtime.container(service.containers[0])
+    if container is None or not container.is_running:
+        return  # files at rest are sound
+    if not is_redis:
+        raise OutsideError(
+            f"Berthmaster cannot dump {kind}; files copied while it runs may not open again",
+            subject=service.name,
+        )
+    why = await _save_redis(outside, record, service)
+    if why:
+        found.notes.append(f"{record.stack} {service.name}: {why}; its files are as they lay")
+
+
+async def _save_redis(outside: Outside, record: Release, service: ReleaseService) -> str:
+    """Have Redis write its snapshot, which it renames into place; returns why it did not."""
+    name, environment = service.containers[0], _redis_login(outside, record, service)
+
+    async def ask(*words: str) -> str:
+        ended = await outside.runtime.execute(name, ["redis-cli", *words], environment=environment)
+        return ended.output.strip() if ended.exit_code == 0 else f"ERR {ended.output.strip()}"
+
+    said = await ask("bgsave")
+    if not said.startswith("Background") and "in progress" not in said:
+        return f"BGSAVE was refused ({said.splitlines()[-1][:80] if said else 'no answer'})"
+    start = outside.clock.monotonic()
+    while "rdb_bgsave_in_progress:1" in (about := await ask("info", "persistence")):
+        if outside.clock.monotonic() - start > REDIS_SECONDS:
+            raise OutsideError(f"{name}: BGSAVE does not end", subject=name)
+        await outside.clock.sleep(REDIS_POLL_SECONDS)
+    if "rdb_last_bgsave_status:ok" not in about:
+        raise OutsideError(f"{name}: BGSAVE failed", subject=name)
+    return ""
+
+
+def _redis_login(outside: Outside, record: Release, service: ReleaseService) -> Mapping[str, str]:
+    sealed = SealedValues.from_bytes(outside.vault.open(record.sealed))
+    for key in service.compose_services:
+        for name in ("REDISCLI_AUTH", "REDIS_PASSWORD"):
+            if value := sealed.environment.get(key, {}).get(name):
+                return {"REDISCLI_AUTH": value}
+    return {}
+
+
+async def _add_volume(data: EngineData, found: Gathered, live: Release, name: str) -> None:
+    folder = await data.volume_folder(name)
+    if folder is None:
+        raise OutsideError("it is not there", subject=name)
+    if not folder.is_dir():
+        raise OutsideError(f"its files are not on this machine ({folder})", subject=name)
+    found.volumes.append(SavedVolume(name, str(live.stack), str(folder)))
+
+
+def _volumes_of(record: Release, service: ReleaseService) -> set[str]:
+    """Names of the volumes that a state service mounts."""
+    known: Mapping[str, Any] = record.state_model.get("volumes") or {}
+    services = compose.services_of(record.state_model)
+    mounts = [
+        mount
+        for key in service.compose_services
+        for mount in compose.mounts_of(services.get(key, {}))
+        if mount.kind == "volume" and mount.source
+    ]
+    return {str((known.get(item.source) or {}).get("name") or item.source) for item in mounts}
+
+
+async def _add_images(outside: Outside, data: EngineData, found: Gathered) -> None:
+    """Images of every kept release, so that a rollback works over there too, and the gateway's."""
+    found.gateway_images = frozenset(await data.gateway_images())
+    needed = {
+        pin.runs_as
+        for record in outside.store.release_records()
+        for pin in (item.image for item in record.services if item.role is not Role.REPLACED)
+        if pin is not None
+    }
+    live = set(_live_images(outside))
+    by_id: dict[str, set[str]] = {}
+    for name in sorted(needed | found.gateway_images):
+        image = await outside.runtime.image(name)
+        if image is not None:
+            by_id.setdefault(image.id, set()).add(name)
+        elif name in live or name in found.gateway_images:
+            found.failed.append(f"image {name}: it is not here")
+        else:
+            found.notes.append(f"the image {name} of an older release is not here any more")
+    found.images += [SavedImage(key, tuple(sorted(names))) for key, names in by_id.items()]
+
+
+def _live_images(outside: Outside) -> Iterable[str]:
+    for summary in outside.store.live_releases():
+        release = outside.store.release(summary.stack, summary.number)
+        for item in release.services if release else ():
+            if item.image and item.role is not Role.REPLACED:
+                yield item.image.runs_as
