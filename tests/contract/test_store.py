@@ -13,11 +13,11 @@ from tests.unit.adapters.store.support import SHOP, SetClock, plan
 
 from berthmaster.adapters.store import SqliteStore
 from berthmaster.domain.deployment import DeploymentState
-from berthmaster.domain.errors import LeaseHeld, LeaseLost, NoAddressLeft, NotAllowed
+from berthmaster.domain.errors import LeaseHeld, LeaseLost, NoAddressLeft, NotAllowed, NotFound
 from berthmaster.domain.release import ReleaseState
 from berthmaster.domain.spec import RetentionSpec
 from berthmaster.domain.tenancy import Domain, Tenant
-from berthmaster.ports.store import Store
+from berthmaster.ports.store import Event, Store
 from berthmaster.testing.store import memory_store
 
 
@@ -96,3 +96,24 @@ def test_a_host_is_one_tenants_and_its_release_answers_it(store: Store) -> None:
     assert found is not None
     assert found.hosts == ("acme.shop.test",)
     assert [item.stack for item in store.tenants("shop", "prod")] == [acme]
+
+
+def test_a_record_is_rewritten_and_its_state_stays(store: Store) -> None:
+    store.add_stack(SHOP, "/srv/shop")
+    store.add_release(builders.release(1))
+    store.set_release_state(SHOP, 1, ReleaseState.RETIRED)
+    store.rewrite_release(replace(builders.release(1), tag="other"))
+    found = store.release(SHOP, 1)
+    assert found is not None
+    assert (found.tag, found.state) == ("other", ReleaseState.RETIRED)
+    with pytest.raises(NotFound):
+        store.rewrite_release(builders.release(2))
+
+
+def test_the_last_event_is_the_newest_of_the_kinds_asked_for(store: Store) -> None:
+    assert store.last_event("a", "b") is None
+    for what in ("a", "b", "a", "c"):
+        store.record(Event(SetClock().now(), "ann", None, what, f"of {what}"))
+    found = store.last_event("a", "b")
+    assert found is not None
+    assert (found.what, found.detail) == ("a", "of a")

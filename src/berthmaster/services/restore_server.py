@@ -102,8 +102,8 @@ async def choose_copy(backups: Backups, wanted: str | None) -> Copy:
         return whole[-1]
     if found:
         raise NotFound(
-            "there are only partial backups: a part of each failed",
-            next_command=f"berth server restore --from TARGET --backup {found[-1].id}",
+            f"there are only partial backups: a part of each failed; the newest is {found[-1].id}",
+            next_command="berth server restore --from TARGET --backup ID",
         )
     raise NotFound("there is no backup in that place")
 
@@ -210,7 +210,7 @@ def _refuse(outside: Outside, source: Source, steps: _Steps, *, is_fresh: bool) 
     if steps.other is not None:
         raise NotAllowed(
             f"a restore of backup {steps.other[:8]} was begun here and has not ended",
-            next_command=f"berth server restore --from TARGET --backup {steps.other[:8]}",
+            next_command="berth server restore --from TARGET --backup ID, with that one",
         )
     if not is_fresh and not steps.is_begun:
         raise NotAllowed(

@@ -293,3 +293,13 @@ def test_dumps_logs_and_contents_are_private(files: StateFiles, source: Path, st
 def test_a_name_that_is_no_stack_is_refused(files: StateFiles, stack: str) -> None:
     with pytest.raises(InvalidName):
         files.release_folder(stack, 7)
+
+
+def test_one_restore_point_is_forgotten_and_the_others_stay(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path / "state")
+    folder = files.dump_folder("shop-prod")
+    for name in ("before-r7", "backup-db-1"):
+        (folder / name).mkdir()
+    files.forget_dump("shop-prod", "backup-db-1")
+    files.forget_dump("shop-prod", "backup-db-1")
+    assert [path.name for path in folder.iterdir()] == ["before-r7"]
