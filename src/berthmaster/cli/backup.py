@@ -96,7 +96,7 @@ def restore(
         raise OutsideError(
             f"{len(done.failed)} of {len(done.manifest.stacks)} stacks did not come back",
             subject="restore",
-            next_command="mend what is named, then berth server restore --from TARGET again",
+            next_command="berth server restore --from TARGET, when it is mended",
         )
 
 
