@@ -39,6 +39,12 @@ class Gateway:
     router: HaproxyRouter
     entrypoints: tuple[Entrypoint, ...]
     prefix: str
+    options: GatewayOptions = field(default_factory=GatewayOptions)
+
+    def with_images(self, router: str | None, edge: str | None) -> DockerGateway:
+        """The same gateway as its next `up` would make it from other images."""
+        options = replace(self.options, router_image=router, edge_image=edge)
+        return DockerGateway(self.folder, options)
 
     def port(self, name: str) -> int:
         return next(item.port for item in self.entrypoints if item.name == name)
@@ -98,6 +104,7 @@ async def gateway(
         HaproxyRouter(folder, entrypoints, POOL),
         entrypoints,
         prefix,
+        options,
     )
     try:
         await made.processes.up(entrypoints)

@@ -322,7 +322,7 @@ async def test_changes_of_many_stacks_at_once_all_arrive(made: Gateway) -> None:
 
 
 async def test_bringing_it_up_again_changes_nothing(made: Gateway) -> None:
-    assert await made.processes.up(made.entrypoints) is False
+    assert await made.processes.up(made.entrypoints) == ()
 
 
 async def test_a_new_entrypoint_is_a_reload_that_keeps_the_old_ones(
@@ -350,7 +350,7 @@ async def test_a_taken_port_is_refused_and_the_old_entrypoints_stay(
             await made.processes.up((*made.entrypoints, extra))
     assert (await ask(made)).status == 200
     assert "extra" not in (made.folder / "haproxy/haproxy.cfg").read_text()
-    assert await made.processes.up(made.entrypoints) is False
+    assert await made.processes.up(made.entrypoints) == ()
 
 
 @pytest.mark.requirement("R42")

@@ -35,9 +35,20 @@ def gateway() -> None:
 
 
 @click.command(cls=BerthCommand)
+@click.option("--plan", "is_plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.pass_obj
-def up(invocation: Invocation) -> None:
-    """Start router and edge and rebuild their table from the store."""
+def up(invocation: Invocation, is_plan: bool) -> None:
+    """Start router and edge and rebuild their table from the store.
+
+    A new image is a planned change: it says what is replaced and for how long new connections are
+    refused, before and after.
+    """
+    coming = invocation.run(lambda outside: outside.gateway.plan(outside.entrypoints))
+    if is_plan:
+        _print_plan(invocation, coming)
+        return
+    for line in coming:
+        click.echo(line, err=True)
     done = changing(invocation, bring_up_gateway)
     if invocation.is_json:
         print_json({"done": done.told, **_status_json(done.status)})
@@ -45,6 +56,13 @@ def up(invocation: Invocation) -> None:
     for line in done.told:
         click.echo(line, err=True)
     _print_status(done.status)
+
+
+def _print_plan(invocation: Invocation, lines: tuple[str, ...]) -> None:
+    if invocation.is_json:
+        print_json({"changes": lines})
+    else:
+        click.echo("\n".join(lines) or "router and edge run as they should")
 
 
 @click.command(cls=BerthCommand)

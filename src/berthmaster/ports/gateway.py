@@ -9,8 +9,17 @@ from berthmaster.domain.routing import Entrypoint
 class GatewayProcesses(Protocol):
     """Router and edge as containers in host networking, restarted by the engine."""
 
-    async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
-        """Write the static configuration, validate it, start what does not run; True when changed.
+    async def plan(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        """What `up` would do now, a line for each of the two that changes, with the gap expected.
+
+        Changes nothing, but pulls an image that is not here.
+        """
+        ...
+
+    async def up(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        """Write the static configuration, validate it, start what does not run.
+
+        Returns a line for each of the two that was changed, with the gap that was measured.
 
         Running processes with the same configuration are left alone. Raises `GatewayRefused` and
         leaves the last good configuration in place when the new one does not validate.

@@ -32,8 +32,7 @@ async def bring_up_gateway(outside: Outside) -> Gateway:
         ports = [item.port for item in outside.entrypoints]
         if await outside.firewall.ensure(outside.address_block, ports):
             told.append("the firewall chain was written")
-        if await outside.gateway.up(outside.entrypoints):
-            told.append("router and edge were started or reconfigured")
+        told += await outside.gateway.up(outside.entrypoints)
         told += await _rebuild(outside)
         if tell_apps(outside):
             told.append("the ask responder was told which apps it asks")

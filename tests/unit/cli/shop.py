@@ -33,8 +33,11 @@ class RightFirewall:
 class StartedGateway:
     """Comes up at once."""
 
-    async def up(self, entrypoints: Any) -> bool:
-        return True
+    async def plan(self, entrypoints: Any) -> tuple[str, ...]:
+        return ("router: replace what runs by haproxy:next, beside it; nothing is closed",)
+
+    async def up(self, entrypoints: Any) -> tuple[str, ...]:
+        return ("the router was replaced",)
 
     async def down(self) -> None:
         pass

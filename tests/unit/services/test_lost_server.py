@@ -52,8 +52,11 @@ HERE = Installation("0.1.0", "web1")
 class UpGateway:
     """Always up."""
 
-    async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
-        return False
+    async def plan(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        return ()
+
+    async def up(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        return ()
 
     async def down(self) -> None:
         pass

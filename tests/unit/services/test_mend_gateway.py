@@ -19,9 +19,9 @@ class Processes:
     def __init__(self) -> None:
         self.starts = 0
 
-    async def up(self, entrypoints: Any) -> bool:
+    async def up(self, entrypoints: Any) -> tuple[str, ...]:
         self.starts += 1
-        return True
+        return ("the router was started",)
 
     async def down(self) -> None:
         pass

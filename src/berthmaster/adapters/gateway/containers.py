@@ -1,5 +1,6 @@
 """The few calls to the Docker Engine that the gateway needs; foreign containers are refused."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -37,9 +38,38 @@ class Containers:
         has_settings = found["Config"]["Labels"].get(LABEL_CONFIG) == wanted.settings_hash
         return bool(found["State"]["Running"]) and has_settings and found["Image"] == image_id
 
-    async def replace(self, wanted: Process, stop_seconds: int) -> None:
-        """Remove what has the name and start anew."""
-        await self.remove(wanted.name, stop_seconds)
+    async def is_up(self, wanted: Process) -> bool:
+        """Whether one of ours runs under its name, whatever it was made from."""
+        found = await self._inspect(wanted.name)
+        return found is not None and bool(found["State"]["Running"]) and _is_ours(found)
+
+    async def set_aside(self, wanted: Process) -> None:
+        """Give the running one its old name, so that the new one can have its own."""
+        await self.retire(wanted, 0)  # of a hand-over that was killed
+        await self._rename(wanted.name, wanted.old_name)
+
+    async def put_back(self, wanted: Process) -> None:
+        """Undo `set_aside`, whatever has the name now."""
+        await self.remove(wanted.name, 0)
+        await self._rename(wanted.old_name, wanted.name)
+
+    async def retire(self, wanted: Process, stop_seconds: int) -> None:
+        """End the one that handed over; its requests have their time. None is fine."""
+        found = await self._inspect(wanted.old_name)
+        if found is None:
+            return
+        async with _translated(f"container {wanted.old_name}"):
+            never = json.dumps({"RestartPolicy": {"Name": "no"}})
+            await self._client._query_json(
+                f"containers/{found['Id']}/update",
+                method="POST",
+                data=never,
+                headers={"Content-Type": "application/json"},
+            )
+        await self.remove(wanted.old_name, stop_seconds)
+
+    async def start(self, wanted: Process) -> None:
+        """Make it and start it; nothing may have its name."""
         async with _translated(f"container {wanted.name}"):
             config = wanted.container(wanted.command, is_service=True)
             await self._client.containers.run(config, name=wanted.name)
@@ -49,13 +79,17 @@ class Containers:
         found = await self._inspect(name)
         if found is None:
             return
-        if LABEL_GATEWAY not in (found["Config"]["Labels"] or {}):
+        if not _is_ours(found):
             raise GatewayRefused(f"the container {name} is not Berthmaster's", subject=name)
         async with _translated(f"container {name}"):
             container = self._client.containers.container(found["Id"])
             if found["State"]["Running"]:
                 await container.stop(t=stop_seconds)
             await container.delete(force=True, v=True)
+
+    async def _rename(self, old: str, new: str) -> None:
+        async with _translated(f"container {old}"):
+            await self._client.containers.container(old).rename(new)
 
     async def signal(self, name: str, signal: str) -> None:
         """Send a signal to the container's first process."""
@@ -100,6 +134,10 @@ async def _translated(what: str) -> AsyncIterator[None]:
         yield
     except (aiodocker.DockerError, aiohttp.ClientError, OSError) as error:
         raise EngineFailed(what, error) from error
+
+
+def _is_ours(found: dict[str, Any]) -> bool:
+    return LABEL_GATEWAY in (found["Config"]["Labels"] or {})
 
 
 def _text(lines: list[str]) -> str:

@@ -6,6 +6,7 @@ only a changed image or mount makes a container anew. The table is the router's 
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,16 @@ class DockerGateway:
 
     async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
         """Bring all to these entrypoints; True when something was started or reloaded."""
+    async def plan(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        """What `up` would do."""
+        configs = zip((self._router, self._edge), self._configs(entrypoints), strict=True)
+        async with self._docker() as client:
+            containers = Containers(client)
+            lines = [await _intent(containers, wanted, config) for wanted, config in configs]
+        return tuple(line for line in lines if line)
+
+    async def up(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        """Bring both to these entrypoints; a line for each that was started, reloaded, replaced."""
         router, edge = self._configs(entrypoints)
         self._prepare_folders()
         await self._restore_files()
@@ -71,6 +82,12 @@ class DockerGateway:
             is_ask_new = await self._bring_up_ask(containers, entrypoints)
             is_edge_new = await self._bring_up(containers, self._edge, edge, self._reload_edge)
         return is_router_new or is_ask_new or is_edge_new
+            lines = [
+                await self._bring_up(containers, self._router, router, self._reload_router),
+                await self._bring_up(containers, self._edge, edge, self._reload_edge),
+            ]
+            await containers.retire(self._router, process.STOP_SECONDS)
+        return tuple(line for line in lines if line)
 
     async def down(self) -> None:
         """Stop and remove all; requests in flight get 30 s. Files and certificates stay."""
@@ -117,25 +134,59 @@ class DockerGateway:
 
     async def _bring_up(
         self, containers: Containers, wanted: Process, config: ConfigFile, reload: Reload
-    ) -> bool:
+    ) -> str:
         wanted, image_id = await containers.with_image(wanted)
         is_running = await containers.is_running(wanted, image_id)
         if is_running and config.is_applied:
-            return False
+            return ""
         old = config.write()
         try:
             await self._check(containers, wanted)
             if is_running:
                 await reload(containers)
+                line = f"the {wanted.kind} was reloaded"
             else:
-                await containers.replace(wanted, process.STOP_SECONDS)
-                await self._await_answer(containers, wanted)
+                line = await self._make_anew(containers, wanted)
                 await self._note_version(containers, wanted)
         except BaseException:
             config.put_back(old)
             raise
         config.mark_applied()
-        return True
+        return line
+
+    async def _make_anew(self, containers: Containers, wanted: Process) -> str:
+        is_up = await containers.is_up(wanted)
+        if is_up and wanted.shares_ports:
+            await self._hand_over(containers, wanted)
+            return f"the {wanted.kind} was replaced by {wanted.image} beside it: no port was closed"
+        began = time.monotonic()
+        await containers.remove(wanted.name, process.STOP_SECONDS)
+        await containers.start(wanted)
+        await self._await_answer(containers, wanted, self._answers(wanted))
+        if not is_up:
+            return f"the {wanted.kind} was started from {wanted.image}"
+        gap = time.monotonic() - began
+        return f"the {wanted.kind} was replaced by {wanted.image}: it was away for {gap:.1f} s"
+
+    async def _hand_over(self, containers: Containers, wanted: Process) -> None:
+        """The new one listens on the same ports before the old one stops to.
+
+        Its runtime socket takes the old one's place, so the file tells them apart.
+        """
+        before = _identity(self._layout.admin_socket)
+        await containers.set_aside(wanted)
+
+        async def is_new() -> bool:
+            is_other = _identity(self._layout.admin_socket) not in (None, before)
+            return is_other and await self._worker() is not None
+
+        try:
+            await containers.start(wanted)
+            await self._await_answer(containers, wanted, is_new)
+        except BaseException:
+            await containers.put_back(wanted)
+            raise
+        await containers.retire(wanted, process.STOP_SECONDS)
 
     async def _bring_up_ask(
         self, containers: Containers, entrypoints: Sequence[Entrypoint]
@@ -178,8 +229,10 @@ class DockerGateway:
         if status != 200:
             raise ConfigurationRefused("edge", text or await containers.logs(self._edge.name))
 
-    async def _await_answer(self, containers: Containers, wanted: Process) -> None:
-        if await _until(self._answers(wanted)):
+    async def _await_answer(
+        self, containers: Containers, wanted: Process, answers: Callable[[], Awaitable[bool]]
+    ) -> None:
+        if await _until(answers):
             return
         logs = await containers.logs(wanted.name)
         await containers.remove(wanted.name, 0)  # the engine would restart it for ever
@@ -202,6 +255,27 @@ class DockerGateway:
             return (await self._runtime.info()).get("Pid")
         except RouterUnavailable:
             return None
+
+
+async def _intent(containers: Containers, wanted: Process, config: ConfigFile) -> str:
+    """What becomes of one of the two, in words; empty when nothing does."""
+    wanted, image_id = await containers.with_image(wanted)
+    if await containers.is_running(wanted, image_id):
+        return "" if config.is_applied else f"{wanted.kind}: reload; nothing is closed"
+    if not await containers.is_up(wanted):
+        return f"{wanted.kind}: start from {wanted.image}"
+    what = f"{wanted.kind}: replace what runs by {wanted.image}"
+    if wanted.shares_ports:
+        return f"{what}, beside it; nothing is closed, requests in flight have 30 s to end"
+    gap = "new connections are refused for about 2 s"
+    return f"{what}; {gap}, longer while requests in flight end, at most 30 s"
+
+
+def _identity(socket: Path) -> int | None:
+    try:
+        return socket.stat().st_ino
+    except OSError:
+        return None
 
 
 def _for_this_host(options: haproxy.RouterOptions) -> haproxy.RouterOptions:

@@ -50,6 +50,12 @@ class Process:
     version: tuple[str, ...] = ()  # says the version, for a process that cannot be asked
     environment: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    shares_ports: bool = False  # a second one may listen beside it (SO_REUSEPORT)
+
+    @property
+    def old_name(self) -> str:
+        """Of the container that hands over, while it ends."""
+        return f"{self.name}-old"
 
     @property
     def settings_hash(self) -> str:
@@ -109,6 +115,7 @@ def router_process(layout: Layout, options: GatewayOptions) -> Process:
         folders=((layout.folder, True),),
         stop_signal="SIGUSR1",
         labels=options.labels,
+        shares_ports=True,
     )
 
 
