@@ -150,7 +150,7 @@ def _print_done(invocation: Invocation, done: "BackupDone") -> None:
     for note in manifest.notes:
         click.echo(f"note: {note}")
     if done.forgotten:
-        click.echo(f"{done.forgotten} older backups are beyond retention and were removed")
+        click.echo(f"removed, being beyond retention: {done.forgotten}")
     click.echo("  next: berth server backup --verify", err=True)
 
 
