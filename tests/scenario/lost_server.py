@@ -1,6 +1,6 @@
 """A server that is lost and comes back on another engine: what it had, and what it has again.
 
-Used by the tests and by `scripts/bench restore`.
+Used by scenarios and benches.
 """
 
 import hashlib
