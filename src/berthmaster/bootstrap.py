@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from berthmaster.domain.container import Container
 from berthmaster.domain.errors import Interrupted, InvalidSpec, OutsideError
 from berthmaster.engine.lease import person
-from berthmaster.ports.certificates import Certificates
 from berthmaster.ports.backups import Backups, EngineData
+from berthmaster.ports.certificates import Certificates
 from berthmaster.ports.clock import Clock
 from berthmaster.ports.compose import Compose
 from berthmaster.ports.databases import Databases
@@ -361,7 +361,8 @@ def build_engine_data(settings: Settings) -> EngineData:
     """Images and volumes of this machine's engine; opens nothing."""
     from berthmaster.adapters.docker.data import DockerData
 
-    return DockerData(settings.docker_host, _docker_gateway(settings).images)
+    gateway = _docker_gateway(settings)
+    return DockerData(settings.docker_host, lambda: gateway.images(settings.entrypoints))
 
 
 def describe_installation(settings: Settings) -> "Installation":

@@ -59,8 +59,6 @@ class DockerGateway:
         self._ask_name = f"{self._options.name_prefix}ask"
         self._runtime = Runtime(self._layout)
 
-    async def up(self, entrypoints: Sequence[Entrypoint]) -> bool:
-        """Bring all to these entrypoints; True when something was started or reloaded."""
     async def plan(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
         """What `up` would do."""
         configs = zip((self._router, self._edge), self._configs(entrypoints), strict=True)
@@ -70,20 +68,15 @@ class DockerGateway:
         return tuple(line for line in lines if line)
 
     async def up(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
-        """Bring both to these entrypoints; a line for each that was started, reloaded, replaced."""
+        """Bring all to these entrypoints; a line for each that was started, reloaded, replaced."""
         router, edge = self._configs(entrypoints)
         self._prepare_folders()
         await self._restore_files()
         async with self._docker() as client:
             containers = Containers(client)
-            is_router_new = await self._bring_up(
-                containers, self._router, router, self._reload_router
-            )
-            is_ask_new = await self._bring_up_ask(containers, entrypoints)
-            is_edge_new = await self._bring_up(containers, self._edge, edge, self._reload_edge)
-        return is_router_new or is_ask_new or is_edge_new
             lines = [
                 await self._bring_up(containers, self._router, router, self._reload_router),
+                await self._bring_up_ask(containers, entrypoints),
                 await self._bring_up(containers, self._edge, edge, self._reload_edge),
             ]
             await containers.retire(self._router, process.STOP_SECONDS)
@@ -97,11 +90,15 @@ class DockerGateway:
             await containers.remove(self._ask_name, 0)
             await containers.remove(self._router.name, process.STOP_SECONDS)
 
-    async def images(self) -> tuple[str, ...]:
-        """Names of the images that both run from; raises `ImageNotFound`."""
+    async def images(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
+        """Names of the images that they run from; raises `ImageNotFound`."""
+        wanted = [self._router, self._edge]
+        if any(item.tls is not Tls.OFF for item in entrypoints):
+            place = self._layout.folder  # where its code lies makes no difference here
+            wanted.append(process.ask_process(self._layout, self._options, place, entrypoints))
         async with self._docker() as client:
             containers = Containers(client)
-            found = [await containers.with_image(item) for item in (self._router, self._edge)]
+            found = [await containers.with_image(item) for item in wanted]
         return tuple(item.image for item, _ in found)
 
     def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
@@ -188,21 +185,20 @@ class DockerGateway:
             raise
         await containers.retire(wanted, process.STOP_SECONDS)
 
-    async def _bring_up_ask(
-        self, containers: Containers, entrypoints: Sequence[Entrypoint]
-    ) -> bool:
+    async def _bring_up_ask(self, containers: Containers, entrypoints: Sequence[Entrypoint]) -> str:
         """The ask responder, where something has certificates."""
         if all(item.tls is Tls.OFF for item in entrypoints):
             await containers.remove(self._ask_name, 0)
-            return False
+            return ""
         package = write_package(self._layout)
         wanted = process.ask_process(self._layout, self._options, package, entrypoints)
         wanted, image_id = await containers.with_image(wanted)
         if await containers.is_running(wanted, image_id):
-            return False
-        await containers.replace(wanted, 0)
-        await self._await_answer(containers, wanted)
-        return True
+            return ""
+        await containers.remove(wanted.name, 0)
+        await containers.start(wanted)
+        await self._await_answer(containers, wanted, self._answers(wanted))
+        return f"the {wanted.kind} responder was started from {wanted.image}"
 
     async def _check(self, containers: Containers, wanted: Process) -> None:
         code, output = await containers.run_once(wanted, wanted.check)
