@@ -30,8 +30,21 @@ GOOD = ("v1", "v2")
 VARIABLES = {
     "POSTGRES_IMAGE": "berthmaster/postgres:15",
     "REDIS_IMAGE": "berthmaster/redis:7",
+    "STRIPE_TEST_MODE": "true",
+    "STRIPE_PUBLIC_KEY": "pk_test_bench",
+    "STRIPE_PRO_PRICE_ID": "price_bench",
+    "EMAIL_HOST": "smtp.invalid",
+    "DEFAULT_FROM_EMAIL": "bench@example.com",
+    "SENTRY_DSN": "none",
     "SSRF_ALLOWED_TARGETS": "web,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",  # the target is here
     "CHECK_INTERVAL_SECONDS": str(TICK_SECONDS),
+}
+SECRETS = {
+    "secret_key": "",
+    "postgres_password": "",
+    "stripe_secret_key": "sk_test_",
+    "stripe_webhook_secret": "whsec_",
+    "email_host_password": "",
 }
 COUNTS = """\
 SELECT e.url, count(r.id) FROM acme.monitors_endpoint e
@@ -235,8 +248,8 @@ def _write_files(app: App, *, mode: int) -> None:
     shutil.copytree(EXAMPLE / "caddy", app.folder / "caddy", dirs_exist_ok=True)
     suffix = {"DEFAULT_TENANT_DOMAIN_SUFFIX": app.host, "ALLOWED_HOSTS": f".{app.host},web"}
     app.give(**VARIABLES, **suffix)
-    for name in ("secret_key", "postgres_password"):
-        app.secret(name, os.urandom(30).hex())
+    for name, prefix in SECRETS.items():
+        app.secret(name, prefix + os.urandom(30).hex())
         (app.folder / "secrets" / "prod" / name).chmod(mode)
 
 

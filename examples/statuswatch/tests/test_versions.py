@@ -63,7 +63,7 @@ def test_the_old_release_runs_on_the_schema_of_the_new_one(database: str, newer:
     older = EXAMPLE / "backend"
     manage(older, "migrate_schemas", "--noinput", "-v0")
     manage(older, "seed_demo")
-    assert "acme lacks 1, first monitors.0002" in manage(newer, "shell", "-v0", "-c", READY)
+    assert "acme lacks 1, first monitors.0100" in manage(newer, "shell", "-v0", "-c", READY)
     manage(newer, "migrate_schemas", "--noinput", "-v0")
     assert manage(older, "shell", "-v0", "-c", USE_ENDPOINT % 1).strip() == "3 False ok"
     assert manage(newer, "shell", "-v0", "-c", USE_ENDPOINT % 2).strip() == "4 True ok"

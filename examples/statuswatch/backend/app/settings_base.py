@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from app import breakage, environment
+from app import breakage
+from shared import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 APP_VERSION = environment.text("APP_VERSION", "dev")
@@ -14,7 +15,9 @@ SHARED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.staticfiles",
     "django_celery_beat",
+    "corsheaders",
     "rest_framework",
+    "app",
 ]
 TENANT_APPS = [
     "django.contrib.contenttypes",
@@ -35,6 +38,7 @@ MIDDLEWARE = [
     *breakage.middleware(),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "tenants.middleware.TenantMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -54,11 +58,7 @@ DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DATABASES = {
     "default": {
         "ENGINE": "django_tenants.postgresql_backend",
-        "HOST": environment.text("POSTGRES_HOST", "db"),
-        "PORT": environment.number("POSTGRES_PORT", 5432),
-        "NAME": environment.text("POSTGRES_DB", "statuswatch"),
-        "USER": environment.text("POSTGRES_USER", "statuswatch"),
-        "PASSWORD": environment.text("POSTGRES_PASSWORD"),
+        **environment.database(),
         "CONN_MAX_AGE": environment.number("DB_CONN_MAX_AGE", 0),
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 5},
@@ -86,16 +86,18 @@ REST_FRAMEWORK = {
 }
 
 # --- redis: broker on 0 and results on 1, as the document has it; the cache (login throttle) on 2
+REDIS_URL = environment.text("REDIS_URL", "redis://redis:6379/0")
+REDIS_SERVER = REDIS_URL.rpartition("/")[0] if REDIS_URL.count("/") > 2 else REDIS_URL
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": environment.text("CACHE_URL", "redis://redis:6379/2"),
+        "LOCATION": environment.text("CACHE_URL", f"{REDIS_SERVER}/2"),
         "OPTIONS": {"socket_timeout": 3, "socket_connect_timeout": 3},
     }
 }
 CHECK_INTERVAL_SECONDS = environment.number("CHECK_INTERVAL_SECONDS", 60)
-CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "redis://redis:6379/0")
-CELERY_RESULT_BACKEND = environment.text("CELERY_RESULT_BACKEND", "redis://redis:6379/1")
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", f"{REDIS_SERVER}/0")
+CELERY_RESULT_BACKEND = environment.text("CELERY_RESULT_BACKEND", f"{REDIS_SERVER}/1")
 CELERY_RESULT_EXPIRES = 3600
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "socket_connect_timeout": 3}
@@ -120,8 +122,32 @@ CHECK_TIMEOUT_SECONDS = environment.number("CHECK_TIMEOUT_SECONDS", 10)
 RESULT_RETENTION_DAYS = environment.number("RESULT_RETENTION_DAYS", 30)
 SSRF_ALLOWED_TARGETS = environment.words("SSRF_ALLOWED_TARGETS")
 
+# --- mail
+EMAIL_HOST = environment.text("EMAIL_HOST")
+EMAIL_PORT = environment.number("EMAIL_PORT", 587)
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=True)
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "noreply@localhost")
+SERVER_EMAIL = environment.text("SERVER_EMAIL", DEFAULT_FROM_EMAIL)
+
+# --- payment
+STRIPE_PUBLIC_KEY = environment.text("STRIPE_PUBLIC_KEY")
+STRIPE_SECRET_KEY = environment.text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = environment.text("STRIPE_WEBHOOK_SECRET")
+STRIPE_PRO_PRICE_ID = environment.text("STRIPE_PRO_PRICE_ID")
+
+# --- errors
+SENTRY_DSN = environment.text("SENTRY_DSN")  # empty or `none`: errors are logged only
+SENTRY_ENVIRONMENT = environment.text("SENTRY_ENVIRONMENT")
+SENTRY_TRACES_SAMPLE_RATE = environment.fraction("SENTRY_TRACES_SAMPLE_RATE", 0.1)
+SENTRY_RELEASE = environment.text("SENTRY_RELEASE", APP_VERSION)
+
 # --- http
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
+CORS_ALLOW_ALL_ORIGINS = False
+CORS_URLS_REGEX = r"^/api/(?!internal/)"
 # what is asked inside the server, over plain http
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^version$", r"^api/internal/", r"^debug/"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -143,13 +169,33 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 
-# --- logs go to stdout; the Compose file rotates them (10 MB, 5 files)
-LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
-}
+# --- logs: to stdout, which the Compose file rotates (10 MB, 5 files), or to a file that rotates itself the same way
+LOG_DIR = environment.text("LOG_DIR", str(BASE_DIR / "logs"))
+LOG_FILE_BYTES, LOG_FILE_BACKUPS = 10_000_000, 5
+
+
+def logging_to(level: str, *, console: bool, file: bool) -> dict[str, object]:
+    """Return Django's LOGGING for the wanted places."""
+    handlers = {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "file": {
+            "class": "shared.logfile.SharedRotatingFileHandler",
+            "formatter": "line",
+            "delay": True,
+            "filename": f"{LOG_DIR}/statuswatch.log",
+            "maxBytes": LOG_FILE_BYTES,
+            "backupCount": LOG_FILE_BACKUPS,
+        },
+    }
+    chosen = [name for name, is_wanted in (("console", console), ("file", file)) if is_wanted]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+        "handlers": {name: handlers[name] for name in chosen},
+        "root": {"handlers": chosen, "level": level},
+        "loggers": {
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.db.backends": {"level": "INFO"},  # at DEBUG it writes every query with its values
+        },
+    }

@@ -2,13 +2,12 @@
 
 import logging
 
-from celery import Task
+from celery import Task, shared_task
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from app.celery import app
 from monitors import schedule
 from monitors.models import Endpoint
 from monitors.probe import Outcome, probe
@@ -21,7 +20,7 @@ logger = logging.getLogger(__name__)
 RETRY_PAUSES_SECONDS = (5, 10, 20)
 
 
-@app.task(name="monitors.schedule_endpoint_checks")
+@shared_task(name="monitors.schedule_endpoint_checks")
 def schedule_endpoint_checks() -> dict[str, int]:
     """Enqueue due endpoints of every tenant; a tenant that fails is reported and does not stop the others."""
     now = timezone.now()
@@ -39,7 +38,7 @@ def schedule_endpoint_checks() -> dict[str, int]:
     return summary
 
 
-@app.task(bind=True, name="monitors.ping_endpoint", max_retries=len(RETRY_PAUSES_SECONDS))
+@shared_task(bind=True, name="monitors.ping_endpoint", max_retries=len(RETRY_PAUSES_SECONDS))
 def ping_endpoint(self: Task, schema_name: str, endpoint_id: str) -> str:
     """Check one endpoint and store status and latency; network errors are tried again."""
     client = Client.objects.filter(schema_name=schema_name).first()

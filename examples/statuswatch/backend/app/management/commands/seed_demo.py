@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
-from app import environment
 from monitors.models import Endpoint
+from shared import environment
 from tenants.models import Client, Domain
 
 ENDPOINTS = "This release=http://web:8000/version,StatusWatch health=http://web:8000/health/"

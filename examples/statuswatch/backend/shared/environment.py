@@ -5,6 +5,7 @@ Nothing here raises: what cannot be read is collected in `problems`, so that pro
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 problems: list[str] = []
 
@@ -27,6 +28,7 @@ def flag(name: str, default: bool = False) -> bool:
         return default
     if value not in _TRUE | _FALSE:
         problems.append(f"{name} must be true or false, not {value!r}")
+        return default
     return value in _TRUE
 
 
@@ -44,6 +46,49 @@ def number(name: str, default: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return a list separated by commas, without empty items."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def fraction(name: str, default: float) -> float:
+    """Return a share between 0 and 1."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        problems.append(f"{name} must be a number from 0 to 1, not {value!r}")
+        return default
+    return share
+
+
+def database() -> dict[str, object]:
+    """Return where the database is: DATABASE_URL (or DATABASE_URL_FILE) when set, else POSTGRES_*."""
+    url = text("DATABASE_URL")
+    if not url:
+        return {
+            "HOST": text("POSTGRES_HOST", "db"),
+            "PORT": number("POSTGRES_PORT", 5432),
+            "NAME": text("POSTGRES_DB", "statuswatch"),
+            "USER": text("POSTGRES_USER", "statuswatch"),
+            "PASSWORD": text("POSTGRES_PASSWORD"),
+        }
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 5432
+    except ValueError:
+        parts, port = urlsplit(""), 5432
+    name = unquote(parts.path.removeprefix("/"))
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname or not name:
+        problems.append("DATABASE_URL must read postgresql://user:password@host:port/name")
+    return {
+        "HOST": parts.hostname or "",
+        "PORT": port,
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+    }
 
 
 def _read_secret(name: str, path: str) -> str:

@@ -1,0 +1,1 @@
+"""What every module may use: environment, idempotent migrations, log files. It knows no other module."""
