@@ -30,19 +30,18 @@ GOOD = ("v1", "v2")
 VARIABLES = {
     "POSTGRES_IMAGE": "berthmaster/postgres:15",
     "REDIS_IMAGE": "berthmaster/redis:7",
-    "STRIPE_TEST_MODE": "true",
-    "STRIPE_PUBLIC_KEY": "pk_test_bench",
-    "STRIPE_PRO_PRICE_ID": "price_bench",
+    "STRIPE_PUBLIC_KEY": "pk_live_NobodyHasThisOne",  # nothing is sold here
+    "STRIPE_PRO_PRICE_ID": "price_NobodyHasThisOne",
     "EMAIL_HOST": "smtp.invalid",
     "DEFAULT_FROM_EMAIL": "bench@example.com",
-    "SENTRY_DSN": "none",
+    "SENTRY_DISABLED": "true",
     "SSRF_ALLOWED_TARGETS": "web,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16",  # the target is here
     "CHECK_INTERVAL_SECONDS": str(TICK_SECONDS),
 }
 SECRETS = {
     "secret_key": "",
     "postgres_password": "",
-    "stripe_secret_key": "sk_test_",
+    "stripe_secret_key": "sk_live_",
     "stripe_webhook_secret": "whsec_",
     "email_host_password": "",
 }

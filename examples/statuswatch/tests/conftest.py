@@ -15,7 +15,15 @@ PASSWORD = "a-long-test-password"
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+def quick_passwords() -> None:
+    """Hash passwords as no server should; the real way takes half a second each."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(quick_passwords: None, django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
     """Add the tenants once; making a schema takes a second."""
     with django_db_blocker.unblock():
         _make_tenant("public", "testserver")

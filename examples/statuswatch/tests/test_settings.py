@@ -275,8 +275,8 @@ def test_a_bad_database_url_is_refused(url: str) -> None:
 
 
 def test_going_without_sentry_is_a_decision() -> None:
-    assert "write none to go without" in read("1", SENTRY_DSN="").stderr
-    assert read("1", SENTRY_DSN="none").stdout == "1\n"
+    assert "SENTRY_DISABLED=true goes without" in read("1", SENTRY_DSN="").stderr
+    assert read("1", SENTRY_DSN="", SENTRY_DISABLED="true").stdout == "1\n"
 
 
 def test_a_release_broken_by_a_missing_variable_says_which() -> None:

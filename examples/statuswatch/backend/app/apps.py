@@ -14,5 +14,5 @@ class Composition(AppConfig):
     def ready(self) -> None:
         """Load it once the modules are there, and report errors where production says to whom."""
         import_module("app.celery")
-        if settings.SENTRY_DSN not in {"", "none"}:
+        if settings.SENTRY_DSN:
             import_module("app.reporting").start()

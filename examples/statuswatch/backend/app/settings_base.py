@@ -139,7 +139,7 @@ STRIPE_WEBHOOK_SECRET = environment.text("STRIPE_WEBHOOK_SECRET")
 STRIPE_PRO_PRICE_ID = environment.text("STRIPE_PRO_PRICE_ID")
 
 # --- errors
-SENTRY_DSN = environment.text("SENTRY_DSN")  # empty or `none`: errors are logged only
+SENTRY_DSN = environment.text("SENTRY_DSN")
 SENTRY_ENVIRONMENT = environment.text("SENTRY_ENVIRONMENT")
 SENTRY_TRACES_SAMPLE_RATE = environment.fraction("SENTRY_TRACES_SAMPLE_RATE", 0.1)
 SENTRY_RELEASE = environment.text("SENTRY_RELEASE", APP_VERSION)

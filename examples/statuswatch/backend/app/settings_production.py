@@ -56,7 +56,7 @@ LOGGING = logging_to(LOG_LEVEL, console=not LOG_TO_FILE, file=LOG_TO_FILE)
 
 # A rehearsal or a demo runs on production's settings and takes nobody's money; it says so.
 STRIPE_TEST_MODE = environment.flag("STRIPE_TEST_MODE")
-NO_SENTRY = "none"
+SENTRY_DISABLED = environment.flag("SENTRY_DISABLED")
 SENTRY_ENVIRONMENT = environment.text("SENTRY_ENVIRONMENT", "production")
 
 
@@ -128,8 +128,8 @@ def _mail_and_monitoring_problems() -> dict[str, bool]:
         "DEFAULT_FROM_EMAIL is missing": not environment.text("DEFAULT_FROM_EMAIL"),
         f"LOG_TO_FILE needs a folder {LOG_DIR} (LOG_DIR) that uid {os.getuid()} may write": LOG_TO_FILE
         and not os.access(LOG_DIR, os.W_OK),
-        f"SENTRY_DSN is missing; write {NO_SENTRY} to go without": not SENTRY_DSN,
-        "SENTRY_DSN must read https://key@host/project": SENTRY_DSN not in {"", NO_SENTRY}
+        "SENTRY_DSN is missing; SENTRY_DISABLED=true goes without": not SENTRY_DSN and not SENTRY_DISABLED,
+        "SENTRY_DSN must read https://key@host/project": bool(SENTRY_DSN)
         and not (dsn.scheme in {"http", "https"} and dsn.username and dsn.path.strip("/")),
     }
 

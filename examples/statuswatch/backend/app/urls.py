@@ -9,10 +9,16 @@ from monitors import views as monitors
 router = DefaultRouter()
 router.include_root_view = False
 router.register("endpoints", monitors.EndpointViewSet)
+router.register("incidents", monitors.IncidentViewSet)
+router.register("maintenance-windows", monitors.MaintenanceWindowViewSet)
+router.register("alert-channels", monitors.AlertChannelViewSet)
+router.register("alerts", monitors.AlertViewSet)
+router.register("dead-letters", monitors.DeadLetterViewSet)
 
 urlpatterns = [
     path("", include("app.urls_shared")),
     path("", monitors.status_page),
+    path("api/status/", monitors.status_json),
     path("api/auth/login/", accounts.LoginView.as_view()),
     path("api/auth/me/", accounts.MeView.as_view()),
     path("api/auth/logout/", accounts.LogoutView.as_view()),

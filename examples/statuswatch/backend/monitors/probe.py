@@ -1,27 +1,30 @@
-"""One HTTP check: a GET to a vetted address, no redirect followed, the body not read."""
+"""One check: a GET, judged by the endpoint's conditions."""
 
-import http.client
-import socket
-import ssl
-import time
 from dataclasses import dataclass
-from urllib.parse import SplitResult
+from datetime import UTC, datetime
 
 from django.conf import settings
 
-from monitors import target
+from monitors import outbound, target
+from monitors.conditions import Conditions, find_unmet_or_none
 
 NETWORK_ERROR = "network-error"
 BLOCKED = "blocked"
-_TLS = ssl.create_default_context()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a check found."""
 
-    status: str  # "200", "error:503", "network-error" or "blocked"
+    # "200", "error:503", "unmet:body", "network-error" or "blocked"
+    status: str
     latency_ms: int | None = None
+    certificate_expires_at: datetime | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there was an answer as it should be."""
+        return self.status.isdecimal()
 
     @property
     def is_worth_a_retry(self) -> bool:
@@ -29,40 +32,20 @@ class Outcome:
         return self.status == NETWORK_ERROR
 
 
-def probe(url: str) -> Outcome:
+def probe(url: str, conditions: Conditions | None = None) -> Outcome:
     """Check a URL."""
+    wanted = conditions or Conditions()
     try:
-        parts = target.parse_url(url)
-        address = target.resolve(parts)
+        answer = outbound.ask("GET", url, seconds=settings.CHECK_TIMEOUT_SECONDS, wants_body=bool(wanted.body_contains))
     except target.TargetRefused:
         return Outcome(BLOCKED)
-    except target.NameUnknown:
+    except outbound.NotReached:
         return Outcome(NETWORK_ERROR)
-    started = time.monotonic()
-    try:
-        code = _get_status(parts, address)
-    except (OSError, http.client.HTTPException):
-        return Outcome(NETWORK_ERROR)
-    latency_ms = round((time.monotonic() - started) * 1000)
-    return Outcome(str(code) if code < 400 else f"error:{code}", latency_ms)
+    unmet = find_unmet_or_none(wanted, answer, datetime.now(UTC))
+    return Outcome(_name(answer.code, unmet), answer.latency_ms, answer.certificate_expires_at)
 
 
-def _get_status(parts: SplitResult, address: str) -> int:
-    connection = _connect(parts, address)
-    try:
-        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        connection.request("GET", path, headers={"User-Agent": "StatusWatch", "Connection": "close"})
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def _connect(parts: SplitResult, address: str) -> http.client.HTTPConnection:
-    """Open a connection to the vetted address; Host header, SNI and certificate keep the name."""
-    host = parts.hostname or ""
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(host, parts.port, timeout=settings.CHECK_TIMEOUT_SECONDS)
-    connection.sock = socket.create_connection((address, connection.port), settings.CHECK_TIMEOUT_SECONDS)
-    if parts.scheme == "https":
-        connection.sock = _TLS.wrap_socket(connection.sock, server_hostname=host)
-    return connection
+def _name(code: int, unmet: str | None) -> str:
+    if unmet is None:
+        return str(code)
+    return f"error:{code}" if unmet == "status" else f"unmet:{unmet}"

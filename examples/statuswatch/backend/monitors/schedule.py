@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet, V
 from django.db.models.functions import Coalesce
 from kombu.exceptions import OperationalError
 
-from monitors.models import CheckResult, Endpoint
+from monitors.models import Alert, CheckResult, DeadLetter, Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +48,11 @@ def enqueue_now(endpoint: Endpoint, now: datetime) -> None:
 
 
 def prune(now: datetime) -> int:
-    """Delete results older than the retention in the current schema."""
+    """Delete what is older than the retention in the current schema: results, alerts that are done, dead letters."""
     limit = now - timedelta(days=settings.RESULT_RETENTION_DAYS)
-    return CheckResult.objects.filter(checked_at__lt=limit).delete()[0]
+    done = Alert.objects.filter(created_at__lt=limit).exclude(state=Alert.State.PENDING)
+    old = (CheckResult.objects.filter(checked_at__lt=limit), done, DeadLetter.objects.filter(last_at__lt=limit))
+    return sum(rows.delete()[0] for rows in old)
 
 
 def _enqueue(endpoint: Endpoint) -> bool:

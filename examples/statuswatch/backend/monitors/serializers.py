@@ -1,9 +1,11 @@
-"""JSON of an endpoint."""
+"""JSON of endpoints, incidents, maintenance and channels."""
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from rest_framework import serializers
 
-from monitors import target
-from monitors.models import Endpoint
+from monitors import conditions, target
+from monitors.models import Alert, AlertChannel, DeadLetter, Endpoint, Incident, MaintenanceWindow
 from monitors.release_fields import API_FIELDS
 
 
@@ -17,17 +19,119 @@ class EndpointSerializer(serializers.ModelSerializer):
             "last_status",
             "last_checked_at",
             "last_latency_ms",
+            "certificate_expires_at",
+            "consecutive_failures",
             "created_at",
             *API_FIELDS,
         )
-        fields = ("name", "url", "interval_minutes", *read_only_fields)
+        fields = (
+            "name",
+            "url",
+            "interval_minutes",
+            "expected_status",
+            "body_contains",
+            "max_latency_ms",
+            "min_certificate_days",
+            *read_only_fields,
+        )
 
     def validate_url(self, url: str) -> str:
-        """Refuse what may not be checked; a name that does not resolve today may be one worth watching."""
+        """Refuse what may not be checked."""
+        return _check_target(url)
+
+    def validate_expected_status(self, text: str) -> str:
+        """Refuse what is no list of statuses."""
         try:
-            target.resolve(target.parse_url(url))
-        except target.TargetRefused as exc:
-            raise serializers.ValidationError(str(exc)) from exc
-        except target.NameUnknown:
-            pass
-        return url
+            return text and ",".join(_shown(found) for found in conditions.parse_statuses(text))
+        except ValueError as exc:
+            raise serializers.ValidationError("Write statuses like 200,204 or 200-299,401.") from exc
+
+
+class IncidentSerializer(serializers.ModelSerializer):
+    """A time in which an endpoint was down."""
+
+    endpoint_name = serializers.CharField(source="endpoint.name", read_only=True)
+
+    class Meta:
+        model = Incident
+        fields = ("id", "endpoint", "endpoint_name", "cause", "started_at", "resolved_at")
+
+
+class MaintenanceWindowSerializer(serializers.ModelSerializer):
+    """A planned time; without an endpoint it is for all."""
+
+    class Meta:
+        model = MaintenanceWindow
+        fields = ("id", "name", "endpoint", "starts_at", "ends_at")
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
+        """Refuse a window that ends before it starts."""
+        starts_at = attrs.get("starts_at") or self.instance.starts_at
+        if (attrs.get("ends_at") or self.instance.ends_at) <= starts_at:
+            raise serializers.ValidationError({"ends_at": "It must be later than the start."})
+        return attrs
+
+
+class AlertChannelSerializer(serializers.ModelSerializer):
+    """Where alerts go; the secret is written and never read."""
+
+    class Meta:
+        model = AlertChannel
+        fields = ("id", "kind", "target", "secret", "is_enabled", "created_at")
+        read_only_fields = ("created_at",)
+        extra_kwargs = {"secret": {"write_only": True}}
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, object]:
+        """Refuse a target that is no address of its kind, or a webhook that leads inside."""
+        kind = attrs.get("kind") or self.instance.kind
+        goal = str(attrs.get("target") or self.instance.target)
+        try:
+            if kind == AlertChannel.Kind.EMAIL:
+                validate_email(goal)
+            else:
+                _check_target(goal)
+        except (ValidationError, serializers.ValidationError) as exc:
+            message = exc.detail if isinstance(exc, serializers.ValidationError) else exc.messages
+            raise serializers.ValidationError({"target": message}) from exc
+        return attrs
+
+
+class AlertSerializer(serializers.ModelSerializer):
+    """What became of one message."""
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id",
+            "channel",
+            "incident",
+            "event",
+            "state",
+            "attempts",
+            "last_error",
+            "created_at",
+            "sent_at",
+        )
+
+
+class DeadLetterSerializer(serializers.ModelSerializer):
+    """Work that was given up."""
+
+    class Meta:
+        model = DeadLetter
+        fields = ("id", "task", "subject", "reason", "count", "first_at", "last_at")
+
+
+def _check_target(url: str) -> str:
+    """A name that does not resolve today may be one worth watching."""
+    try:
+        target.resolve(target.parse_url(url))
+    except target.TargetRefused as exc:
+        raise serializers.ValidationError(str(exc)) from exc
+    except target.NameUnknown:
+        pass
+    return url
+
+
+def _shown(statuses: range) -> str:
+    return str(statuses[0]) if len(statuses) == 1 else f"{statuses[0]}-{statuses[-1]}"

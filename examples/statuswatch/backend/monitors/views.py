@@ -1,18 +1,38 @@
-"""CRUD of endpoints, and the tenant's status page."""
+"""The API of a tenant's endpoints and what belongs to them, and the public status page."""
 
+from dataclasses import asdict
+
+from django.db import connection, transaction
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import ModelViewSet
+from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from monitors import schedule
-from monitors.models import CheckResult, Endpoint
-from monitors.serializers import EndpointSerializer
+from monitors import history, schedule, tasks
+from monitors.models import Alert, AlertChannel, CheckResult, DeadLetter, Endpoint, Incident, MaintenanceWindow
+from monitors.serializers import (
+    AlertChannelSerializer,
+    AlertSerializer,
+    DeadLetterSerializer,
+    EndpointSerializer,
+    IncidentSerializer,
+    MaintenanceWindowSerializer,
+)
 from monitors.sparkline import RESULTS_SHOWN, Row
+from tenants.models import Client
+from tenants.plans import endpoint_limit_or_none
+
+INCIDENTS_SHOWN = 5
+CHANNELS_PER_TENANT = 10
 
 
 class EndpointViewSet(ModelViewSet):
@@ -21,24 +41,154 @@ class EndpointViewSet(ModelViewSet):
     queryset = Endpoint.objects.all()
     serializer_class = EndpointSerializer
 
+    @transaction.atomic
     def perform_create(self, serializer: BaseSerializer) -> None:
-        """Store and check at once."""
+        """Store and check at once; 403 when the plan has no more room."""
+        _check_room()
         schedule.enqueue_now(serializer.save(), timezone.now())
+
+    @action(detail=True)
+    def history(self, request: Request, pk: str) -> Response:
+        """Answer latency over a `period` (24h, 7d or 30d) and the uptime of all three."""
+        name = request.query_params.get("period", "24h")
+        if name not in history.PERIODS:
+            raise ValidationError({"period": f"Choose one of {', '.join(history.PERIODS)}."})
+        endpoint, now = self.get_object(), timezone.now()
+        found = history.buckets(endpoint, now, history.PERIODS[name])
+        return Response(
+            {
+                "period": name,
+                "buckets": [asdict(bucket) for bucket in found],
+                "uptime": history.uptime(endpoint, now),
+            }
+        )
+
+
+class IncidentViewSet(ReadOnlyModelViewSet):
+    """Incidents, newest first; `?open=true` those that last."""
+
+    queryset = Incident.objects.select_related("endpoint")
+    serializer_class = IncidentSerializer
+
+    def get_queryset(self) -> object:
+        """Leave out what is over when asked to."""
+        found = super().get_queryset()
+        return found.filter(resolved_at=None) if self.request.query_params.get("open") == "true" else found
+
+
+class MaintenanceWindowViewSet(ModelViewSet):
+    """Planned times."""
+
+    queryset = MaintenanceWindow.objects.all()
+    serializer_class = MaintenanceWindowSerializer
+
+
+class AlertChannelViewSet(ModelViewSet):
+    """Where alerts go."""
+
+    queryset = AlertChannel.objects.all()
+    serializer_class = AlertChannelSerializer
+
+    def perform_create(self, serializer: BaseSerializer) -> None:
+        """Store; a tenant has a few channels, not a mailing list."""
+        if AlertChannel.objects.count() >= CHANNELS_PER_TENANT:
+            raise PermissionDenied(f"An organization has at most {CHANNELS_PER_TENANT} channels.")
+        serializer.save()
+
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, pk: str) -> Response:
+        """Send a test alert."""
+        now = timezone.now()
+        alert = Alert.objects.create(
+            channel=self.get_object(), event=Alert.Event.TEST, created_at=now, next_attempt_at=now
+        )
+        schema_name = connection.schema_name
+        transaction.on_commit(lambda: tasks.send_later(schema_name, [alert]))
+        return Response(AlertSerializer(alert).data, status=status.HTTP_202_ACCEPTED)
+
+
+class AlertViewSet(ReadOnlyModelViewSet):
+    """Messages and what became of them."""
+
+    queryset = Alert.objects.all()
+    serializer_class = AlertSerializer
+
+
+class DeadLetterViewSet(ReadOnlyModelViewSet):
+    """Work that was given up."""
+
+    queryset = DeadLetter.objects.all()
+    serializer_class = DeadLetterSerializer
 
 
 @never_cache
 @require_safe
 def status_page(request: HttpRequest) -> HttpResponse:
-    """Show every endpoint with status, latency and its last results."""
-    recent = Prefetch("results", queryset=CheckResult.objects.all()[:RESULTS_SHOWN], to_attr="recent")
-    rows = [Row(endpoint) for endpoint in Endpoint.objects.prefetch_related(recent)]
+    """Show every endpoint with status, latency and its last results, and the incidents and maintenance of now."""
+    rows = _rows()
     down = sum(row.state == "down" for row in rows)
     pending = sum(row.state == "pending" for row in rows)
+    now = timezone.now()
     context = {
         "tenant": request.tenant,
         "rows": rows,
         "down_count": down,
         "pending_count": pending,
-        "now": timezone.now(),
+        "incidents": Incident.objects.select_related("endpoint")[:INCIDENTS_SHOWN],
+        "windows": MaintenanceWindow.at(now).select_related("endpoint"),
+        "now": now,
     }
     return render(request, "status.html", context)
+
+
+@never_cache
+@require_safe
+def status_json(request: HttpRequest) -> JsonResponse:
+    """Answer the same as the page, for programs; without the URLs, which may be private."""
+    rows, now = _rows(), timezone.now()
+    incidents = Incident.objects.select_related("endpoint")[:INCIDENTS_SHOWN]
+    body = {
+        "organization": request.tenant.name,
+        "status": "down" if any(row.state == "down" for row in rows) else "up",
+        "endpoints": [
+            {
+                "name": row.endpoint.name,
+                "state": row.state,
+                "latency_ms": row.endpoint.last_latency_ms,
+                "uptime": row.uptime,
+                "checked_at": row.endpoint.last_checked_at,
+            }
+            for row in rows
+        ],
+        "incidents": [
+            {
+                "endpoint": incident.endpoint.name,
+                "cause": incident.cause,
+                "started_at": incident.started_at,
+                "resolved_at": incident.resolved_at,
+            }
+            for incident in incidents
+        ],
+        "maintenance": [
+            {"name": window.name, "starts_at": window.starts_at, "ends_at": window.ends_at}
+            for window in MaintenanceWindow.at(now)
+        ],
+    }
+    return JsonResponse(body)
+
+
+def _rows() -> list[Row]:
+    recent = Prefetch("results", queryset=CheckResult.objects.all()[:RESULTS_SHOWN], to_attr="recent")
+    return [Row(endpoint) for endpoint in Endpoint.objects.prefetch_related(recent)]
+
+
+def _check_room() -> None:
+    """Refuse one endpoint too many. The tenant's row is locked: two requests cannot share the last place."""
+    client = Client.objects.filter(schema_name=connection.schema_name)
+    if endpoint_limit_or_none(client.get().subscription_status) is None:
+        return
+    limit = endpoint_limit_or_none(client.select_for_update().get().subscription_status)
+    if limit is not None and Endpoint.objects.count() >= limit:
+        raise PermissionDenied(
+            f"The free plan has {limit} endpoints; Pro has as many as you like.", code="plan_limit_reached"
+        )

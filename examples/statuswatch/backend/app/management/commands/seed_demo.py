@@ -11,6 +11,7 @@ from django_tenants.utils import tenant_context
 from monitors.models import Endpoint
 from shared import environment
 from tenants.models import Client, Domain
+from tenants.plans import Plan
 
 ENDPOINTS = "This release=http://web:8000/version,StatusWatch health=http://web:8000/health/"
 
@@ -22,11 +23,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--suffix", default=settings.DEFAULT_TENANT_DOMAIN_SUFFIX)
+        parser.add_argument("--plan", choices=Plan.values, default=Plan.PRO, help="of the tenant")
         parser.add_argument("--tenant", default="acme", help="schema name and first label of its host")
 
-    def handle(self, *, suffix: str, tenant: str, **_: object) -> None:
+    def handle(self, *, suffix: str, tenant: str, plan: str, **_: object) -> None:
         _ensure_tenant("public", "StatusWatch", suffix)
         client = _ensure_tenant(tenant, tenant.capitalize(), f"{tenant}.{suffix}")
+        Client.objects.filter(pk=client.pk).update(subscription_status=plan)
         with tenant_context(client):
             has_password = _ensure_user()
             _ensure_endpoints()
