@@ -6,10 +6,12 @@ import pytest
 import redis
 from conftest import TenantBrowser
 from django.db import OperationalError, connection
+from django.test import RequestFactory
 
 import healthcheck
 from app import heartbeat
-from health import checks
+from health import checks, workers
+from shared.inside import is_inside
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +22,58 @@ def test_a_good_release_is_alive_and_ready(public: TenantBrowser) -> None:
     ready = public.get("/health/ready/")
     assert ready.status_code == 200
     assert ready.json()["checks"]["migrations"] == "ok"
+    assert public.get("/healthz").content == b"ok"
+
+
+@pytest.fixture
+def no_worker() -> Iterator[None]:
+    workers._store().delete(workers.KEY)
+    yield
+    workers._store().delete(workers.KEY)
+
+
+def test_a_release_may_take_requests_before_it_has_a_worker(public: TenantBrowser, no_worker: None) -> None:
+    answer = public.get("/health/ready/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["workers"] == "no worker"
+    assert public.get("/health/ready/?require=workers").status_code == 503
+    workers.note("one")
+    assert public.get("/health/ready/?require=workers").json()["status"] == "healthy"
+    workers.forget("one")
+    assert public.get("/health/ready/?require=workers").status_code == 503
+
+
+def test_a_worker_that_died_without_a_word_is_forgotten(no_worker: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers.note("one")
+    assert workers.living() == {"dev": 1}
+    monkeypatch.setattr(workers, "LIVES_SECONDS", -1.0)
+    assert workers.living() == {}
+
+
+def test_the_single_checks_are_told_inside_only(public: TenantBrowser, settings: object) -> None:
+    outside = {"X-Forwarded-For": "203.0.113.9"}
+    answer = public.get("/health/ready/", **outside)
+    assert answer.status_code == 200
+    assert "checks" not in answer.json()
+    settings.INTERNAL_NETWORKS = ["203.0.113.0/24"]
+    assert "checks" in public.get("/health/ready/", **outside).json()
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "is_allowed"),
+    [
+        ("10.0.0.1", 1, True),
+        ("203.0.113.9", 1, False),
+        ("10.0.0.1, 203.0.113.9", 1, False),  # the client made the first one up
+        ("10.0.0.1, 203.0.113.9", 2, True),
+        ("10.0.0.1", 2, True),
+        ("nonsense", 1, False),
+        ("2001:db8::1", 1, False),
+    ],
+)
+def test_who_is_inside(forwarded: str, proxies: int, is_allowed: bool, settings: object) -> None:
+    settings.INTERNAL_NETWORKS, settings.TRUSTED_PROXY_COUNT = ["10.0.0.0/8"], proxies
+    assert is_inside(RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})) is is_allowed
 
 
 def test_health_answers_on_a_tenants_host_too(guest: TenantBrowser) -> None:
@@ -47,7 +101,7 @@ def test_a_broken_broker_is_named_and_its_address_is_not(
     def fail() -> redis.Redis:
         raise redis.ConnectionError("redis://user:secret@host")
 
-    monkeypatch.setattr(checks, "_broker", fail)
+    monkeypatch.setattr(checks, "broker", fail)
     answer = public.get("/health/")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"database": "ok", "broker": "error: ConnectionError"}

@@ -66,6 +66,10 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# --- who may see figures and single health checks from outside; from inside everybody may
+TRUSTED_PROXY_COUNT = environment.number("TRUSTED_PROXY_COUNT", 1)
+INTERNAL_NETWORKS = environment.words("INTERNAL_NETWORKS")
+
 # --- people: one token per user, in the tenant's own schema
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -82,7 +86,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 50,
     "DEFAULT_THROTTLE_RATES": {"login": None},
-    "NUM_PROXIES": environment.number("TRUSTED_PROXY_COUNT", 1),
+    "NUM_PROXIES": TRUSTED_PROXY_COUNT,
 }
 
 # --- redis: broker on 0 and results on 1, as the document has it; the cache (login throttle) on 2
@@ -149,7 +153,7 @@ ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 CORS_ALLOW_ALL_ORIGINS = False
 CORS_URLS_REGEX = r"^/api/(?!internal/)"
 # what is asked inside the server, over plain http
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^version$", r"^api/internal/", r"^debug/"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^health/", r"^metrics/?$", r"^version$", r"^api/internal/", r"^debug/"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -7,8 +7,11 @@ from health import views as health
 from tenants import views as tenants
 
 urlpatterns: list[URLPattern] = [
+    path("healthz", health.alive),
     path("health/", health.live),
     path("health/ready/", health.ready),
+    path("metrics", health.prometheus),
+    path("metrics/", health.prometheus),
     path("version", health.version),
     path("api/internal/validate-domain/", tenants.validate_domain),
 ]

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
+from health import workers
+
 logger = logging.getLogger(__name__)
 BROKER_TIMEOUT_SECONDS = 2
 
@@ -22,8 +24,13 @@ def check_database() -> str:
 
 def check_broker() -> str:
     """Ping the broker."""
-    _broker().ping()
+    broker().ping()
     return "ok"
+
+
+def check_workers() -> str:
+    """Ask for a living worker."""
+    return "ok" if workers.living() else "no worker"
 
 
 def check_migrations() -> str:
@@ -50,7 +57,8 @@ def _run(check: Callable[[], str]) -> str:
 
 
 @cache
-def _broker() -> redis.Redis:
+def broker() -> redis.Redis:
+    """Return a connection to the broker."""
     return redis.Redis.from_url(
         settings.CELERY_BROKER_URL,
         socket_timeout=BROKER_TIMEOUT_SECONDS,

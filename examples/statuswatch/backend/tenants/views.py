@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from shared.inside import is_inside
 from tenants.models import Client, Domain
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def validate_domain(request: HttpRequest) -> JsonResponse:
 
     What came through a proxy gets 404: only the edge asks, and it asks directly; a public answer would list tenants.
     """
-    if request.headers.get("X-Forwarded-For"):
+    if not is_inside(request):
         return JsonResponse({"detail": "not found"}, status=404)
     domain = request.GET.get("domain", "").strip().lower()
     if not domain:
