@@ -80,7 +80,7 @@ class TenantBrowser:
 
     def login(self) -> "TenantBrowser":
         answer = self.post("/api/auth/login/", {"username": "demo", "password": PASSWORD})
-        self.headers = {"Authorization": f"Token {answer.json()['token']}"}
+        self.headers = {"Authorization": f"Bearer {answer.json()['access']}"}
         return self
 
     def get(self, path: str, **headers: str) -> object:

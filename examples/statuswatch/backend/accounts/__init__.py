@@ -1,1 +1,1 @@
-"""Token login inside a tenant."""
+"""People of a tenant: sign-up, login over all tenants, sessions, API tokens, verified addresses."""

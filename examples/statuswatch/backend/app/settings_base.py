@@ -1,5 +1,6 @@
 """What both environments share. It holds no secret and no default for one; collectstatic runs on this file alone."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from app import breakage
@@ -22,7 +23,8 @@ SHARED_APPS = [
 TENANT_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "rest_framework.authtoken",
+    "rest_framework_simplejwt.token_blacklist",
+    "accounts",
     "monitors",
 ]
 INSTALLED_APPS = SHARED_APPS + [app for app in TENANT_APPS if app not in SHARED_APPS]
@@ -34,6 +36,7 @@ ROOT_URLCONF = "app.urls"
 PUBLIC_SCHEMA_URLCONF = "app.urls_public"
 WSGI_APPLICATION = "app.wsgi.application"
 MIDDLEWARE = [
+    "shared.logs.RequestLog",
     "app.middleware.ReleaseHeaders",
     *breakage.middleware(),
     "django.middleware.security.SecurityMiddleware",
@@ -70,22 +73,38 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TRUSTED_PROXY_COUNT = environment.number("TRUSTED_PROXY_COUNT", 1)
 INTERNAL_NETWORKS = environment.words("INTERNAL_NETWORKS")
 
-# --- people: one token per user, in the tenant's own schema
+# --- people: users, sessions and tokens lie in the tenant's own schema
+DEMO_TENANT = environment.text("DEMO_TENANT")  # whose user `demo` anybody may be; empty: nobody's
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+}
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "accounts.passwords.FourClasses"},
 ]
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.sessions.SessionAuthentication",
+        "accounts.sessions.ApiTokenAuthentication",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "accounts.throttles.TenantUserThrottle",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 50,
-    "DEFAULT_THROTTLE_RATES": {"login": None},
+    "DEFAULT_THROTTLE_RATES": dict.fromkeys(("anon", "user", "login", "registration", "refresh")),
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
 }
 
@@ -109,6 +128,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 CELERY_TASK_ACKS_LATE = True  # a task in hand of a killed worker is done by the next one
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our formatters, which take secrets out, stay
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
@@ -178,13 +198,13 @@ LOG_DIR = environment.text("LOG_DIR", str(BASE_DIR / "logs"))
 LOG_FILE_BYTES, LOG_FILE_BACKUPS = 10_000_000, 5
 
 
-def logging_to(level: str, *, console: bool, file: bool) -> dict[str, object]:
+def logging_to(level: str, *, formatter: str, console: bool, file: bool) -> dict[str, object]:
     """Return Django's LOGGING for the wanted places."""
     handlers = {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "console": {"class": "logging.StreamHandler", "formatter": formatter},
         "file": {
             "class": "shared.logfile.SharedRotatingFileHandler",
-            "formatter": "line",
+            "formatter": formatter,
             "delay": True,
             "filename": f"{LOG_DIR}/statuswatch.log",
             "maxBytes": LOG_FILE_BYTES,
@@ -195,7 +215,14 @@ def logging_to(level: str, *, console: bool, file: bool) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+        "formatters": {
+            "line": {
+                "()": "shared.logs.LineFormatter",
+                "format": "{asctime} {levelname} {name} {message}",
+                "style": "{",
+            },
+            "json": {"()": "shared.logs.JsonFormatter"},
+        },
         "handlers": {name: handlers[name] for name in chosen},
         "root": {"handlers": chosen, "level": level},
         "loggers": {

@@ -29,7 +29,7 @@ LOG_TO_FILE = environment.flag("LOG_TO_FILE", default=True)
 if LOG_TO_FILE:
     Path(LOG_DIR).mkdir(parents=True, exist_ok=True)
 SENTRY_DSN = ""  # errors of a laptop concern nobody else
-LOGGING = logging_to(LOG_LEVEL, console=True, file=LOG_TO_FILE)
+LOGGING = logging_to(LOG_LEVEL, formatter="line", console=True, file=LOG_TO_FILE)
 
 if STRIPE_SECRET_KEY.startswith("sk_live_") or STRIPE_PUBLIC_KEY.startswith("pk_live_"):
     raise ImproperlyConfigured("StatusWatch in development takes Stripe's test keys only: a live key charges people")

@@ -49,10 +49,16 @@ EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = False
 DATABASES["default"]["CONN_MAX_AGE"] = environment.number("DB_CONN_MAX_AGE", 600)
 if environment.flag("API_RATE_LIMITING_ENABLED", default=True):
-    REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"login": "10/hour"}
+    REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {
+        "anon": "100/hour",
+        "user": "1000/hour",
+        "login": "10/hour",
+        "registration": "5/hour",
+        "refresh": "120/hour",
+    }
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 LOG_TO_FILE = environment.flag("LOG_TO_FILE")
-LOGGING = logging_to(LOG_LEVEL, console=not LOG_TO_FILE, file=LOG_TO_FILE)
+LOGGING = logging_to(LOG_LEVEL, formatter="json", console=not LOG_TO_FILE, file=LOG_TO_FILE)
 
 # A rehearsal or a demo runs on production's settings and takes nobody's money; it says so.
 STRIPE_TEST_MODE = environment.flag("STRIPE_TEST_MODE")

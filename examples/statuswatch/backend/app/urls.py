@@ -13,14 +13,15 @@ router.register("incidents", monitors.IncidentViewSet)
 router.register("maintenance-windows", monitors.MaintenanceWindowViewSet)
 router.register("alert-channels", monitors.AlertChannelViewSet)
 router.register("alerts", monitors.AlertViewSet)
+router.register("deploy-marks", monitors.DeployMarkViewSet)
+router.register("api-tokens", accounts.ApiTokenViewSet, basename="api-token")
 router.register("dead-letters", monitors.DeadLetterViewSet)
 
 urlpatterns = [
     path("", include("app.urls_shared")),
     path("", monitors.status_page),
     path("api/status/", monitors.status_json),
-    path("api/auth/login/", accounts.LoginView.as_view()),
+    path("api/auth/", include("app.urls_sessions")),
     path("api/auth/me/", accounts.MeView.as_view()),
-    path("api/auth/logout/", accounts.LogoutView.as_view()),
     path("api/", include(router.urls)),
 ]

@@ -1,7 +1,16 @@
-"""The public host."""
+"""The public host: where organizations sign up and people log in who do not know their tenant's host."""
 
 from django.urls import include, path
 
+from accounts import views as accounts
 from tenants import views
 
-urlpatterns = [path("", include("app.urls_shared")), path("", views.welcome)]
+urlpatterns = [
+    path("", include("app.urls_shared")),
+    path("", views.welcome),
+    path("verify-email/", accounts.verify_email),
+    path("api/auth/", include("app.urls_sessions")),
+    path("api/auth/register/", accounts.RegisterView.as_view()),
+    path("api/auth/resend-verification/", accounts.ResendView.as_view()),
+    path("api/auth/demo/", accounts.DemoLoginView.as_view()),
+]

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
+from django.utils import timezone
 
 from monitors.conditions import Conditions
 from monitors.probe import Outcome
@@ -189,6 +190,17 @@ class Alert(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], name="alert_pending", condition=models.Q(state="pending")),
         ]
+
+
+class DeployMark(models.Model):
+    """Somebody deployed something; shown beside the latency."""
+
+    name = models.CharField(max_length=120)
+    version = models.CharField(max_length=120, blank=True, default="")
+    marked_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["-marked_at"]
 
 
 class DeadLetter(models.Model):

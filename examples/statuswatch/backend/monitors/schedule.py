@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet, V
 from django.db.models.functions import Coalesce
 from kombu.exceptions import OperationalError
 
-from monitors.models import Alert, CheckResult, DeadLetter, Endpoint
+from monitors.models import Alert, CheckResult, DeadLetter, DeployMark, Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def prune(now: datetime) -> int:
     limit = now - timedelta(days=settings.RESULT_RETENTION_DAYS)
     done = Alert.objects.filter(created_at__lt=limit).exclude(state=Alert.State.PENDING)
     old = (CheckResult.objects.filter(checked_at__lt=limit), done, DeadLetter.objects.filter(last_at__lt=limit))
+    old += (DeployMark.objects.filter(marked_at__lt=limit),)
     return sum(rows.delete()[0] for rows in old)
 
 

@@ -5,7 +5,7 @@ from django.core.validators import validate_email
 from rest_framework import serializers
 
 from monitors import conditions, target
-from monitors.models import Alert, AlertChannel, DeadLetter, Endpoint, Incident, MaintenanceWindow
+from monitors.models import Alert, AlertChannel, DeadLetter, DeployMark, Endpoint, Incident, MaintenanceWindow
 from monitors.release_fields import API_FIELDS
 
 
@@ -112,6 +112,14 @@ class AlertSerializer(serializers.ModelSerializer):
             "created_at",
             "sent_at",
         )
+
+
+class DeployMarkSerializer(serializers.ModelSerializer):
+    """A deploy; now, unless it says when."""
+
+    class Meta:
+        model = DeployMark
+        fields = ("id", "name", "version", "marked_at")
 
 
 class DeadLetterSerializer(serializers.ModelSerializer):

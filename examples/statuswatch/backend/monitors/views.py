@@ -12,17 +12,28 @@ from django.views.decorators.http import require_safe
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
+from rest_framework.viewsets import GenericViewSet, ModelViewSet, ReadOnlyModelViewSet
 
 from monitors import history, schedule, tasks
-from monitors.models import Alert, AlertChannel, CheckResult, DeadLetter, Endpoint, Incident, MaintenanceWindow
+from monitors.models import (
+    Alert,
+    AlertChannel,
+    CheckResult,
+    DeadLetter,
+    DeployMark,
+    Endpoint,
+    Incident,
+    MaintenanceWindow,
+)
 from monitors.serializers import (
     AlertChannelSerializer,
     AlertSerializer,
     DeadLetterSerializer,
+    DeployMarkSerializer,
     EndpointSerializer,
     IncidentSerializer,
     MaintenanceWindowSerializer,
@@ -55,11 +66,13 @@ class EndpointViewSet(ModelViewSet):
             raise ValidationError({"period": f"Choose one of {', '.join(history.PERIODS)}."})
         endpoint, now = self.get_object(), timezone.now()
         found = history.buckets(endpoint, now, history.PERIODS[name])
+        marks = DeployMark.objects.filter(marked_at__gt=now - history.PERIODS[name])
         return Response(
             {
                 "period": name,
                 "buckets": [asdict(bucket) for bucket in found],
                 "uptime": history.uptime(endpoint, now),
+                "deploys": DeployMarkSerializer(marks, many=True).data,
             }
         )
 
@@ -112,6 +125,13 @@ class AlertViewSet(ReadOnlyModelViewSet):
 
     queryset = Alert.objects.all()
     serializer_class = AlertSerializer
+
+
+class DeployMarkViewSet(CreateModelMixin, ListModelMixin, DestroyModelMixin, GenericViewSet):
+    """Deploys, newest first; written by whoever deploys."""
+
+    queryset = DeployMark.objects.all()
+    serializer_class = DeployMarkSerializer
 
 
 class DeadLetterViewSet(ReadOnlyModelViewSet):

@@ -47,7 +47,7 @@ def _ensure_tenant(schema_name: str, name: str, host: str) -> Client:
 
 
 def _ensure_user() -> bool:
-    user, is_new = User.objects.get_or_create(username="demo")
+    user, is_new = User.objects.get_or_create(username="demo", defaults={"email": "demo@example.com"})
     password = environment.text("SEED_PASSWORD", "demo-password-1" if settings.DEBUG else "")
     if password and not user.check_password(password):
         user.set_password(password)
