@@ -88,3 +88,22 @@ def test_a_slow_request_exists_only_when_asked_for(public: TenantBrowser) -> Non
     assert b'"received": 3' in sleep(RequestFactory().post("/?seconds=0.1", b"abc", "text/plain")).content
     assert 0.1 <= time.monotonic() - started < 2
     assert sleep(RequestFactory().get("/?seconds=x")).status_code == 400
+
+
+@pytest.mark.requirement("R82")
+@pytest.mark.parametrize(
+    ("origin", "path", "is_allowed"),
+    [
+        ("http://acme.localhost:5173", "/api/auth/login/", True),
+        ("http://localhost", "/api/auth/login/", True),
+        ("http://localhost.evil.example", "/api/auth/login/", False),
+        ("https://evil.example", "/api/auth/login/", False),
+        ("http://localhost", "/health/", False),
+    ],
+)
+def test_a_page_of_another_origin_may_call_the_api_when_it_is_ours(
+    guest: TenantBrowser, origin: str, path: str, is_allowed: bool
+) -> None:
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answer = guest.browser.options(path, headers=headers)
+    assert (answer.get("Access-Control-Allow-Origin") == origin) is is_allowed

@@ -94,12 +94,31 @@ ROWS = [  # setting, development, production, requirement
 ]
 
 
+@pytest.mark.requirement(
+    "R44",
+    "R55",
+    "R56",
+    "R57",
+    "R58",
+    "R59",
+    "R60",
+    "R61",
+    "R62",
+    "R63",
+    "R64",
+    "R65",
+    "R66",
+    "R67",
+    "R68",
+    "R71",
+    "R72",
+    "R82",
+    "R83",
+)
 @pytest.mark.parametrize(
     ("name", "wanted", "environment"),
     [
-        pytest.param(
-            row[0], row[column], environment, marks=pytest.mark.requirement(row[3]), id=f"{environment}-{row[0]}"
-        )
+        pytest.param(row[0], row[column], environment, id=f"{environment}-{row[0]}-{row[3]}")
         for row in ROWS
         for column, environment in ((1, "development"), (2, "production"))
     ],
