@@ -1,6 +1,5 @@
 """Login over all tenants, sessions that belong to one, tokens for programs."""
 
-import threading
 from datetime import timedelta
 
 import jwt
@@ -10,13 +9,11 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle, UserRateThrottle
-from rest_framework_simplejwt.exceptions import InvalidToken
 
-from accounts import search, sessions
+from accounts import search
 from accounts.models import ApiToken, Profile
 from tenants import organizations
 from tenants.models import Client, Domain
@@ -244,31 +241,6 @@ def test_an_operator_makes_a_key(acme: Client, capsys: pytest.CaptureFixture[str
         with pytest.raises(CommandError, match="no user nobody"):
             call_command("create_api_token", "nobody")
     assert program_with(key).get("/api/endpoints/").status_code == 200
-
-
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_of_renewals_at_the_same_time_one_is_good() -> None:
-    acme = Client.objects.get(schema_name="acme")
-    with tenant_context(acme):
-        refresh = sessions.begin(User.objects.get(username="demo"))["refresh"]
-    results: list[str] = []
-    together = threading.Barrier(4)
-
-    def renew() -> None:
-        together.wait()
-        try:
-            sessions.renew(refresh)
-            results.append("good")
-        except InvalidToken:
-            results.append("refused")
-        connection.close()
-
-    threads = [threading.Thread(target=renew) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(results) == ["good", "refused", "refused", "refused"]
 
 
 def test_a_user_from_before_profiles_is_verified(guest: TenantBrowser, acme: Client) -> None:

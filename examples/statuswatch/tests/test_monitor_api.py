@@ -1,11 +1,9 @@
 """Plan limits, conditions, history, maintenance, channels over HTTP; and the public status."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 from conftest import TenantBrowser
-from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -40,45 +38,6 @@ def test_the_free_plan_has_three_endpoints_and_pro_no_limit(
     if last == 403:
         assert "3 endpoints" in answers[3].json()["detail"]
     assert user.patch(f"/api/endpoints/{answers[0].json()['id']}/", {"name": "New"}).status_code == 200
-
-
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_two_requests_at_a_time_do_not_share_the_last_place() -> None:
-    """Held apart by the tenant's row: the second waits for the first and then counts three."""
-    from monitors import views
-
-    acme = Client.objects.get(schema_name="acme")
-    first_counted, results = threading.Event(), []
-
-    def create(number: int) -> None:
-        from django.db import transaction
-        from rest_framework.exceptions import PermissionDenied
-
-        with tenant_context(acme):
-            try:
-                with transaction.atomic():
-                    views._check_room()
-                    first_counted.set()
-                    connection.cursor().execute("SELECT pg_sleep(0.3)")
-                    Endpoint.objects.create(**body(number))
-                results.append("created")
-            except PermissionDenied:
-                results.append("refused")
-        connection.close()
-
-    with tenant_context(acme):
-        Endpoint.objects.all().delete()
-        for number in (1, 2):
-            Endpoint.objects.create(**body(number))
-    threads = [threading.Thread(target=create, args=[number]) for number in (3, 4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    with tenant_context(acme):
-        assert Endpoint.objects.count() == 3
-        Endpoint.objects.all().delete()
-    assert sorted(results) == ["created", "refused"]
 
 
 def test_conditions_are_read_and_written(user: TenantBrowser, enqueued: object) -> None:
