@@ -12,6 +12,7 @@ from berthmaster.domain.names import StackId, check_name
 
 if TYPE_CHECKING:
     from berthmaster.services.build_images import Built
+    from berthmaster.services.init_app import Question
 
 
 @click.command(cls=BerthCommand)
@@ -22,12 +23,30 @@ def init(invocation: Invocation, force: bool) -> None:
     from berthmaster.services.init_app import init_app
 
     folder = invocation.folder.resolve()
-    text = invocation.run(lambda outside: init_app(outside, folder, is_forced=force))
+    made = invocation.run(lambda outside: init_app(outside, folder, is_forced=force))
     if invocation.is_json:
-        print_json({"file": str(folder / "berth.yaml"), "text": text})
+        asked = [
+            {"question": item.what, "answer": item.answer, "others": item.others}
+            for item in made.questions
+        ]
+        print_json({"file": str(folder / "berth.yaml"), "text": made.text, "questions": asked})
         return
-    click.echo(text, nl=False)
-    click.echo(f"\nwritten to {folder / 'berth.yaml'}\n  next: berth check --all", err=True)
+    click.echo(made.text, nl=False)
+    click.echo(f"\nwritten to {folder / 'berth.yaml'}", err=True)
+    if made.questions:
+        _ask(made.questions)
+    else:
+        click.echo("  next: berth check --all", err=True)
+
+
+def _ask(questions: "tuple[Question, ...]") -> None:
+    """The first question; the others wait until it is answered."""
+    first, *rest = questions
+    more = f" (and {first.others} more like it)" if first.others else ""
+    click.echo(f"  question: {first.what}{more}", err=True)
+    click.echo(f"  answer: {first.answer}", err=True)
+    later = f"; it asks {len(rest)} more" if rest else ""
+    click.echo(f"  next: berth check prod{later}", err=True)
 
 
 @click.command(cls=BerthCommand)

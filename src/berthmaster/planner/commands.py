@@ -56,6 +56,25 @@ DATABASES: Final = frozenset(
         "valkey",
     }
 )
+# Ready-made tools of developers: they show data to whoever asks, so no route is proposed to them.
+TOOLS: Final = frozenset(
+    {
+        "adminer",
+        "cadvisor",
+        "dozzle",
+        "flower",
+        "kafka-ui",
+        "mailhog",
+        "mailpit",
+        "mongo-express",
+        "pgadmin4",
+        "phpmyadmin",
+        "portainer",
+        "portainer-ce",
+        "redisinsight",
+        "watchtower",
+    }
+)
 
 # TCP ports that are published but take no HTTP (IANA service names).
 OTHER_PORTS: Final = frozenset(
@@ -106,5 +125,6 @@ SERVERS: Final = re.compile(
     r"next start|rails server|rails s|php-fpm|octane:start|artisan serve|flask run|fastapi run|"
     r"http-server|vite preview|nginx|httpd)\b"
 )
+ROUTING_LABELS: Final = re.compile(r"traefik\.http\.routers\.|caddy(?:_\d+)?\Z")
 CONSUMER_NAMES: Final = re.compile(r"(?:^|[_-])(?:workers?|consumer|queue|celery)(?:[_-]|\d|$)")
 SINGLE_NAMES: Final = re.compile(r"(?:^|[_-])(?:beat|scheduler|cron|clock|poller)(?:[_-]|\d|$)")

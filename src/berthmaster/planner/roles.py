@@ -58,11 +58,43 @@ def decide_roles(
 
 
 def guess_roles(
-    model: Mapping[str, Any], spec: AppSpec, versioned: frozenset[str] = frozenset()
+    model: Mapping[str, Any],
+    spec: AppSpec,
+    versioned: frozenset[str] = frozenset(),
+    own: Mapping[str, str] | None = None,
 ) -> tuple[RoleDecision, ...]:
-    """The same without complaint, for `init` and for environments that are not strict."""
-    facts = _Facts(model, spec, versioned)
+    """The same without complaint, for `init` and for environments that are not strict.
+
+    `own` names services that are the app's by other evidence, with that evidence in words.
+    """
+    facts = _Facts(model, spec, versioned, own or {})
     return tuple(_decide(facts, name) for name in compose.services_of(model))
+
+
+def answered_port(service: Mapping[str, Any]) -> int | None:
+    """The port at which ready-made software of others takes requests; None when it seems not to.
+
+    Databases, brokers and tools for developers publish ports too, and none of them is a site.
+    """
+    name = compose.image_name(str(service.get("image") or ""))
+    if name in commands.DATABASES | commands.TOOLS | commands.PROXIES:
+        return None
+    for port in compose.ports_of(service):
+        if port.protocol == "tcp" and port.target not in commands.OTHER_PORTS:
+            return port.target
+    return None
+
+
+def routing_label(service: Mapping[str, Any]) -> str | None:
+    """The label by which a reverse proxy that reads labels finds a service; None without one."""
+    labels = compose.labels_of(service)
+    return next((key for key in sorted(labels) if commands.ROUTING_LABELS.match(key)), None)
+
+
+def data_of(service: Mapping[str, Any]) -> str:
+    """Where a service keeps data, in words; empty when it writes to no volume and no folder."""
+    where = _where_data_is(service)
+    return where if where.startswith("data") else ""
 
 
 def _check_known(model: Mapping[str, Any], spec: AppSpec) -> None:
@@ -83,7 +115,14 @@ def _check_known(model: Mapping[str, Any], spec: AppSpec) -> None:
 class _Facts:
     """What is worked out once over all services."""
 
-    def __init__(self, model: Mapping[str, Any], spec: AppSpec, versioned: frozenset[str]) -> None:
+    def __init__(
+        self,
+        model: Mapping[str, Any],
+        spec: AppSpec,
+        versioned: frozenset[str],
+        told: Mapping[str, str] | None = None,
+    ) -> None:
+        self.told = told or {}
         self.services = compose.services_of(model)
         self.spec = spec
         self.versioned = versioned
@@ -104,6 +143,7 @@ class _Facts:
         found: dict[str, str] = {}
         for name, service in self.services.items():
             is_own = name in self.routed or name in self.versioned or service.get("build")
+            is_own = is_own or name in self.told
             if is_own and self.image(name):
                 found.setdefault(compose.repository_of(self.image(name)), name)
         return found
@@ -127,6 +167,8 @@ def _why_own(facts: _Facts, name: str) -> str | None:
         return "is built from this app"
     if name in facts.versioned:
         return f"its tag is {facts.spec.release_variable}"
+    if name in facts.told:
+        return facts.told[name]
     shown_by = facts.own.get(compose.repository_of(facts.image(name)))
     return f"has the image of {shown_by}" if shown_by else None
 
@@ -198,6 +240,10 @@ def _why_routed(facts: _Facts, name: str, words: str) -> str | None:
     for port in compose.ports_of(service):
         if port.protocol == "tcp" and port.target not in commands.OTHER_PORTS:
             return f"publishes port {port.target}"
+    if by := routing_label(service):
+        return f"its label {by} routes to it"
+    if f" names {name}:" in facts.told.get(name, ""):
+        return "a proxy passes requests to it"
     caller = _caller(facts, name)
     if caller:
         return f"{caller} calls it (takes requests inside the release)"

@@ -22,6 +22,10 @@ from berthmaster.planner.sealing import SECRET_NAME
 T = TypeVar("T")
 
 _PLACES: Final = ("_FILE", "_PATH", "_DIR")  # where a secret is, not the secret
+# Switches of the official database images, named after what they switch.
+_SWITCHES: Final = re.compile(
+    r"_(?:RANDOM_ROOT|ALLOW_EMPTY)(?:_ROOT)?_PASSWORD\Z|ALLOW_EMPTY_", re.I
+)
 _WORD: Final = r"(?:^|[_.-]){}(?:$|[_.-]|\d)"
 _GIVEN: Final = re.compile(
     r"STRIPE|SENTRY|GITHUB|GITLAB|GOOGLE|FACEBOOK|TWILIO|SENDGRID|MAILGUN|SLACK|TELEGRAM|OPENAI"
@@ -79,7 +83,9 @@ class Wanted:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable of this name holds a secret, and not the path of one."""
+    """Whether a variable of this name holds a secret, and not the path of one or a switch."""
+    if _SWITCHES.search(name):
+        return False
     return SECRET_NAME.search(name) is not None and not name.upper().endswith(_PLACES)
 
 

@@ -91,7 +91,7 @@ def find_plain_database(values: Values) -> Iterator[SettingFinding]:
     modes = {name: value for name, value in values.items() if _TLS_MODE.match(name)}
     for name, value in sorted(modes.items()):
         yield from _judge_mode(name, name, value)
-    if not modes and _DB_PARTS & values.keys():
+    if not modes and _DB_PARTS & values.keys() and not _is_other_database(values):
         remedy = "set DB_SSLMODE: require, or verify-full"
         yield SettingFinding("DB_SSLMODE", "DB_SSLMODE is not set, and DB_HOST is used", remedy)
     for name, value in sorted(values.items()):
@@ -102,6 +102,14 @@ def find_plain_database(values: Values) -> Iterator[SettingFinding]:
             elif not modes:
                 remedy = "add `?sslmode=require`, or verify-full"
                 yield SettingFinding(name, f"{name} does not ask for TLS", remedy, is_doubt=True)
+
+
+def _is_other_database(values: Values) -> bool:
+    """Whether the settings name a database that knows no `sslmode`."""
+    named = " ".join(values.get(name, "") for name in ("DB_CONNECTION", "DB_ENGINE")).lower()
+    return values.get("DB_PORT") == "3306" or any(
+        word in named for word in ("mysql", "mariadb", "sqlite")
+    )
 
 
 def _judge_mode(name: str, shown: str, value: str) -> Iterator[SettingFinding]:

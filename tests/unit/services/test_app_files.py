@@ -19,6 +19,13 @@ def test_compose_files_are_told_apart_by_their_names(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", [".env", "compose.yaml"])
+def test_one_set_of_secrets_is_one_environment(tmp_path: Path, name: str) -> None:
+    (tmp_path / "compose.yaml").touch()
+    (tmp_path / name).write_text("secrets:\n")
+    assert find_environments(tmp_path) == {"prod": ("compose.yaml",)}
+
+
 def test_a_folder_without_compose_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no Compose file"):
         find_environments(tmp_path)

@@ -7,7 +7,7 @@ the user's to change.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from berthmaster.adapters.berthfile.convert import COMPOSE_NAMES, RELAXED
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Role
 from berthmaster.planner import composemodel as compose
 from berthmaster.planner.mounting import inside
-from berthmaster.planner.roles import RoleDecision, guess_roles
+from berthmaster.planner.roles import RoleDecision, answered_port, data_of, guess_roles
 
 DEFAULT_RELEASE_VARIABLE: Final = "IMAGE_TAG"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9/._-]*\Z")
@@ -38,6 +38,7 @@ class _App:
     files: Mapping[str, tuple[str, ...]]
     decisions: Mapping[str, RoleDecision]
     release_variable: str | None = None
+    proxied: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by a proxy's files
 
     def versions(self, service: str) -> list[Mapping[str, Any]]:
         """A service in every environment that has it."""
@@ -68,11 +69,27 @@ def _look_at(folder: Path, models: Mapping[str, Mapping[str, Any]]) -> _App:
     for key, model in ordered.items():
         read = compose_files.read_compose_files(folder, files[key])
         versioned = compose_files.versioned_services(read, spec.release_variable)
-        for decision in guess_roles(model, spec, versioned):
+        own = guesses.own_by_evidence(model, folder)
+        for guessed in guess_roles(model, spec, versioned, own):
+            decision = _ready_made(guessed, compose.services_of(model)[guessed.service])
             known = decisions.get(decision.service)
             if known is None or (known.is_ambiguous and not decision.is_ambiguous):
                 decisions[decision.service] = decision
-    return _App(name, folder, ordered, files, dict(sorted(decisions.items())), variable)
+    called = {
+        key: one for item in ordered.values() for key, one in guesses.proxied(item, folder).items()
+    }
+    return _App(name, folder, ordered, files, dict(sorted(decisions.items())), variable, called)
+
+
+def _ready_made(decision: RoleDecision, service: Mapping[str, Any]) -> RoleDecision:
+    """Software of others that takes requests and keeps nothing is replaced like an own service."""
+    port = answered_port(service)
+    if decision.role is not Role.STATE or decision.is_ambiguous or port is None:
+        return decision
+    if service.get("build") is not None or data_of(service):
+        return decision
+    reason = f"third-party image {service['image']} publishes port {port} and keeps no data"
+    return RoleDecision(decision.service, Role.ROUTED, reason, is_ambiguous=True)
 
 
 def _release_variable(
@@ -133,8 +150,16 @@ def _routes(app: _App) -> Iterator[str]:
         yield "# routes: [{path: /, service: NAME, port: 8000, ready: /health}]"
         return
     yield "routes:"
-    for name, path in guesses.paths(names).items():
+    written = {
+        name: path
+        for name in names
+        for version in app.versions(name)[:1]
+        if (path := guesses.rule_path(version)) is not None
+    }
+    for name, path in guesses.paths(names, written).items():
         port, ready, why = guesses.port_of(app.versions(name))
+        if name in app.proxied:
+            port, why = app.proxied[name][0], f"{app.proxied[name][1]} names {name}"
         fields = [f"path: {path}", f"service: {name}", f"port: {port}"]
         fields += [f"ready: {ready}"] if ready else []
         yield f"  - {{{', '.join(fields)}}}  # guess: {why}"
@@ -190,10 +215,23 @@ def _jobs(app: _App) -> Iterator[str]:
 
 def _environments(app: _App) -> Iterator[str]:
     yield "environments:"
+    written = _hosts_in_labels(app)
     for name in app.models:
         host = f"{app.name}.localhost" if name == "prod" else f"{name}.{app.name}.localhost"
-        compose_list = f"compose: {_list(app.files[name])}"
-        yield f"  {name}: {{{compose_list}, hosts: [{host}]}}  # guess: write your host names"
+        is_written = bool(written) and name == "prod"
+        hosts = _list(written) if is_written else f"[{host}]"
+        why = "labels name these hosts" if is_written else "guess: write your host names"
+        yield f"  {name}: {{compose: {_list(app.files[name])}, hosts: {hosts}}}  # {why}"
+
+
+def _hosts_in_labels(app: _App) -> list[str]:
+    found = [
+        host
+        for name in app.decisions
+        for version in app.versions(name)[:1]
+        for host in guesses.rule_hosts(version)
+    ]
+    return sorted(set(found))
 
 
 def _list(items: Sequence[str]) -> str:

@@ -42,7 +42,8 @@ def locate_error(message: str, files: Iterable[Path]) -> str | None:
     named = tuple(path for path in paths if str(path) in message)
     for pattern in _SUBJECT:
         if subject := pattern.search(message):
-            key = re.compile(rf"(?<![\w-]){re.escape(subject[1])}(?![\w-])")
+            name = subject[1].rpartition("/")[2]  # a path is told whole and written relative
+            key = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
             return _first(key, named or paths)
     return None
 

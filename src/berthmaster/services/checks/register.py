@@ -34,31 +34,33 @@ class Needs(IntEnum):
 class Asked:
     """A checker, the kinds that it answers, and who asks it.
 
-    With `in_deploy` a deploy asks it too, before anything changes: it must cost little.
+    With `in_deploy` a deploy asks it too, before anything changes: it must cost little. With
+    `of_files` it is about the app's files alone: `berth init` asks it.
     """
 
     checker: Checker
     kinds: tuple[CheckKind, ...]
     needs: Needs = Needs.MODEL
     in_deploy: bool = False
+    of_files: bool = False
 
 
 CHECKERS: Final[tuple[Asked, ...]] = (
-    Asked(files.check_files, (checks.FILES,)),
-    Asked(files.check_variables, (checks.VARIABLES,), Needs.SPEC),
-    Asked(secrets.check_secrets, secrets.KINDS, Needs.SPEC, in_deploy=True),
+    Asked(files.check_files, (checks.FILES,), of_files=True),
+    Asked(files.check_variables, (checks.VARIABLES,), Needs.SPEC, of_files=True),
+    Asked(secrets.check_secrets, secrets.KINDS, Needs.SPEC, in_deploy=True, of_files=True),
     Asked(secrets.check_shared, (checks.SHARED,), Needs.SPEC, in_deploy=True),
     Asked(secrets.check_vault, (checks.VAULT,), Needs.NOTHING),
-    Asked(files.check_policy, (checks.POLICY,), in_deploy=True),
-    Asked(files.check_roles, (checks.ROLE,), in_deploy=True),
+    Asked(files.check_policy, (checks.POLICY,), in_deploy=True, of_files=True),
+    Asked(files.check_roles, (checks.ROLE,), in_deploy=True, of_files=True),
     Asked(files.check_tracked, (checks.TRACKED,), Needs.SPEC, in_deploy=True),
-    Asked(files.check_versions, (checks.VERSIONS,), in_deploy=True),
-    Asked(settings.check_debug, (checks.DEBUG,), in_deploy=True),
-    Asked(settings.check_allowed_hosts, (checks.ALLOWED_HOSTS,), in_deploy=True),
-    Asked(settings.check_cors, (checks.CORS,), in_deploy=True),
-    Asked(settings.check_app_environment, (checks.APP_ENV,), in_deploy=True),
-    Asked(settings.check_logging, (checks.LOGGING,), in_deploy=True),
-    Asked(settings.check_database_tls, (checks.DATABASE_TLS,), in_deploy=True),
+    Asked(files.check_versions, (checks.VERSIONS,), in_deploy=True, of_files=True),
+    Asked(settings.check_debug, (checks.DEBUG,), in_deploy=True, of_files=True),
+    Asked(settings.check_allowed_hosts, (checks.ALLOWED_HOSTS,), in_deploy=True, of_files=True),
+    Asked(settings.check_cors, (checks.CORS,), in_deploy=True, of_files=True),
+    Asked(settings.check_app_environment, (checks.APP_ENV,), in_deploy=True, of_files=True),
+    Asked(settings.check_logging, (checks.LOGGING,), in_deploy=True, of_files=True),
+    Asked(settings.check_database_tls, (checks.DATABASE_TLS,), in_deploy=True, of_files=True),
     Asked(gateway.check_entrypoint, (checks.ENTRYPOINT,), Needs.SPEC),
     Asked(gateway.check_entrypoint_port, (checks.ENTRYPOINT_PORT,), Needs.SPEC),
     Asked(gateway.check_hosts, (checks.HOSTS,), Needs.SPEC, in_deploy=True),

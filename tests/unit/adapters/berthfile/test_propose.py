@@ -150,3 +150,37 @@ def test_the_variable_that_tags_the_apps_own_image_is_found(
 
     found = [one for one in proposed if one.startswith("release_variable")]
     assert found == ([line] if line else [])
+
+
+def test_ports_hosts_and_paths_come_from_labels_and_from_a_proxys_files(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    conf = tmp_path / "site.conf"
+    conf.write_text("proxy_pass http://docs:4000;  # not of evil:99999\n")
+    rule = "Host(`shop.test`) && PathPrefix(`/api`)"
+    labels = {"traefik.http.routers.a.rule": rule}
+    mount = {"type": "bind", "source": str(conf), "target": "/etc/nginx/conf.d/x.conf"}
+    services = {
+        "api": {"image": "x.test/api:1", "labels": labels},
+        "docs": {"image": "x.test/docs:1"},
+        "nginx": {"image": "nginx:1.27", "ports": ["80:80"], "volumes": [mount]},
+    }
+    text = BerthfileSpecs().propose(tmp_path, {"prod": {"services": services}})
+    spec = parse_berthfile(text, tmp_path)
+    assert {item.service: (item.path, item.port) for item in spec.routes} == {
+        "api": ("/api", 8000),
+        "docs": ("/", 4000),
+    }
+    assert spec.environments["prod"].hosts == ("shop.test",)
+
+
+def test_ready_made_software_with_data_gets_no_route(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    data = {"type": "volume", "source": "data", "target": "/data"}
+    services = {
+        "blog": {"image": "ghost:5", "ports": ["2368:2368"], "volumes": [data]},
+        "view": {"image": "kibana:8", "ports": ["5601:5601"]},
+    }
+    text = BerthfileSpecs().propose(tmp_path, {"prod": {"services": services}})
+    spec = parse_berthfile(text, tmp_path)
+    assert [item.service for item in spec.routes] == ["view"]
+    assert spec.services["blog"].role is Role.STATE
