@@ -79,6 +79,52 @@ def release(number: int = 7, **more: Any) -> Release:
     return Release(SHOP, number, **{**values, **more})
 
 
+def adopted_release() -> Release:
+    """The shop as a Compose project of its own that was adopted: other names, other networks."""
+    whole = release(0, jobs=())
+    services = tuple(
+        replace(
+            item,
+            containers=(f"old-{item.name}-1",),
+            compose_services=(f"old-{item.name}-1",),
+            image=image("db") if item.name == "db" else image(number=1),
+        )
+        for item in whole.services
+    )
+    upstream = Upstream("old-web-1", "10.201.100.2", 8000)
+    return replace(
+        whole,
+        artifact="adopted-old",
+        services=services,
+        routes=(replace(whole.routes[0], upstreams=(upstream,)),),
+        network=network_in("old_default.shop-prod-r0-net", "10.201.100.0/27"),
+        stack_network=network_in("old_default.shop-prod-state", "10.201.0.0/27"),
+        volumes=(),
+        adopted={name: f"id-{name}" for item in services for name in item.containers},
+        adopted_from="old",
+        volume_names={"data": "old_data"},
+    )
+
+
+def after_adoption(number: int) -> Release:
+    """A later release of the adopted shop: its database is the one that was there."""
+    whole = release(number, volumes=(), jobs=())
+    network = adopted_release().stack_network
+    networks = {**whole.model["networks"], "stack": {"name": network.name, "external": True}}
+    services = tuple(
+        replace(item, containers=("old-db-1",)) if item.name == "db" else item
+        for item in whole.services
+    )
+    return replace(
+        whole,
+        services=services,
+        stack_network=network,
+        model={**whole.model, "networks": networks},
+        state_model={**whole.state_model, "networks": networks},
+        volume_names={"data": "old_data"},
+    )
+
+
 def models(
     services: tuple[ReleaseService, ...], number: int, network: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,46 @@ async def test_two_at_once_make_one_network(subject: Subject) -> None:
     make = subject.runtime.create_network
     await asyncio.gather(*(make(network, subject.names.labels) for _ in range(4)))
     assert len(await subject.runtime.networks(subject.names.labels)) == 1
+
+
+async def test_a_container_of_somebody_else_joins_our_network_and_leaves_it(
+    subject: Subject,
+) -> None:
+    network, runtime = subject.names.network(), subject.runtime
+    await runtime.create_network(network, subject.names.labels)
+    name = await subject.make("theirs", is_ours=False)
+    await runtime.start(name)
+    before = await runtime.container(name)
+    assert before
+    address = str(ip_address(network.gateway) + 4)
+    for _ in range(2):
+        await runtime.join_network(network.name, before.id, aliases=("db",), address=address)
+    joined = await runtime.container(name)
+    assert joined
+    assert joined.addresses == {**before.addresses, network.name: address}
+    assert (joined.id, joined.started_at) == (before.id, before.started_at)
+    for _ in range(2):
+        await runtime.leave_network(network.name, before.id)
+    after = await runtime.container(name)
+    assert after
+    assert after.addresses == before.addresses
+    await runtime.leave_network(network.name, "nobody")
+    with pytest.raises(OutsideError):
+        await runtime.join_network(network.name, "nobody", aliases=(), address=None)
+
+
+async def test_nobody_joins_or_leaves_a_network_of_somebody_else(subject: Subject) -> None:
+    network, runtime = subject.names.network(), subject.runtime
+    await runtime.create_network(network, {"other.test": subject.names.prefix})
+    name, volume = await subject.make("theirs", is_ours=False), f"{subject.names.prefix}-v"
+    await runtime.create_volume(volume, {"other.test": subject.names.prefix})
+    try:
+        with pytest.raises(NotAllowed):
+            await runtime.join_network(network.name, name, aliases=(), address=None)
+        with pytest.raises(NotAllowed):
+            await runtime.leave_network(network.name, name)
+    finally:
+        await _force_remove(runtime, network.name, volume)
 
 
 async def test_a_volume_is_made_once_and_removed_once(subject: Subject) -> None:

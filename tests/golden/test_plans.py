@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.builders import observed, release
+from tests.builders import adopted_release, after_adoption, observed, release
 
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.spec import JobMoment, JobSpec, SmokeSpec
+from berthmaster.planner.adopting import plan_adopt, plan_give_back
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
@@ -72,6 +73,27 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "bring_back": lambda: plan_bring_back(release(6), observed(None), (RESTORE,), slots=(1,)),
     "retire": lambda: plan_retire(
         release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
+    ),
+    "adopt": lambda: plan_adopt(adopted_release(), observed(), slots=(1,)),
+    "give_back": lambda: plan_give_back(
+        adopted_release(),
+        observed(adopted_release(), warm=(after_adoption(1),)),
+        numbers=(0, 1),
+        stopped=("id-old-beat-1",),
+    ),
+    "deploy_over_adopted": lambda: plan_deploy(
+        after_adoption(1), observed(adopted_release()), slots=(2,)
+    ),
+    "back_to_adopted": lambda: plan_switch_back(
+        adopted_release(), observed(after_adoption(1), warm=(adopted_release(),)), slots=(1,)
+    ),
+    "cold_rollback_to_adopted": lambda: plan_start_again(
+        adopted_release(), observed(after_adoption(2)), slots=(3,)
+    ),
+    "retire_adopted": lambda: plan_retire(
+        adopted_release(),
+        observed(after_adoption(1), warm=(adopted_release(),)),
+        "its warm time is over",
     ),
     "maintenance": lambda: plan_maintenance(observed(release(7)), is_on=True),
     "destroy": lambda: plan_destroy(observed(release(7)), numbers=(7,), removes_volumes=True),

@@ -50,6 +50,7 @@ SECTIONS: Final[Sections] = {
     "Stacks": {
         "dev": "berthmaster.cli.dev:dev",
         "secrets": "berthmaster.cli.secrets:secrets",
+        "adopt": "berthmaster.cli.adopt:adopt",
         "maintenance": "berthmaster.cli.stack:maintenance",
         "destroy": "berthmaster.cli.stack:destroy",
         "compose": "berthmaster.cli.container:compose",

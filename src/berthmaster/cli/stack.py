@@ -41,7 +41,7 @@ def status(invocation: Invocation, stack: str | None) -> None:
 
 def status_row(line: StackLine) -> tuple[str, ...]:
     """One line of the table, a text for each word of `STATUS_HEAD`."""
-    release = f"r{line.release}" if line.release else "-"
+    release = "-" if line.release is None else f"r{line.release}"
     tag = line.tag or (line.revision or "-")[:12]
     counted = f"{line.running}/{line.containers}" if line.state != "unknown" else "?"
     notes = [f"r{number} warm" for number in line.warm]

@@ -14,6 +14,10 @@ LABEL_SERVICE: Final = f"{LABEL}.service"
 LABEL_ROLE: Final = f"{LABEL}.role"
 LABEL_JOB: Final = f"{LABEL}.job"  # on one-off containers
 LABEL_DEPLOYMENT: Final = f"{LABEL}.deployment"
+PROJECT_LABEL: Final = "com.docker.compose.project"  # Compose's own, on what anybody starts
+SERVICE_LABEL: Final = "com.docker.compose.service"
+VOLUME_LABEL: Final = "com.docker.compose.volume"
+ONE_OFF_LABEL: Final = "com.docker.compose.oneoff"
 # On every container of the images in `images/`: says what the image is, not whose the container is.
 LABEL_IMAGE: Final = f"{LABEL}.image"
 

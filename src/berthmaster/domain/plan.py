@@ -34,6 +34,27 @@ class RemoveNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinNetwork:
+    """Let a running container of somebody else's project join a network of ours too.
+
+    It is neither restarted nor changed otherwise; it is known by the id that was recorded.
+    """
+
+    network: str
+    container: str  # id
+    aliases: tuple[str, ...] = ()
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveNetwork:
+    """Take a container out of a network of ours; one that is gone has left."""
+
+    network: str
+    container: str  # id
+
+
+@dataclass(frozen=True, slots=True)
 class CreateVolume:
     """Volumes hold data: nothing but `RemoveVolume`, asked for by name, removes them."""
 
@@ -315,6 +336,8 @@ Action = (
     PullImage
     | CreateNetwork
     | RemoveNetwork
+    | JoinNetwork
+    | LeaveNetwork
     | CreateVolume
     | RemoveVolume
     | PlaceFiles

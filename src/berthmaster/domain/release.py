@@ -14,6 +14,7 @@ from typing import Any, Final
 from berthmaster.domain.names import StackId
 from berthmaster.domain.spec import JobSpec, RetentionSpec, Role, SmokeSpec
 
+ADOPTED: Final = 0  # the number of the release that ran before Berthmaster came
 STATE_FILES: Final = 0  # the "release number" of the folder that state services mount from
 
 
@@ -143,6 +144,10 @@ class Release:
     inputs: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)  # named by `--image`, by service
     validate_path: str | None = None  # where a pooled app says whether it knows a name
+    adopted: Mapping[str, str] = field(default_factory=dict)  # container -> id: made by others
+    adopted_from: str = ""  # the Compose project that they were started in
+    # What the engine calls volumes that were there before; by their key in the Compose files.
+    volume_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -158,6 +163,11 @@ class Release:
     def project(self) -> str:
         """Its Compose project."""
         return self.stack.release_project(self.number)
+
+    def handles(self, *services: ReleaseService) -> tuple[str, ...]:
+        """How the engine is told of their containers: adopted ones by id, ours by name."""
+        names = (name for item in services for name in item.containers)
+        return tuple(self.adopted.get(name, name) for name in names)
 
     def with_role(self, *roles: Role) -> tuple[ReleaseService, ...]:
         """The services that have one of these roles."""

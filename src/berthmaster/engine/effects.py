@@ -64,6 +64,12 @@ class Effects:
                 await runtime.create_network(network, labels)
             case act.RemoveNetwork(name):
                 await runtime.remove_network(name)
+            case act.JoinNetwork(network_name, container, aliases, address):
+                await runtime.join_network(
+                    network_name, container, aliases=aliases, address=address
+                )
+            case act.LeaveNetwork(network_name, container):
+                await runtime.leave_network(network_name, container)
             case act.CreateVolume(name, stack):
                 await runtime.create_volume(name, self._labels(stack, None, work))
             case act.RemoveVolume(name):

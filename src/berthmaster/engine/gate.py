@@ -95,7 +95,11 @@ class Gate:
             return Verdict(failure="is not there")
         if service.image and container.image_id != await self._wanted_image(service.image):
             return Verdict(failure=f"runs another image than {service.image.runs_as}")
-        if container.state in ("exited", "dead", "restarting") or container.restart_count > 0:
+        adopted = self._release.adopted.get(name)
+        if adopted not in (None, container.id):
+            return Verdict(failure="is another container than the one that was adopted")
+        was_restarted = container.restart_count > 0 and adopted is None  # it may have a past
+        if container.state in ("exited", "dead", "restarting") or was_restarted:
             return Verdict(failure="does not stay up")
         if not container.is_running:
             return Verdict(waiting_for=f"it is {container.state}", failure=container.error)
@@ -223,7 +227,10 @@ class Gate:
         for service in self._release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE):
             for name in service.containers:
                 container = await self._outside.runtime.container(name)
-                if container is None or not container.is_running or container.restart_count > 0:
+                is_restarted = container is not None and container.restart_count > 0
+                if name in self._release.adopted:
+                    is_restarted = False
+                if container is None or not container.is_running or is_restarted:
                     raise await self.refusal(service, name, "died while it was watched", Verdict())
                 if container.health is Health.UNHEALTHY:
                     what = "became unhealthy while it was watched"

@@ -39,6 +39,9 @@ async def _observe(outside: Outside, action: act.Action) -> Observation:  # noqa
             return _is(network.name in {item.name for item in await runtime.networks()})
         case act.RemoveNetwork(name):
             return _is(name not in {item.name for item in await runtime.networks()})
+        case act.JoinNetwork(network_name, joined):
+            found_one = await runtime.container(joined)
+            return _is(found_one is not None and network_name in found_one.addresses)
         case act.CreateVolume(name):
             return _is(name in {item.name for item in await runtime.volumes({})})
         case act.RemoveVolume(name):

@@ -40,6 +40,7 @@ from berthmaster.domain.release import (
 from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
+from berthmaster.planner.joining import join_all
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.starting import (
     await_ready,
@@ -95,16 +96,7 @@ def bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
             users.setdefault(pin, []).append(service.name)
     for pin, names in users.items():
         steps.add(PullImage(pin.runs_as, pin.reference), (", ".join(names), "pull", pin.reference))
-    for network, number, why in (
-        (release.stack_network, None, "state services and releases meet here"),
-        (release.network, release.number, f"names of {label} resolve only inside it"),
-    ):
-        if network.name not in observed.networks:
-            steps.add(
-                CreateNetwork(network, stack, number),
-                (f"network {network.name}", f"create {network.subnet}", why),
-                (RemoveNetwork(network.name), "remove it"),
-            )
+    create_networks(steps, release, observed)
     for volume in release.volumes:
         if volume not in observed.volumes:
             steps.add(
@@ -116,12 +108,30 @@ def bring_inputs(steps: StepList, release: Release, observed: Observed) -> None:
             ("files of state", "place what is missing", "state services mount them"),
             None if observed.live else (RemoveFiles(stack, STATE_FILES), "remove them"),
         )
-    steps.add(
-        PlaceFiles(stack, release.number),
-        (f"files {label}", "place", "secrets, configs and read-only files of this release"),
-        None if _runs(release, observed) else (RemoveFiles(stack, release.number), "remove them"),
-    )
+    if not release.adopted:
+        steps.add(
+            PlaceFiles(stack, release.number),
+            (f"files {label}", "place", "secrets, configs and read-only files of this release"),
+            None
+            if _runs(release, observed)
+            else (RemoveFiles(stack, release.number), "remove them"),
+        )
     steps.barrier()
+
+
+def create_networks(steps: StepList, release: Release, observed: Observed) -> None:
+    """Add the networks of the stack and of the release, where they are missing."""
+    label, stack = release.label, release.stack
+    for network, number, why in (
+        (release.stack_network, None, "state services and releases meet here"),
+        (release.network, release.number, f"names of {label} resolve only inside it"),
+    ):
+        if network.name not in observed.networks:
+            steps.add(
+                CreateNetwork(network, stack, number),
+                (f"network {network.name}", f"create {network.subnet}", why),
+                (RemoveNetwork(network.name), "remove it"),
+            )
 
 
 def _runs(release: Release, observed: Observed) -> bool:
@@ -211,6 +221,7 @@ def run_job(
 
 
 def _start_routed(steps: StepList, release: Release) -> None:
+    join_all(steps, release, Role.ROUTED)
     for wave in waves(release.with_role(Role.ROUTED)):
         start(steps, release, wave, f"{release.label} is new")
         await_ready(steps, release, wave, "gate before the switch")
@@ -252,13 +263,13 @@ def _stop_old(steps: StepList, release: Release, observed: Observed, cause: str)
         for service in observed.live.with_role(role):
             limit = max(service.drain_seconds, service.stop_seconds)
             steps.add(
-                StopContainers(service.containers, limit),
+                StopContainers(observed.live.handles(service), limit),
                 (
                     f"{service.name} {observed.live.label}",
                     f"stop, at most {limit:.0f} s",
                     why if role is Role.SINGLE else f"{why}; tasks in hand finish",
                 ),
-                (StartContainers(service.containers, limit), "start again"),
+                (StartContainers(observed.live.handles(service), limit), "start again"),
             )
         steps.barrier()
 

@@ -269,7 +269,11 @@ def _route(
 def _volumes(inputs: RenderInputs, work: _Work) -> tuple[str, ...]:
     declared = inputs.model.get("volumes") or {}
     used = {key for part in work.mounts.values() for key in part.volumes}
-    own = (key for key in used if not (declared.get(key) or {}).get("external"))
+    own = (
+        key
+        for key in used
+        if not (declared.get(key) or {}).get("external") and key not in inputs.volume_names
+    )
     return tuple(sorted(volume_name(inputs, key) for key in own))
 
 

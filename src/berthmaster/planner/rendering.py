@@ -43,6 +43,7 @@ class RenderInputs:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # `Specs.env_values`
     secret_files: Mapping[str, str] = field(default_factory=dict)  # file name -> absolute path
     secret_variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # from files too
+    volume_names: Mapping[str, str] = field(default_factory=dict)  # that were there before, by key
     state_folder: str | None = None  # for files of state services; None: `folder`
 
     @property
@@ -117,6 +118,8 @@ def job_container(stack: StackId, name: str, number: int) -> str:
 def volume_name(inputs: RenderInputs, key: str) -> str:
     """What the engine calls a volume: the stack's own name for it, or the external one."""
     volume = (inputs.model.get("volumes") or {}).get(key) or {}
+    if key in inputs.volume_names:
+        return inputs.volume_names[key]
     if volume.get("external"):
         return str(volume.get("name") or key)
     return f"{inputs.stack.project}_{key}"

@@ -14,10 +14,12 @@ from berthmaster.domain.plan import (
     RemoveContainers,
     RemoveFiles,
     RemoveNetwork,
+    StopContainers,
 )
 from berthmaster.domain.release import Release
 from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.spec import Role
+from berthmaster.planner.joining import leave_all
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
@@ -69,7 +71,7 @@ def _end_old_work(steps: StepList, old: Release, release: Release, observed: Obs
         steps.barrier()
     ended = old.with_role(Role.CONSUMER, Role.SINGLE)
     names = tuple(name for item in ended for name in item.containers)
-    if names:
+    if names and not old.adopted:  # those of others stay as they are: stopped
         steps.add(
             RemoveContainers(names, 10.0),
             (f"{', '.join(item.name for item in ended)} {old.label}", "remove", "already stopped"),
@@ -102,10 +104,28 @@ def retire(steps: StepList, release: Release, cause: str) -> None:
         DetachRelease(release.stack, release.number), (label, "detach from the router", cause)
     )
     steps.barrier()
+    if release.adopted:
+        _set_aside(steps, release, limit, cause)
+        return
     steps.add(RemoveContainers(names, limit), (label, "remove containers", cause))
     steps.barrier()
     steps.add(RemoveNetwork(release.network.name), (label, "remove its network", cause))
     steps.add(RemoveFiles(release.stack, release.number), (label, "remove placed files", cause))
+    steps.barrier()
+    steps.add(MarkRetired(release.stack, release.number), (label, "record as retired", cause))
+    steps.barrier()
+
+
+def _set_aside(steps: StepList, release: Release, limit: float, cause: str) -> None:
+    """Containers of somebody else are stopped and kept: they can be started, and given back."""
+    ended = release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE)
+    label = f"release {release.label}"
+    steps.add(
+        StopContainers(release.handles(*ended), limit), (label, "stop containers, keep them", cause)
+    )
+    steps.barrier()
+    leave_all(steps, release, cause)
+    steps.add(RemoveNetwork(release.network.name), (label, "remove its network", cause))
     steps.barrier()
     steps.add(MarkRetired(release.stack, release.number), (label, "record as retired", cause))
     steps.barrier()

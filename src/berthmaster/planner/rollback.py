@@ -114,13 +114,16 @@ def _hand_work_back(steps: StepList, release: Release, current: Release | None) 
             limit = max(item.drain_seconds, item.stop_seconds)
             label = current.label if current else ""
             steps.add(
-                StopContainers(item.containers, limit),
+                StopContainers(current.handles(item) if current else (), limit),
                 (
                     f"{item.name} {label}",
                     f"stop, at most {limit:.0f} s",
                     f"{release.label} takes over",
                 ),
-                (StartContainers(item.containers, limit), "start again"),
+                (
+                    StartContainers(current.handles(item) if current else (), limit),
+                    "start again",
+                ),
             )
         steps.barrier()
     workers = release.with_role(Role.CONSUMER, Role.SINGLE)
@@ -129,11 +132,19 @@ def _hand_work_back(steps: StepList, release: Release, current: Release | None) 
     names = tuple(name for item in workers for name in item.containers)
     keys = tuple(key for item in workers for key in item.compose_services)
     subject = f"{', '.join(item.name for item in workers)} {release.label}"
-    steps.add(
-        StartServices(release.stack, release.number, keys, names),
-        (subject, "start", "work goes on with the older code"),
-        (RemoveContainers(names, 30.0), "remove"),
-    )
+    if release.adopted:
+        handles = release.handles(*workers)
+        steps.add(
+            StartContainers(handles),
+            (subject, "start", "work goes on with the older code"),
+            (StopContainers(handles, 30.0), "stop"),
+        )
+    else:
+        steps.add(
+            StartServices(release.stack, release.number, keys, names),
+            (subject, "start", "work goes on with the older code"),
+            (RemoveContainers(names, 30.0), "remove"),
+        )
     steps.barrier()
     limit = max(item.ready_seconds for item in workers)
     steps.add(

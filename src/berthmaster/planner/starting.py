@@ -6,7 +6,7 @@ last; app services always by the release. Plans only.
 
 from graphlib import CycleError, TopologicalSorter
 
-from berthmaster.domain.errors import InvalidSpec
+from berthmaster.domain.errors import InvalidSpec, NotAllowed
 from berthmaster.domain.plan import (
     AwaitReady,
     PlaceFiles,
@@ -15,6 +15,7 @@ from berthmaster.domain.plan import (
     StartContainers,
     StartServices,
     StartState,
+    StopContainers,
 )
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.spec import Role
@@ -25,10 +26,10 @@ from berthmaster.planner.steps import StepList
 
 def start_state(steps: StepList, release: Release, observed: Observed) -> None:
     """Start what is not there, each by the record that was applied to it last; change nothing."""
-    state = release.with_role(Role.STATE)
     stopped = [
-        name
-        for item in state
+        record.adopted.get(name, name)
+        for record, services in _by_record(release, observed)
+        for item in services
         for name in item.containers
         if name in observed.containers and name not in observed.running
     ]
@@ -96,6 +97,12 @@ def _start_missing(
     missing = [item for item in services if not observed.containers.issuperset(item.containers)]
     if not missing:
         return
+    if record.adopted:
+        raise NotAllowed(
+            f"{names_of(missing)}: the container that was adopted is gone, or another one has its"
+            " name",
+            next_command=f"berth deploy {release.stack} --state {missing[0].name}",
+        )
     if own_files(record):
         steps.add(
             PlaceFiles(record.stack, record.number),
@@ -119,6 +126,15 @@ def start(
     names = tuple(name for item in services for name in item.containers)
     keys = tuple(key for item in services for key in item.compose_services)
     limit = max(_undo_seconds(item) for item in services)
+    if release.adopted:
+        handles = release.handles(*services)
+        steps.add(
+            StartContainers(handles),
+            (f"{names_of(services)} {release.label}", "start", cause),
+            (StopContainers(handles, limit), "stop"),
+        )
+        steps.barrier()
+        return
     steps.add(
         StartServices(release.stack, release.number, keys, names),
         (f"{names_of(services)} {release.label}", "start", cause),

@@ -10,6 +10,7 @@ from berthmaster.domain.plan import (
     AwaitReady,
     CreateVolume,
     Gap,
+    LeaveNetwork,
     PlaceFiles,
     Plan,
     PullImage,
@@ -24,6 +25,7 @@ from berthmaster.domain.plan import (
 )
 from berthmaster.domain.release import Release, ReleaseService, ReleaseState
 from berthmaster.domain.spec import Role
+from berthmaster.planner.joining import joined
 from berthmaster.planner.observed import Observed
 from berthmaster.planner.steps import StepList
 
@@ -118,11 +120,14 @@ def _bring(steps: StepList, record: Release, observed: Observed) -> None:
 def _change(steps: StepList, record: Release, service: ReleaseService, observed: Observed) -> None:
     stack, number, name = record.stack, record.number, service.name
     keys, containers = service.compose_services, service.containers
-    if observed.running.issuperset(containers) and service.is_dumpable:
-        point = TakeRestorePoint(stack, number, name, containers[0], f"before-{name}-{number}")
+    there = _now(service, observed)
+    if there and observed.running.issuperset(there) and service.is_dumpable:
+        point = TakeRestorePoint(stack, number, name, there[0], f"before-{name}-{number}")
         steps.add(point, (name, "take restore point", f"{name} is changed after it"))
         steps.barrier()
-    if _is_there(service, observed):
+    if name in observed.applied and observed.applied[name].adopted:
+        _set_adopted_aside(steps, service, observed.applied[name])
+    elif _is_there(service, observed):
         _end_old(steps, service, observed)
     steps.add(
         StartState(stack, number, keys, containers),
@@ -134,6 +139,33 @@ def _change(steps: StepList, record: Release, service: ReleaseService, observed:
         AwaitReady(stack, number, (name,), service.ready_seconds),
         (name, f"await ready, at most {service.ready_seconds:.0f} s", "gate, or the old one again"),
     )
+    steps.barrier()
+
+
+def _now(service: ReleaseService, observed: Observed) -> tuple[str, ...]:
+    """The containers that keep its data now; of an adopted one they have another name."""
+    record = observed.applied.get(service.name)
+    services = record.services if record else ()
+    return next((item for item in services if item.name == service.name), service).containers
+
+
+def _set_adopted_aside(steps: StepList, service: ReleaseService, old: Release) -> None:
+    """Stop the container that was adopted, and keep it: from now on the service is ours."""
+    adopted = next(item for item in old.services if item.name == service.name)
+    handles, limit = old.handles(adopted), service.stop_seconds
+    steps.add(
+        StopContainers(handles, limit),
+        (service.name, f"stop, at most {limit:.0f} s", "its definition changes; it is kept"),
+        (StartContainers(handles, limit), "start again"),
+    )
+    steps.barrier()
+    for name, action in joined(old):
+        if action.container in handles:
+            steps.add(
+                LeaveNetwork(action.network, action.container),
+                (name, f"leave {action.network}", "its successor has its names"),
+                (action, "join it again"),
+            )
     steps.barrier()
 
 
@@ -176,7 +208,7 @@ def _forget_files(steps: StepList, record: Release, observed: Observed) -> None:
 
 def _is_there(service: ReleaseService, observed: Observed) -> bool:
     return service.name in observed.applied and bool(
-        observed.containers.intersection(service.containers)
+        observed.containers.intersection(_now(service, observed))
     )
 
 

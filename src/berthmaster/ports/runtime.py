@@ -121,6 +121,20 @@ class Runtime(Protocol):
 
     async def remove_network(self, name: str) -> None: ...
 
+    async def join_network(
+        self, network: str, container: str, *, aliases: Sequence[str], address: str | None
+    ) -> None:
+        """Connect a container, by id, to a network of ours, without a restart.
+
+        The one change that is made to a container of somebody else. Raises `NotAllowed` for a
+        network that is not ours, `OutsideError` for a container that is not there or cannot join.
+        """
+        ...
+
+    async def leave_network(self, network: str, container: str) -> None:
+        """Undo `join_network`; whoever is not in it, or not there, is left alone."""
+        ...
+
     async def volumes(self, labels: Mapping[str, str]) -> tuple[Volume, ...]: ...
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...

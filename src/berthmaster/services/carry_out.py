@@ -93,7 +93,7 @@ def _say_what_serves(outside: Outside, error: BerthmasterError, deployment: Depl
     except OutsideError:
         return
     live = record.live if record else None
-    serves = f"release r{live} still serves" if live else "nothing was serving before"
+    serves = f"release r{live} still serves" if live is not None else "nothing was serving before"
     if isinstance(error, ReleaseRefused) and error.evidence.is_lasting:
         serves = f"release r{live} is live and does not answer well: data was not put back"
     if state is DeploymentState.UNWOUND:

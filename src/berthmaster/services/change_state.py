@@ -141,7 +141,9 @@ def _changed(
         if service.name not in names:
             continue
         differs = state_differences(outside, release, service.name, observed)
-        is_running = observed.running.issuperset(service.containers)
+        record = observed.applied.get(service.name, release)
+        applied = _service(record, service.name)
+        is_running = observed.running.issuperset(applied.containers)
         if differs or not is_running:
             found[service.name] = "; ".join(differs) or "it does not run"
     return found

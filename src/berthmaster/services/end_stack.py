@@ -1,11 +1,15 @@
 """`berth destroy` and `berth maintenance`: small plans through the same engine."""
 
-from berthmaster.domain.errors import NotFound
+from dataclasses import replace
+
+from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
+from berthmaster.domain.release import ADOPTED
 from berthmaster.engine.lease import hold
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
+from berthmaster.planner.observed import Observed
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out
@@ -15,9 +19,24 @@ from berthmaster.services.observe import observe_stack
 async def plan_end(outside: Outside, stack: StackId, *, removes_volumes: bool) -> Plan:
     """What destroying the stack would remove; raises `NotFound` for an unknown stack."""
     _known(outside, stack)
-    observed = await observe_stack(outside, stack)
+    observed = _without_adopted(outside, await observe_stack(outside, stack))
     numbers = tuple(item.number for item in outside.store.releases(stack))
     return plan_destroy(observed, numbers=numbers, removes_volumes=removes_volumes)
+
+
+def _without_adopted(outside: Outside, observed: Observed) -> Observed:
+    """What was adopted is never removed; while it serves or keeps data it is given back first."""
+    release = outside.store.release(observed.stack, ADOPTED)
+    if release is None or not release.adopted:
+        return observed
+    in_use = ADOPTED in outside.store.applied_states(observed.stack).values()
+    serving = {item.number for item in (observed.live, *observed.warm) if item}
+    if in_use or ADOPTED in serving:
+        raise NotAllowed(
+            f"{observed.stack} was adopted from {release.adopted_from}: give that back instead",
+            next_command=f"berth adopt {release.adopted_from} {observed.stack} --undo",
+        )
+    return replace(observed, containers=observed.containers - release.adopted.keys())
 
 
 async def destroy(

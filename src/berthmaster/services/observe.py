@@ -2,10 +2,10 @@
 
 import asyncio
 
-from berthmaster.domain.container import LABEL_STACK, Container
+from berthmaster.domain.container import LABEL_STACK, PROJECT_LABEL, Container
 from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import ADOPTED, Release, ReleaseState
 from berthmaster.domain.routing import RouteTable
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import Role
@@ -31,7 +31,9 @@ async def observe_stack(
         _present_images(outside, release),
     )
     record = outside.store.stack(stack)
-    live = outside.store.release(stack, record.live) if record and record.live else None
+    adopted = await adopted_containers(outside, stack)
+    containers = (*containers, *adopted)
+    live = outside.store.release(stack, record.live) if record and record.live is not None else None
     return Observed(
         stack=stack,
         live=live,
@@ -52,6 +54,15 @@ async def observe_stack(
         recorded=frozenset(outside.store.applied_states(stack)),
         other_passwords=_other_passwords(outside, live, release),
     )
+
+
+async def adopted_containers(outside: Outside, stack: StackId) -> tuple[Container, ...]:
+    """The containers that release 0 recorded and that are still the same; none without one."""
+    release = outside.store.release(stack, ADOPTED)
+    if release is None or not release.adopted:
+        return ()
+    found = await outside.runtime.containers({PROJECT_LABEL: release.adopted_from})
+    return tuple(item for item in found if release.adopted.get(item.name) == item.id)
 
 
 def _other_passwords(

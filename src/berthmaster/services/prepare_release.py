@@ -5,11 +5,14 @@ release is not kept.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from berthmaster.domain.container import Network
+from berthmaster.domain.names import StackId
 from berthmaster.domain.release import (
+    ADOPTED,
     STATE_FILES,
     FileCopy,
     ImagePin,
@@ -81,10 +84,22 @@ def fingerprint_of(outside: Outside, request: ReleaseRequest) -> str:
     return outside.specs.fingerprint(spec, environment.name, options)
 
 
+async def render_record(
+    outside: Outside,
+    request: ReleaseRequest,
+    rendering: Rendering,
+    pinned: PinnedImages,
+    number: int,
+) -> Release:
+    """The record of a rendering whose images are known, without the files that it would carry."""
+    draft = await _draft(outside, request, rendering, pinned, number)
+    rendered = render_release(_render_inputs(outside, draft))
+    return _record(outside, draft, replace(rendered, files=()))
+
+
 def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, ImagePin]:
     """Pins of what will run on: state services, or all but those that are to be changed."""
-    record = outside.store.stack(request.stack)
-    live = outside.store.release(request.stack, record.live) if record and record.live else None
+    live = live_release(outside, request.stack)
     if live is None:
         return {}
     applied = applied_states(outside, request.stack, live)
@@ -106,6 +121,7 @@ class _Draft:
     network: ReleaseNetwork
     stack_network: ReleaseNetwork
     engine_major: int
+    volume_names: Mapping[str, str] = field(default_factory=dict)  # of an adopted project
 
 
 async def _draft(
@@ -117,6 +133,7 @@ async def _draft(
 ) -> _Draft:
     stack = request.stack
     stack_name, release_name = f"{stack.project}-state", f"{stack.release_project(number)}-net"
+    before = live_release(outside, stack)
     engine, networks = await asyncio.gather(outside.runtime.version(), outside.runtime.networks())
     taken = _taken_subnets(outside, networks)
     subnets = outside.store.reserve_subnets([stack_name, release_name], taken=taken)
@@ -126,9 +143,18 @@ async def _draft(
         pinned,
         number,
         network_in(release_name, subnets[release_name]),
-        network_in(stack_name, subnets[stack_name]),
+        network_in(before.stack_network.name if before else stack_name, subnets[stack_name]),
         engine.major,
+        before.volume_names if before else {},
     )
+
+
+def live_release(outside: Outside, stack: StackId) -> Release | None:
+    """The record of what serves; None before the first release."""
+    record = outside.store.stack(stack)
+    if record is None or record.live is None:
+        return None
+    return outside.store.release(stack, record.live)
 
 
 def _taken_subnets(outside: Outside, networks: tuple[Network, ...]) -> list[str]:
@@ -152,6 +178,7 @@ def _render_inputs(outside: Outside, draft: _Draft) -> RenderInputs:
         stack_network=draft.stack_network,
         folder=str(outside.files.release_folder(stack.project, draft.number)),
         engine_major=draft.engine_major,
+        volume_names=draft.volume_names,
         pins=draft.pinned.pins,
         users=draft.pinned.users,
         variables=variables_of(outside, request.folder, environment),
@@ -178,7 +205,10 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         fingerprint=fingerprint_of(outside, request),
         revision=identity.revision,
         tag=request.tag,
-        services=tuple(_with_dump(outside, item, rendered) for item in rendered.services),
+        services=tuple(
+            _as_adopted(outside, request, _with_dump(outside, item, rendered))
+            for item in rendered.services
+        ),
         routes=rendered.routes,
         hosts=environment.hosts,
         entrypoint=environment.entrypoint,
@@ -199,6 +229,7 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         inputs=identity.inputs,
         images=dict(request.images),
         validate_path=spec.domains.validate,
+        volume_names=dict(draft.volume_names),
     )
 
 
@@ -221,6 +252,19 @@ def _keep_files(
         is_sealed = item.target in secrets
         copies.append(FileCopy(item.target, digest, item.mode, item.uid, is_sealed, item.is_state))
     return tuple(copies), secrets
+
+
+def _as_adopted(
+    outside: Outside, request: ReleaseRequest, service: ReleaseService
+) -> ReleaseService:
+    """An adopted state service goes on in its own container until it is changed on purpose."""
+    number = outside.store.applied_states(request.stack).get(service.name)
+    if number != ADOPTED or service.name in request.state_services:
+        return service
+    record = outside.store.release(request.stack, ADOPTED)
+    known = record.services if record else ()
+    same = (item.containers for item in known if item.name == service.name)
+    return replace(service, containers=next(same, service.containers))
 
 
 def _with_dump(outside: Outside, service: ReleaseService, rendered: Rendered) -> ReleaseService:

@@ -59,7 +59,9 @@ class HealthReport:
 async def read_health(outside: Outside, stack: StackId) -> HealthReport:
     """Look at every service and route of the live release; raises `NotFound` when none is live."""
     record = outside.store.stack(stack)
-    release = outside.store.release(stack, record.live) if record and record.live else None
+    release = (
+        outside.store.release(stack, record.live) if record and record.live is not None else None
+    )
     if record is None or release is None:
         raise NotFound(f"{stack} runs no release", next_command=f"berth deploy {stack}")
     public = _maintenance if record.is_in_maintenance else _routes

@@ -4,7 +4,7 @@ Reads no release record, probes nothing and never fails because the engine is do
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from berthmaster.domain.container import (
@@ -16,8 +16,10 @@ from berthmaster.domain.container import (
 )
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
+from berthmaster.domain.release import ADOPTED
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary, StackRecord
+from berthmaster.services.observe import adopted_containers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
     }
     try:
         found = await outside.runtime.containers({LABEL_STACK: ""})
+        found = (*found, *await _adopted(outside, records))
         error = None
     except OutsideError as problem:
         found, error = (), problem.message
@@ -70,6 +73,16 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
         for record in sorted(records, key=lambda item: str(item.id))
     ]
     return Status(tuple(lines), error)
+
+
+async def _adopted(outside: Outside, records: list[StackRecord]) -> list[Container]:
+    """Containers of releases 0, with the label that ours carry: their own cannot be changed."""
+    found = []
+    for record in records:
+        if record.live == ADOPTED:
+            for item in await adopted_containers(outside, record.id):
+                found.append(replace(item, labels={LABEL_STACK: str(record.id)}))
+    return found
 
 
 def _by_stack(containers: tuple[Container, ...]) -> dict[str, list[Container]]:

@@ -13,6 +13,7 @@ from berthmaster.engine.failpoints import failpoint_from_environment
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
+from berthmaster.services.adopt import forget_refused
 from berthmaster.services.change_state import discard_record
 from berthmaster.services.deploy import give_back, give_slots_back
 from berthmaster.services.judge import note_verified
@@ -88,6 +89,8 @@ def _settle(outside: Outside, deployment: Deployment) -> None:
         for step in deployment.plan.steps:
             if isinstance(step.action, RecordStates):
                 discard_record(outside, deployment.stack, step.action.release)
+    if deployment.verb == "adopt":
+        forget_refused(outside, deployment.stack)
     if deployment.verb == "rollback" and deployment.release is not None:
         give_slots_back(outside, deployment.stack, deployment.release)
     if deployment.verb not in ("deploy", "promote") or deployment.release is None:

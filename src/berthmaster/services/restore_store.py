@@ -152,7 +152,7 @@ async def _start_stopped(outside: Outside, stack: StackId) -> None:
 
 def _live(outside: Outside, stack: StackId) -> Release | None:
     record = outside.store.stack(stack)
-    return outside.store.release(stack, record.live) if record and record.live else None
+    return outside.store.release(stack, record.live) if record and record.live is not None else None
 
 
 def _workers(release: Release) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ def _take_numbers(outside: Outside, stack: StackId, highest: int) -> None:
 
 def _stays(outside: Outside, stack: StackId, number: int) -> str:
     record = outside.store.stack(stack)
-    live = f"r{record.live}" if record and record.live else "no release"
+    live = f"r{record.live}" if record and record.live is not None else "no release"
     return (
         f"{stack}: r{number} runs and is not in this snapshot, which says {live}, and that does not"
         f" run: it stays. Deploy again: berth deploy {stack} --force"

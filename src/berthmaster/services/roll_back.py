@@ -93,7 +93,11 @@ def _target(outside: Outside, stack: StackId, to: int | None, *, is_restored: bo
             release = outside.store.release(stack, summary.number)
             if release:
                 return release
-    wanted = f"r{to}, or it never served" if to else "older release that served and is not rejected"
+    wanted = (
+        f"r{to}, or it never served"
+        if to is not None
+        else "older release that served and is not rejected"
+    )
     raise NotFound(f"{stack} has no {wanted}", next_command=f"berth releases {stack}")
 
 
@@ -110,7 +114,7 @@ def _candidates(outside: Outside, stack: StackId) -> list[ReleaseSummary]:
 def _incompatible(outside: Outside, stack: StackId, target: Release) -> tuple[tuple[int, str], ...]:
     """Releases after the target whose schema its code cannot work on, and the migrations' names."""
     record = outside.store.stack(stack)
-    live = record.live if record and record.live else target.number
+    live = record.live if record and record.live is not None else target.number
     found = []
     for number in range(target.number + 1, live + 1):
         between = outside.store.release(stack, number)

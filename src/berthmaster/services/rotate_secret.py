@@ -94,7 +94,7 @@ def _main_half(inventory: Inventory, held: Held) -> Held:
 
 def _live(outside: Outside, stack: StackId) -> Release | None:
     record = outside.store.stack(stack)
-    return outside.store.release(stack, record.live) if record and record.live else None
+    return outside.store.release(stack, record.live) if record and record.live is not None else None
 
 
 def _request(wanted: Rotation, live: Release) -> ReleaseRequest:

@@ -198,6 +198,29 @@ class FakeRuntime:
                 raise OutsideError(f"network {name} has active endpoints", subject=name)
             del self.world.networks[name], self.world.network_labels[name]
 
+    async def join_network(
+        self, network: str, container: str, *, aliases: Sequence[str], address: str | None
+    ) -> None:
+        with self.world.calling("runtime.join_network", container):
+            self._check_own_network(network)
+            if network not in self.world.networks:
+                raise OutsideError(f"network {network} is not there", subject=network)
+            found = self._find(container)
+            if network in found.addresses:
+                return
+            if address is not None and self.world.at_address(address):
+                raise OutsideError("Address already in use", subject=container)
+            chosen = address or self.world.free_address(network)
+            found.addresses = {**found.addresses, network: chosen}
+
+    async def leave_network(self, network: str, container: str) -> None:
+        with self.world.calling("runtime.leave_network", container):
+            self._check_own_network(network)
+            found = self._find_or_none(container)
+            if found is not None:
+                rest = {name: at for name, at in found.addresses.items() if name != network}
+                found.addresses = rest
+
     async def volumes(self, labels: Mapping[str, str]) -> tuple[Volume, ...]:
         with self.world.calling("runtime.volumes"):
             return tuple(
@@ -228,6 +251,10 @@ class FakeRuntime:
         if found is None:
             raise OutsideError(f"{name}: no such container", subject=name)
         return found
+
+    def _check_own_network(self, name: str) -> None:
+        if not is_ours(self.world.network_labels.get(name, {"berthmaster.absent": ""})):
+            raise NotAllowed(f"network {name} carries no berthmaster label")
 
     def _seen_network(self, network: ReleaseNetwork) -> Network:
         labels = dict(self.world.network_labels[network.name])

@@ -5,16 +5,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from tests.builders import SHOP, image, models, release
+from tests.builders import SHOP, adopted_release, after_adoption, image, models, release
 
 from berthmaster.domain.container import Health
 from berthmaster.domain.errors import BerthmasterError
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import FileCopy, Release, ReleaseService, ReleaseState
+from berthmaster.domain.release import (
+    FileCopy,
+    Release,
+    ReleaseService,
+    ReleaseState,
+    network_in,
+)
 from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import JobSpec
 from berthmaster.engine.lease import hold
+from berthmaster.planner.adopting import plan_adopt
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
@@ -25,6 +32,7 @@ from berthmaster.planner.state import plan_state_change, state_record
 from berthmaster.planner.tenants import plan_backup, plan_remove, plan_suspend, plan_unsuspend
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
+from berthmaster.services.adopt import plan_undo
 from berthmaster.services.carry_out import carry_out
 from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.observe import observe_stack
@@ -138,6 +146,8 @@ class World:
     async def plan_state(self, value: Release) -> Plan:
         """Change the database to what `value` says of it."""
         db = models(value.services, value.number, value.network.name)[1]
+        network = {"name": value.stack_network.name, "external": True}
+        db = {**db, "networks": {**db["networks"], "stack": network}}
         recorded = self.record(state_record(replace(value, state_model=db), frozenset({"db"})))
         observed = await observe_stack(self.outside, SHOP, release=recorded)
         return plan_state_change(recorded, observed)
@@ -377,6 +387,62 @@ def _live(world: World) -> Release:
     return found
 
 
+def with_foreign_project(world: World) -> Release:
+    """A Compose project of somebody else runs, with a network and a volume of its own."""
+    value = world.record(adopted_release())
+    world.engine.networks["old_default"] = network_in("old_default", "172.28.0.0/24")
+    world.engine.network_labels["old_default"] = {}
+    world.engine.volumes["old_data"] = {}
+    for position, (name, item_id) in enumerate(value.adopted.items()):
+        service = next(item for item in value.services if name in item.containers)
+        assert service.image
+        found = world.engine.add_image(service.image.runs_as)
+        labels = {"com.docker.compose.project": "old"}
+        addresses = {"old_default": f"172.28.0.{position + 10}"}
+        made = world.engine.add_container(name, found, labels=labels, addresses=addresses)
+        made.id = item_id
+        made.start(world.outside.clock.now())
+    return value
+
+
+async def adoption(world: World) -> Plan:
+    value = with_foreign_project(world)
+    observed = await observe_stack(world.outside, SHOP, release=value)
+    return plan_adopt(value, observed, slots=reserve_slots(world.outside, value))
+
+
+async def deploy_over_an_adopted_project(world: World) -> Plan:
+    await world.carry_out(await adoption(world))
+    return await world.plan_deploy(after_adoption(1))
+
+
+async def second_deploy_over_an_adopted_project(world: World) -> Plan:
+    await world.carry_out(await deploy_over_an_adopted_project(world))
+    return await world.plan_deploy(after_adoption(2))
+
+
+async def rollback_to_what_was_adopted(world: World) -> Plan:
+    await world.carry_out(await deploy_over_an_adopted_project(world))
+    return await plan_rollback(world.outside, SHOP, to=0)
+
+
+async def cold_rollback_to_what_was_adopted(world: World) -> Plan:
+    await world.carry_out(await second_deploy_over_an_adopted_project(world))
+    return await plan_rollback(world.outside, SHOP, to=0)
+
+
+async def giving_back(world: World) -> Plan:
+    await world.carry_out(await rollback_to_what_was_adopted(world))
+    return await plan_undo(world.outside, SHOP, "old")
+
+
+async def change_of_an_adopted_database(world: World) -> Plan:
+    await world.carry_out(await deploy_over_an_adopted_project(world))
+    changed = with_other_database(2)
+    network = adopted_release().stack_network
+    return await world.plan_state(replace(changed, stack_network=network))
+
+
 SCENARIOS: dict[str, Scenario] = {
     item.__name__: item
     for item in (
@@ -405,6 +471,13 @@ SCENARIOS: dict[str, Scenario] = {
         backup,
         remove_tenant,
         remove_suspended_tenant,
+        adoption,
+        deploy_over_an_adopted_project,
+        second_deploy_over_an_adopted_project,
+        rollback_to_what_was_adopted,
+        cold_rollback_to_what_was_adopted,
+        giving_back,
+        change_of_an_adopted_database,
     )
 }
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from berthmaster.adapters.compose import errors, handover, locating, process, variables
-from berthmaster.domain.container import is_ours
+from berthmaster.domain.container import PROJECT_LABEL, is_ours
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
 from berthmaster.ports.compose import READ_ONLY, ComposeInputs
 from berthmaster.ports.runtime import Runtime
 
 MINIMUM: Final = (2, 24)
-PROJECT_LABEL: Final = "com.docker.compose.project"
 _LEFTOVER: Final = re.compile(r"[0-9a-f]{12}_")  # what a killed recreation leaves behind
 _NOTHING: Final = "/dev/null"
 _QUIET: Final = {"COMPOSE_IGNORE_ORPHANS": "1"}  # a one-off is no reason to speak of them

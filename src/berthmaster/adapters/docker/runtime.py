@@ -255,6 +255,30 @@ class AiodockerRuntime:
         with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
             await (await self._docker.networks.get(found.id)).delete()
 
+    async def join_network(
+        self, network: str, container: str, *, aliases: Sequence[str], address: str | None
+    ) -> None:
+        found = await self._own_network(network)
+        if found is None:
+            raise OutsideError(f"network {network} is not there", subject=network)
+        if network in await self._joined(container):
+            return
+        endpoint: dict[str, Any] = {"Aliases": list(aliases)}
+        if address is not None:
+            endpoint["IPAMConfig"] = {"IPv4Address": address}
+        with errors.translated(container[:12]):
+            one = await self._docker.networks.get(found.id)
+            await one.connect({"Container": container, "EndpointConfig": endpoint})
+
+    async def leave_network(self, network: str, container: str) -> None:
+        found = await self._own_network(network)
+        if found is None or network not in await self._joined(container):
+            return
+        async with self._exit.turn():
+            with errors.translated(container[:12]), _Tolerated(HTTPStatus.NOT_FOUND):
+                one = await self._docker.networks.get(found.id)
+                await one.disconnect({"Container": container, "Force": False})
+
     async def volumes(self, labels: Mapping[str, str]) -> tuple[Volume, ...]:
         filters = {"label": _pairs(labels)} if labels else None
         with errors.translated("volumes"):
@@ -325,6 +349,19 @@ class AiodockerRuntime:
             rows = await self._docker.networks.list(filters={"name": [name]})
         # NOTE: the engine's filter matches parts of names.
         return next((observed.listed_network(row) for row in rows if row["Name"] == name), None)
+
+    async def _own_network(self, name: str) -> Network | None:
+        found = await self._network(name)
+        if found is not None and not is_ours(found.labels):
+            raise errors.foreign("network", name)
+        return found
+
+    async def _joined(self, container: str) -> frozenset[str]:
+        """Names of the networks of a container, stopped ones too; empty when it is not there."""
+        with errors.translated(container[:12]), _Tolerated(HTTPStatus.NOT_FOUND):
+            data = await self._container(container).show()
+            return frozenset((data.get("NetworkSettings") or {}).get("Networks") or ())
+        return frozenset()
 
     async def _appears(self, network: ReleaseNetwork) -> bool:
         """Whether an earlier call makes it: its addresses are taken before its name shows."""

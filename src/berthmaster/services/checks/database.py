@@ -57,7 +57,11 @@ async def _known(
 
 async def _recorded(facts: CheckFacts, name: str) -> DatabaseVersion | None:
     record = facts.outside.store.stack(facts.stack)
-    live = facts.outside.store.release(facts.stack, record.live) if record and record.live else None
+    live = (
+        facts.outside.store.release(facts.stack, record.live)
+        if record and record.live is not None
+        else None
+    )
     applied: Release | None = applied_states(facts.outside, facts.stack, live).get(name)
     pins = [item.image for item in (applied.services if applied else ()) if item.name == name]
     if not pins or pins[0] is None:
@@ -90,7 +94,7 @@ async def check_backup(facts: CheckFacts) -> list[Check]:
     """A stack that is live and has a database has a restore point that is young enough."""
     outside, stack = facts.outside, facts.stack
     record = outside.store.stack(stack)
-    live = outside.store.release(stack, record.live) if record and record.live else None
+    live = outside.store.release(stack, record.live) if record and record.live is not None else None
     dumped = [item.name for item in live.with_role(Role.STATE) if item.is_dumpable] if live else []
     if live is None or not dumped:
         return [checks.BACKUP.ok("there is no data to keep yet")]

@@ -1,0 +1,194 @@
+"""A Compose project that runs is adopted, deployed to, turned back and given back, under load."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.load import Load, running
+from tests.scenario.commands import docker, docker_lines, end, start
+from tests.scenario.dsl import App, MakeApp
+from tests.scenario.server import Server, free_ports, until
+
+pytestmark = pytest.mark.docker
+
+SERVICES = ("beat", "redis", "web", "worker")
+
+
+@dataclass
+class Foreign:
+    """The project as its owner started it."""
+
+    app: App
+    port: int
+
+    @property
+    def project(self) -> str:
+        return f"{self.app.name}x"
+
+    async def compose(self, *words: str) -> str:
+        where = ("--project-name", self.project, "--project-directory", str(self.app.folder))
+        files = ("--file", str(self.app.folder / "compose.yaml"), "--env-file")
+        return await docker(
+            *("compose", *where, *files, str(self.app.folder / ".env.prod"), *words)
+        )
+
+    async def redis(self, *words: str) -> list[str]:
+        return (await docker("exec", f"{self.project}-redis-1", "redis-cli", *words)).splitlines()
+
+    async def inspect(self, *services: str) -> dict[str, Any]:
+        names = [f"{self.project}-{one}-1" for one in services or SERVICES]
+        found = json.loads(await docker("inspect", *names))
+        return {item["Name"].removeprefix(f"/{self.project}-"): item for item in found}
+
+    async def things(self) -> list[str]:
+        """Every network and volume of the engine."""
+        networks = await docker_lines("network", "ls", "--format", "network {{.Name}}")
+        volumes = await docker_lines("volume", "ls", "--format", "volume {{.Name}}")
+        return sorted(line for line in (*networks, *volumes) if self.app.name in line)
+
+    def load(self) -> Load:
+        """As the owner's proxy asks: at the published port."""
+        return Load("127.0.0.1", self.port, "any.test", clients=4, rate=60, seconds=60.0)
+
+
+@pytest.fixture
+async def foreign(app: MakeApp) -> AsyncIterator[Foreign]:
+    shop = app("foreign")
+    (port,) = free_ports(1)
+    made = Foreign(shop.give(WEB_PORT=str(port)), port)
+    try:
+        await made.compose("up", "--detach", "--quiet-pull")
+        await until(lambda: answers(made))
+        carts = [word for one in range(500) for word in (f"visitor{one}", f"cart of {one}")]
+        await made.redis("HSET", "sessions", *carts)
+        yield made
+    finally:
+        await shop.berth("adopt", made.project, shop.stack, "--undo")
+        await made.compose("down", "--volumes", "--timeout", "1")
+
+
+async def answers(made: Foreign) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        text = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+    except (EOFError, OSError, TimeoutError):
+        return False
+    return b" 200 " in text
+
+
+async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
+    foreign: Foreign,
+) -> None:
+    shop, before, things = foreign.app, await foreign.inspect(), await foreign.things()
+    sessions = await foreign.redis("HGETALL", "sessions")
+
+    planned = await shop.done("adopt", foreign.project, shop.stack, "--plan")
+    assert "record as live" in planned.out
+    assert await foreign.inspect() == before
+    assert await foreign.things() == things
+    assert shop.server.rows("SELECT id FROM stacks WHERE id = ?", shop.stack) == []
+
+    async with running(foreign.load()) as owners:
+        await shop.done("adopt", foreign.project, shop.stack)
+        assert (await shop.ask()).version == "v1"
+        assert "r0" in (await shop.done("status")).out
+        async with shop.load() as tally:
+            await shop.deploy("v2")
+            assert (await shop.ask()).version == "v2"
+            state = await foreign.inspect("redis")
+            assert state["redis-1"]["Id"] == before["redis-1"]["Id"]
+            assert not (await foreign.inspect("worker"))["worker-1"]["State"]["Running"]
+            await shop.done("rollback", shop.stack, "--to", "r0")
+            assert (await shop.ask()).version == "v1"
+        await shop.done("adopt", foreign.project, shop.stack, "--undo")
+    assert (tally.lost, owners.lost) == (0, 0)
+    assert tally.count > 50
+    assert owners.count > 50
+
+    after = await foreign.inspect()
+    for name in ("redis-1", "web-1"):  # not even restarted
+        assert after[name] == before[name]
+    for name in ("beat-1", "worker-1"):  # these handed their work over and took it back
+        assert after[name]["Id"] == before[name]["Id"]
+        assert after[name]["State"]["Running"]
+        assert after[name]["Config"] == before[name]["Config"]
+        networks = (one[name]["NetworkSettings"]["Networks"] for one in (after, before))
+        assert len({tuple(found) for found in networks}) == 1
+    assert await foreign.things() == things
+    assert await foreign.redis("HGETALL", "sessions") == sessions
+    assert await shop.world() == set()
+
+
+async def test_what_cannot_be_adopted_is_said_and_left_alone(foreign: Foreign) -> None:
+    shop, before = foreign.app, await foreign.inspect()
+    done = await shop.berth("adopt", "nobodys-project", shop.stack)
+    assert (done.code, "docker compose ls" in done.err) == (2, True)
+    await foreign.compose("stop", "--timeout", "1", "web")
+    done = await shop.berth("adopt", foreign.project, shop.stack)
+    assert done.code == 2
+    assert "web has a route and does not run: docker compose up -d web" in done.err
+    assert (await foreign.inspect("redis"))["redis-1"] == before["redis-1"]
+    assert shop.server.rows("SELECT id FROM stacks WHERE id = ?", shop.stack) == []
+
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "you-already-run-compose.md"
+
+
+async def test_the_tutorial_goes_as_it_is_written(server: Server, tmp_path: Path) -> None:
+    shutil.copytree(TUTORIAL.parents[1] / "examples", tmp_path / "examples")
+    up, init, adopt, deploy, undo = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+    folder = tmp_path / "examples" / "guestbook"
+    try:
+        assert "version 1, visit 1" in await typed(server, tmp_path, up)
+        await typed(server, folder, init)
+        before = await ids()
+        await typed(server, folder, adopt)
+        assert "version 1, visit 2" in await visited(server)
+        to_two, back = deploy.strip().rsplit("\n", 1)
+        await typed(server, folder, to_two)
+        assert "version 2, visit 3" in await visited(server)
+        await typed(server, folder, back)
+        assert "version 1, visit 4" in await visited(server)
+        assert "guestbook-web-1" in await typed(server, folder, undo)
+        assert await ids() == before
+        assert await docker_lines("network", "ls", "--quiet", "--filter", "name=guestbook-") == []
+    finally:
+        await server.berth("adopt", "guestbook", "guestbook@prod", "--undo")
+        await docker("compose", "--project-name", "guestbook", "down", "--volumes", code=None)
+
+
+async def ids() -> list[str]:
+    names = ("guestbook-web-1", "guestbook-redis-1")
+    return await docker_lines("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", *names)
+
+
+async def typed(server: Server, folder: Path, block: str) -> str:
+    """Type a block of the page in a folder."""
+    bin_folder = str(Path(sys.executable).parent)
+    settings = {"BERTHMASTER_SETTINGS": str(server.root / "settings.toml")}
+    env = {**settings, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    script = f"cd {folder}\n{block}"
+    done = await end(await start("bash", "-euo", "pipefail", "-c", script, env=env))
+    assert done.code == 0, done.said
+    return done.said
+
+
+async def visited(server: Server) -> str:
+    host = "guestbook.localhost"
+    done = await end(
+        await start(
+            *("curl", "-s", "--cacert", str(server.ca_file)),
+            *("--resolve", f"{host}:{server.https}:127.0.0.1", f"https://{host}:{server.https}/"),
+        )
+    )
+    return done.out
