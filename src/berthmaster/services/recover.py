@@ -29,10 +29,9 @@ async def continue_deployment(outside: Outside, number: int, progress: Progress)
         deployment = _unfinished(outside, number)
         if deployment.state is DeploymentState.UNWINDING or _is_stuck_undoing(outside, deployment):
             await executor.unwind(deployment)
-            _settle(outside, deployment)
-        else:
-            await executor.run(deployment)
-            note_verified(outside, deployment)
+            return _settled(outside, deployment)
+        await executor.run(deployment)
+        note_verified(outside, deployment)
     return _read(outside, number)
 
 
@@ -48,8 +47,7 @@ async def unwind_deployment(outside: Outside, number: int, progress: Progress) -
             )
         executor = Executor(outside, lease, progress, failpoint_from_environment())
         await executor.unwind(deployment, "unwound on request")
-        _settle(outside, deployment)
-    return _read(outside, number)
+        return _settled(outside, deployment)
 
 
 async def recover_abandoned(outside: Outside, progress: Progress) -> tuple[str, ...]:
@@ -81,6 +79,13 @@ def _is_stuck_undoing(outside: Outside, deployment: Deployment) -> bool:
     rows = outside.store.journal(deployment.id)
     is_stuck = deployment.state is DeploymentState.STUCK
     return is_stuck and not is_past_no_return(deployment.plan, rows)
+
+
+def _settled(outside: Outside, deployment: Deployment) -> Deployment:
+    """As it ended; read before what it was about is tidied away."""
+    ended = _read(outside, deployment.id)
+    _settle(outside, deployment)
+    return ended
 
 
 def _settle(outside: Outside, deployment: Deployment) -> None:
