@@ -26,8 +26,8 @@ def adopt(
 ) -> None:
     """Take over a running Compose PROJECT; nothing in it restarts.
 
-    Its containers become release r0, its databases and volumes stay where they are. berth.yaml says
-    what each service is: berth init writes it.
+    Its containers become release r0, its databases and volumes stay where they are. What each
+    service is stands in berth.yaml, which `berth init` writes.
     """
     if is_undo:
         _give_back(invocation, project, invocation.known_stack(stack), is_plan)
