@@ -70,19 +70,23 @@ class Size:
 CONTROL = Size(1_000, 4, ("error_500", "worker_dies", "healthy_then_dies"))
 
 
-async def measure(size: Size, control: Size | None) -> Report:
-    """Both, one after the other."""
+async def measure(size: Size, control: Size | None, tell: Callable[[Report], None]) -> Report:
+    """Both, one after the other; ours is told before the control, which may be interrupted."""
     server, machine = Server(), observe_machine()  # before it is busy
     tags = sorted({*GOOD, *size.broken, *(control.broken if control else ())})
     try:
         await server.set_up()
         await build_images(server, tags)
         ours = await run_berth(server, size)
-        theirs = await _run_compose(server, control) if control else None
+        report = report_on(ours, None, machine)
+        tell(report)
+        if control:
+            report = report_on(ours, await _run_compose(server, control), machine)
+            tell(report)
     finally:
         await server.destroy()
         await remove_images(server, tags)
-    return report_on(ours, theirs, machine)
+    return report
 
 
 async def run_berth(server: Server, size: Size) -> Seen:
@@ -155,10 +159,13 @@ def main() -> int:
     given = _arguments()
     ways = itertools.islice(itertools.cycle(BROKEN), given.unwound)
     size = Size(given.tasks, given.deploys, tuple(ways), given.rate)
-    report = asyncio.run(measure(size, None if given.no_control else CONTROL))
-    report.print()
-    if given.json:
-        report.save()
+
+    def tell(report: Report) -> None:
+        report.print()
+        if given.json:
+            report.save()
+
+    report = asyncio.run(measure(size, None if given.no_control else CONTROL, tell))
     return 0 if report.is_good else 1
 
 
