@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import ssl
 from typing import Final
 
@@ -31,7 +32,15 @@ def describe(error: BaseException, probe: Probe) -> str:
         return f"{where} failed the TLS handshake for {probe.host}: {error}"
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientOSError):
         return f"{where} closed the connection without an answer"
-    return f"{where} did not answer HTTP: {error or type(error).__name__}"
+    return f"{where} did not answer HTTP: {_first_words(error)}"
+
+
+def _first_words(error: BaseException) -> str:
+    """What it said instead, when the parser tells; never more than a line."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = re.search(r"b(['\"])(.+)\1", error.message)
+        return f"it began with {said[2][:80]!r}" if said else " ".join(error.message.split())[:200]
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _number(error: BaseException) -> int | None:

@@ -80,6 +80,13 @@ async def test_silence_is_a_timeout() -> None:
     assert not result.refused
 
 
+async def test_what_is_said_instead_of_http_is_told_in_one_line() -> None:
+    async with _serving(_answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")) as port:
+        result = await AiohttpProber().probe(_probe(port))
+    wanted = f"127.0.0.1:{port} did not answer HTTP: it began with 'SSH-2.0-OpenSSH_9.2'"
+    assert result.error == wanted
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 2", b"not http at all\r\n\r\n"])
 async def test_an_answer_that_is_none_is_said_not_raised(answer: bytes) -> None:
     async with _serving(_answering(answer)) as port:
