@@ -21,7 +21,7 @@ from tests.scenario.dsl import App
 from tests.scenario.server import HERE as SCENARIO
 from tests.scenario.server import Server
 
-from bench.report import Budget, Cell, Report
+from bench.report import Budget, Cell, Report, observe_machine
 
 HERE = Path(__file__).parent
 COLUMNS = (
@@ -419,7 +419,9 @@ def main() -> int:
     given = parser.parse_args()
     wanted = given.only or [""]
     cases = [case for case in CASES if any(part in case.name for part in wanted)]
+    machine = observe_machine()  # before it is busy
     report = report_on(asyncio.run(judge_all(cases, given.jobs)))
+    report.machine = machine
     report.print()
     if given.json:
         report.save()

@@ -17,7 +17,7 @@ from tests.scenario import surroundings as fault
 from tests.scenario.engine import Engine
 from tests.scenario.surroundings import Fault, Row, laboratory
 
-from bench.report import Budget, Report
+from bench.report import Budget, Report, observe_machine
 
 COLUMNS = (
     *("fault", "exit code", "berth says", "afterwards", "requests lost", "requests"),
@@ -142,8 +142,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="laboratories side by side")
     parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
+    machine = observe_machine()  # before it is busy
     rows = disturb_all(given.only or list(LABS), given.jobs)
     report = report_on(rows)
+    report.machine = machine
     report.print()
     if given.json:
         report.save()

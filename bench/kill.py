@@ -25,7 +25,7 @@ from tests.scenario import server as scenario_server
 from tests.scenario.dsl import App, Seen
 from tests.scenario.server import Server
 
-from bench.report import Budget, Cell, Report
+from bench.report import Budget, Cell, Report, observe_machine
 from berthmaster.engine.failpoints import DURING, POINTS, SIGNALS
 
 HERE = Path(__file__).parent
@@ -469,8 +469,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="write bench/results too")
     given = parser.parse_args()
     limits = Limits(given.first_step, given.minutes)
+    machine = observe_machine()  # before it is busy
     found = kill_all(given.only or list(SCENARIOS), given.jobs, limits, given.signal)
     report = report_on(found, given.signal)
+    report.machine = machine
     report.print()
     if given.json:
         report.save()
