@@ -6,6 +6,7 @@ application then says that it has the endpoint, nobody knows whether its task wa
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,10 +22,9 @@ IN_FLIGHT = 40
 class Queued:
     """What was queued, and how hard it was."""
 
-    tasks: set[int] = field(default_factory=set)
+    tasks: dict[int, float] = field(default_factory=dict)  # when the request for it was sent
     unsure: set[int] = field(default_factory=set)
-    failed: int = 0  # requests
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[float, str]] = field(default_factory=list)  # requests: when, and how
 
 
 class Queue:
@@ -49,17 +49,17 @@ class Queue:
     async def _add(self, task: int) -> None:
         try:
             for attempt in range(TRIES):
+                at = time.time()
                 status, text = await self._post(task)
                 if status == "201":
-                    self.queued.tasks.add(task)
+                    self.queued.tasks[task] = at
                     return
                 if status == "400" and attempt and "already exists" in text:
                     self.queued.unsure.add(task)
                     return
                 if status == "400":
                     break
-                self.queued.failed += 1
-                self.queued.failures[status] = self.queued.failures.get(status, 0) + 1
+                self.queued.failures.append((at, status))
                 await asyncio.sleep(PAUSE_SECONDS)
             raise RuntimeError(f"task {task} could not be queued: {status} {text}")
         finally:

@@ -3,7 +3,8 @@
 Pure: counts what was seen, and compares it with what the plans said and with what must be.
 """
 
-from collections import defaultdict
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,24 @@ class Seen:
             for items in self.by_task.values()
             if len(items) > 1
         )
+
+    def never(self) -> list[int]:
+        """Tasks that were surely queued and did not arrive."""
+        return [task for task, count in self.times().items() if count == 0]
+
+    def never_without_a_death(self) -> int:
+        """Those that no worker which died can have had in hand.
+
+        Redis gives a task away before the worker has noted that it has it: one that dies between
+        the two takes the task along.
+        """
+        return sum(not self._is_taken_by_a_death(self.queued.tasks[task]) for task in self.never())
+
+    def _is_taken_by_a_death(self, at: float) -> bool:
+        """Whether the first worker that can have taken what was queued then died."""
+        lives = sorted(self.watch.of("worker"), key=lambda life: life.began)
+        takes = (life for life in lives if (life.ended if life.is_crash else life.until) > at)
+        return any(life.is_crash for life in itertools.islice(takes, 1))
 
     def turned_back(self, life: Life | None) -> list[Deployed]:
         """The deploys that brought this worker's release in vain."""
@@ -136,12 +155,12 @@ def report_on(ours: Seen, theirs: Seen | None, machine: Mapping[str, Cell] | Non
     report.budgets = _budgets(ours)
     report.notes = [
         *(f"{one.tag}: {_arrived_in(ours, one)}" for one in ours.deployed if not one.is_good),
+        *_failures(ours),
         *(
             f"not as wanted: {one.tag} exit {one.code} {one.state}"
             for one in ours.deployed
             if not one.is_as_wanted
         ),
-        f"requests that failed: {ours.queued.failures}",
     ]
     return report
 
@@ -151,19 +170,29 @@ def _arrived_in(seen: Seen, one: Deployed) -> str:
     return f"its worker took {count} tasks before it was turned back"
 
 
+def _failures(seen: Seen) -> list[str]:
+    """During which deploys requests failed while tasks were queued."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for at, how in seen.queued.failures:
+        during = (one.tag for one in seen.deployed if one.began <= at <= one.ended)
+        found[next(during, "no deploy")][how] += 1
+    return [f"requests that failed during {tag}: {dict(count)}" for tag, count in found.items()]
+
+
 def _column(seen: Seen) -> dict[str, Cell]:
     times, in_hand = seen.times(), seen.in_hand()
     bad = [one for one in seen.deployed if not one.is_good]
     return {
         "good deploys": len(seen.deployed) - len(bad),
         "broken deploys, turned back": len(bad),
-        "requests that failed while queueing": seen.queued.failed,
+        "requests that failed while queueing": len(seen.queued.failures),
         "tasks queued": len(times),
         "perhaps queued (the answer was lost)": len(seen.queued.unsure),
         "arrived once": sum(count == 1 for count in times.values()),
         "arrived twice or more": sum(count > 1 for count in times.values()),
         "- without a worker's death before": seen.twice_without_a_death(),
-        "never arrived": sum(count == 0 for count in times.values()),
+        "never arrived": len(seen.never()),
+        "- and no worker that died can have had it": seen.never_without_a_death(),
         "results stored twice": sum(count > 1 for count in seen.results.values()),
         "taken by a release that was turned back": len(seen.by_turned_back()),
         "- after it was turned back": seen.by_turned_back_afterwards(),
@@ -182,7 +211,8 @@ def _column(seen: Seen) -> dict[str, Cell]:
 def _musts(seen: Seen) -> dict[str, Cell]:
     zeros = (
         *("requests that failed while queueing", "- without a worker's death before"),
-        *("never arrived", "taken by a release that was turned back"),
+        "- and no worker that died can have had it",
+        "taken by a release that was turned back",
         *("- after it was turned back", "- sent twice", "- run twice", "two schedulers at once"),
     )
     return {
@@ -196,7 +226,7 @@ def _budgets(seen: Seen) -> list[Budget]:
     column = _column(seen)
     zeros = [
         ("deploys that did not end as they must", sum(not x.is_as_wanted for x in seen.deployed)),
-        ("tasks that never arrived", column["never arrived"]),
+        ("tasks lost, no worker died", seen.never_without_a_death()),
         ("tasks done twice, no worker died", column["- without a worker's death before"]),
         ("tasks taken by a release after it was turned back", column["- after it was turned back"]),
         ("tasks taken by a release that was turned back", len(seen.by_turned_back())),

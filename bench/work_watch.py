@@ -48,8 +48,8 @@ class Life:
 
     @property
     def is_crash(self) -> bool:
-        """Whether it died without having been asked, or was killed because it did not stop."""
-        return self.ended < NEVER and (self.asked > self.ended or self.code == 137)
+        """Whether it died without having been asked, or of something else before it had stopped."""
+        return self.ended < NEVER and (self.asked > self.ended or self.code != 0)
 
     def had(self, address: str, at: float) -> bool:
         return address in self.addresses and self.began <= at <= self.ended + 1
