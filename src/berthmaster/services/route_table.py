@@ -13,14 +13,19 @@ from berthmaster.planner.deploy import claims_of
 from berthmaster.ports.outside import Outside
 
 
-def derive_table(outside: Outside) -> RouteTable:
-    """The table that the store's live and warm releases ask for."""
+def derive_table(outside: Outside, without: frozenset[str] = frozenset()) -> RouteTable:
+    """The table that the store's live and warm releases ask for; `without` names projects left out.
+
+    Slots that they have lost are reserved again.
+    """
     hosts: list[HostClaim] = []
     live: dict[str, str] = {}
     prefixes: list[Prefix] = []
     backends: list[Backend] = []
     pooled = _pooled(outside)
     for summary in outside.store.releases_in(ReleaseState.LIVE, ReleaseState.WARM):
+        if summary.stack.project in without:
+            continue
         release = outside.store.release(summary.stack, summary.number)
         if release is None or not release.routes:
             continue
@@ -57,11 +62,14 @@ def wanted_table(
     """The derived table, but what the router holds for stacks that are being changed right now.
 
     Between a switch and its record the router is ahead of the store: a rebuild must not turn it
-    back. `kept_stacks` names projects that are left as they are, too.
+    back. `kept_stacks` names projects that are left as they are, too. One that the router has lost
+    is derived again, unless it is being destroyed: then it was detached on purpose.
     """
-    busy = {item.stack.project for item in outside.store.unfinished()} | kept_stacks
-    busy &= _stacks_in(found)
-    derived = derive_table(outside)
+    unfinished = outside.store.unfinished()
+    ending = {item.stack.project for item in unfinished if item.verb == "destroy"}
+    busy = {item.stack.project for item in unfinished} | kept_stacks
+    busy = busy & _stacks_in(found) | ending
+    derived = derive_table(outside, frozenset(busy))
     if not busy:
         return derived
     rest, kept = _part(derived, _stacks_in(derived) - busy), _part(found, busy)

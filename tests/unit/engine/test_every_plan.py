@@ -22,6 +22,7 @@ from berthmaster.engine.failpoints import POINTS, Failpoint, Killed
 from berthmaster.engine.lease import hold
 from berthmaster.ports.progress import Silence
 from berthmaster.services.recover import recover_abandoned
+from berthmaster.services.route_table import wanted_table
 
 
 def planned(name: str) -> Plan:
@@ -145,6 +146,21 @@ async def test_a_kill_at_any_effect_is_mended_by_the_next_command(
     await recover_abandoned(world.outside, Silence())
     deployment = world.outside.store.deployment(number)
     assert deployment is None or deployment.state in TERMINAL
+    assert await world.view() in (before, await final_view(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [place for place in STEPS if place[0] in ("destroy", "retire")]
+)
+async def test_a_gateway_that_is_mended_before_the_recovery_does_not_bring_anything_back(
+    name: str, step: int
+) -> None:
+    world, plan = await prepare(name)
+    before = await world.view()
+    await run(world, plan, Failpoint(str(step), "after", how="raise"))
+    table = wanted_table(world.outside, await world.router.table())
+    await world.router.replace_table(table)
+    await recover_abandoned(world.outside, Silence())
     assert await world.view() in (before, await final_view(name))
 
 

@@ -44,3 +44,27 @@ def test_a_rebuild_leaves_a_stack_alone_that_is_being_changed(world: World) -> N
     asyncio.run(world.router.switch("shop-prod", "shop-prod/r1", fence=lease.fence))
     found = table_of(world)
     assert wanted_table(world.outside, found) == found
+
+
+async def test_a_stack_that_is_being_destroyed_is_not_routed_again() -> None:
+    world = empty_world()
+    await world.deploy(release(1))
+    store = world.outside.store
+    lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
+    plan = Plan(SHOP, "destroy", 1, None, "", ())
+    store.open_deployment(
+        SHOP, verb="destroy", plan=plan, release=None, actor="ann", fence=lease.fence
+    )
+    detached = RouteTable()  # the router knows nothing of it, the store still does
+    assert wanted_table(world.outside, detached) == detached
+
+
+async def test_slots_that_a_change_gave_back_are_not_reserved_again(world: World) -> None:
+    store = world.outside.store
+    lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
+    plan = Plan(SHOP, "deploy", 1, 2, "", ())
+    store.open_deployment(SHOP, verb="deploy", plan=plan, release=2, actor="ann", fence=lease.fence)
+    before = store.reserve_slots("shop-prod/r1", 1)
+    store.free_slots("shop-prod/r1")  # killed between this and the record that it is retired
+    wanted_table(world.outside, await world.router.table())
+    assert store.reserve_slots("somebody", 1) == before
