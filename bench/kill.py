@@ -78,6 +78,7 @@ class Killed:
     kills: list[Kill] = field(default_factory=list)
     tried: int = 0  # places
     places: int = 0  # steps of its plan from the first wanted one on, times points
+    broke: str = ""  # why it ended before that
 
     @property
     def is_whole(self) -> bool:
@@ -239,21 +240,20 @@ MAY_BE_AWAY = {"incompatible", "maintenance"}  # 503 is their maintenance page
 
 
 async def kill_everywhere(
-    scenario: Scenario, name: str, limits: Limits, signal_name: str = "kill"
-) -> Killed:
+    scenario: Scenario, killed: Killed, limits: Limits, signal_name: str = "kill"
+) -> None:
     """Kill at every step at every point; each step once before any of them is killed again."""
     await scenario.prepare()
-    killed, end = Killed(name), time.monotonic() + 60 * limits.minutes
+    end = time.monotonic() + 60 * limits.minutes
     for turn in range(len(PLACES)):
         step = last = limits.first_step
         while step <= last:
             if limits.minutes and time.monotonic() > end:
-                return killed
-            kill = Kill(name, step, PLACES[(step + turn) % len(PLACES)], signal_name)
+                return
+            kill = Kill(killed.scenario, step, PLACES[(step + turn) % len(PLACES)], signal_name)
             await _try(scenario, killed, kill)
             last, step = kill.steps, step + 1
             killed.places = len(PLACES) * (last - limits.first_step + 1)
-    return killed
 
 
 async def _try(scenario: Scenario, killed: Killed, kill: Kill) -> None:
@@ -382,13 +382,15 @@ def action_of(plan: str, step: int) -> str:
 
 
 async def run_scenario(name: str, limits: Limits, signal_name: str = "kill") -> Killed:
-    """A server of its own for one scenario."""
-    server = Server()
+    """A server of its own for one scenario; one that breaks off keeps what it has found."""
+    server, killed = Server(), Killed(name)
     try:
         await server.set_up()
         victim = Victim(server, f"kill-{name}"[:20])
-        killed = await kill_everywhere(SCENARIOS[name](victim), name, limits, signal_name)
+        await kill_everywhere(SCENARIOS[name](victim), killed, limits, signal_name)
         await server.remove_app(victim.app.name)
+    except (AssertionError, TimeoutError) as error:
+        killed.broke = " ".join(str(error).split())[:300] or "a command took too long"
     finally:
         await server.destroy()
     return killed
@@ -417,8 +419,14 @@ def report_on(found: Sequence[Killed], sent: str = "kill") -> Report:
     report.rows.append(_row("all", str(steps), kills))
     bad = [kill for kill in kills if not kill.is_recovered]
     lost = sum(len(kill.lost) for kill in kills)
-    report.budgets = [Budget("kills not recovered", len(bad), 0), Budget("requests lost", lost, 0)]
-    report.notes = [
+    broken = [one for one in found if one.broke]
+    report.budgets = [
+        Budget("kills not recovered", len(bad), 0),
+        Budget("requests lost", lost, 0),
+        Budget("scenarios that broke off", len(broken), 0),
+    ]
+    report.notes = [f"{one.scenario} broke off: {one.broke}" for one in broken]
+    report.notes += [
         f"{one.scenario}: its time ended after {one.tried} of {one.places} places"
         for one in found
         if not one.is_whole

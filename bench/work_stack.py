@@ -222,7 +222,7 @@ class UnderCompose:
 
     async def _up(self, tag: str) -> Ended:
         services = ("web", "worker", "beat")
-        wait = ("--detach", "--pull", "never", "--wait", "--wait-timeout", "60")
+        wait = ("--detach", "--pull", "never", "--wait", "--wait-timeout", "180")
         return await self._compose(tag, "up", *wait, *services)
 
     async def _compose(self, tag: str, *words: str) -> Ended:
