@@ -102,9 +102,11 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
         await shop.done("adopt", foreign.project, shop.stack)
         assert (await shop.ask()).version == "v1"
         assert "r0" in (await shop.done("status")).out
+        await shop.done("health", shop.stack)
         async with shop.load() as tally:
             await shop.deploy("v2")
             assert (await shop.ask()).version == "v2"
+            await shop.done("health", shop.stack)
             state = await foreign.inspect("redis")
             assert state["redis-1"]["Id"] == before["redis-1"]["Id"]
             assert not (await foreign.inspect("worker"))["worker-1"]["State"]["Running"]

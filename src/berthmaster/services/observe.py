@@ -56,12 +56,15 @@ async def observe_stack(
     )
 
 
-async def adopted_containers(outside: Outside, stack: StackId) -> tuple[Container, ...]:
+async def adopted_containers(
+    outside: Outside, stack: StackId, *, detailed: bool = False
+) -> tuple[Container, ...]:
     """The containers that release 0 recorded and that are still the same; none without one."""
     release = outside.store.release(stack, ADOPTED)
     if release is None or not release.adopted:
         return ()
-    found = await outside.runtime.containers({PROJECT_LABEL: release.adopted_from})
+    labels = {PROJECT_LABEL: release.adopted_from}
+    found = await outside.runtime.containers(labels, detailed=detailed)
     return tuple(item for item in found if release.adopted.get(item.name) == item.id)
 
 

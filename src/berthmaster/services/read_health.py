@@ -18,7 +18,7 @@ from berthmaster.domain.spec import Role
 from berthmaster.engine.gate import readiness_probe
 from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
-from berthmaster.services.observe import applied_states
+from berthmaster.services.observe import adopted_containers, applied_states
 
 BACKED_UP: Final = "server_backed_up"
 BACKUP_FAILED: Final = "server_backup_failed"
@@ -83,6 +83,8 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
 async def _containers(outside: Outside, release: Release) -> list[Finding]:
     labels = {LABEL_STACK: str(release.stack)}
     found = {item.name: item for item in await outside.runtime.containers(labels, detailed=True)}
+    for item in await adopted_containers(outside, release.stack, detailed=True):
+        found[item.name] = replace(item, restart_count=0)  # they have a past
     findings = []
     app = release.with_role(Role.ROUTED, Role.CONSUMER, Role.SINGLE)
     for service in (*app, *_state_as_applied(outside, release)):

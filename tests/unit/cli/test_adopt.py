@@ -1,0 +1,64 @@
+"""What `berth` says of a project that was adopted."""
+
+import asyncio
+
+from tests.unit.cli.shop import Shop
+from tests.unit.engine.worlds import (
+    World,
+    adoption,
+    change_of_an_adopted_database,
+    deploy_over_an_adopted_project,
+    giving_back,
+)
+
+from berthmaster.domain.plan import Plan
+
+
+async def carried_out(world: World, plan: Plan) -> None:
+    await world.carry_out(plan)
+
+
+def test_release_zero_counts_what_was_adopted(shop: Shop) -> None:
+    asyncio.run(carried_out(shop.world, asyncio.run(adoption(shop.world))))
+    (line,) = shop.berth("status", "--json").json["stacks"]
+    assert (line["state"], line["release"]) == ("up", 0)
+    assert (line["running"], line["containers"]) == (4, 4)
+    assert "r0" in shop.berth("status").out
+
+
+def test_only_what_was_adopted_can_be_given_back(shop: Shop) -> None:
+    asyncio.run(carried_out(shop.world, asyncio.run(deploy_over_an_adopted_project(shop.world))))
+    answer = shop.berth("adopt", "old", "shop@prod", "--undo")
+    assert answer.code == 2
+    assert "r1 serves" in answer.err
+    assert "berth rollback shop@prod --to r0" in answer.err
+
+
+def test_a_database_that_is_ours_by_now_is_not_given_back(shop: Shop) -> None:
+    asyncio.run(carried_out(shop.world, asyncio.run(change_of_an_adopted_database(shop.world))))
+    assert shop.berth("rollback", "shop@prod", "--to", "r0").code == 0
+    answer = shop.berth("adopt", "old", "shop@prod", "--undo")
+    assert answer.code == 2
+    assert "db was changed since and is Berthmaster's now" in answer.err
+
+
+def test_giving_back_forgets_the_stack_and_its_plan_changes_nothing(shop: Shop) -> None:
+    plan = asyncio.run(giving_back(shop.world))
+    before = asyncio.run(shop.world.view())
+    shown = shop.berth("adopt", "old", "shop@prod", "--undo", "--plan")
+    assert shown.code == 0
+    assert plan.steps[-1].what in shown.out
+    assert asyncio.run(shop.world.view()) == before
+    answer = shop.berth("adopt", "old", "shop@prod", "--undo")
+    assert answer.code == 0
+    assert "old is given back as it was" in answer.out
+    assert "no stacks yet" in shop.berth("status").out
+
+
+def test_a_stack_that_was_adopted_is_given_back_and_not_destroyed(shop: Shop) -> None:
+    asyncio.run(carried_out(shop.world, asyncio.run(adoption(shop.world))))
+    before = asyncio.run(shop.world.view())
+    answer = shop.berth("destroy", "shop@prod", "--confirm", "shop@prod")
+    assert answer.code == 2
+    assert "berth adopt old shop@prod --undo" in answer.err
+    assert asyncio.run(shop.world.view()) == before
