@@ -1,0 +1,117 @@
+"""The server is gone: a backup brings it back on another engine, and says so when it could not."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.scenario.commands import docker, end
+from tests.scenario.dsl import App
+from tests.scenario.engine import Engine
+from tests.scenario.lost_server import IMAGES_OF_SERVER, Lost, contents, damage, fill
+from tests.scenario.server import until
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="bl-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def engines() -> Iterator[tuple[Engine, Engine]]:
+    """The server that will be lost, and the fresh one, which has no image at all."""
+    old, fresh = Engine(), Engine()
+    try:
+        old.start(IMAGES_OF_SERVER)
+        yield old, fresh
+    finally:
+        old.destroy()
+        fresh.destroy()
+
+
+def test_a_lost_server_comes_back_whole(root: Path, engines: tuple[Engine, Engine]) -> None:
+    old, fresh = engines
+    with old.inside():
+        lost = Lost(root, old)
+        before = asyncio.run(live_and_save(lost))
+    lost.lose(fresh)
+    fresh.start()
+    with fresh.inside():
+        asyncio.run(come_back(lost, before))
+
+
+async def live_and_save(lost: Lost) -> dict[str, dict[str, str]]:
+    await lost.server.set_up()
+    apps = await lost.make(["first", "second"])
+    await apps[0].deploy("v2")
+    await a_killed_backup_is_made_again(lost)
+    await fill(apps[0], begin=10_000)
+    again = (await lost.back_up("--json")).json()
+    assert again["bytes_added"] < 3_000_000, again
+    assert (len(again["databases"]), len(again["volumes"])) == (2, 4), again
+    before = {app.name: await contents(app) for app in apps}
+    await a_failed_dump_is_a_failed_backup(lost)
+    await damage_is_found_and_named(lost)
+    return before
+
+
+async def a_killed_backup_is_made_again(lost: Lost) -> None:
+    process = await lost.server.start("server", "backup", "--to", str(lost.target))
+    await until(lambda: any((lost.target / "snapshots").glob("*")), seconds=120)
+    process.kill()  # some images are there, the rest is not
+    await process.wait()
+    done = await lost.back_up()
+    assert lost.code, done.err
+    assert lost.code not in (await lost.back_up("--json")).said
+    sound = await lost.back_up("--verify")
+    assert "is sound" in sound.out, sound.said
+
+
+async def a_failed_dump_is_a_failed_backup(lost: Lost) -> None:
+    database = "first-" + lost.server.run + "-prod-db-1"
+    await docker("stop", database)
+    done = await lost.back_up(code=3)
+    assert f"database db of first-{lost.server.run}@prod" in done.err, done.err
+    await docker("start", database)
+    health = await lost.server.berth("health", f"second-{lost.server.run}@prod")
+    assert "the last backup failed" in health.out, health.said
+
+
+async def damage_is_found_and_named(lost: Lost) -> None:
+    copy = lost.root / "damaged"
+    shutil.copytree(lost.target, copy)
+    name = damage(copy)
+    done = await lost.server.berth("server", "backup", "--to", str(copy), "--verify")
+    assert done.code == 3, done.said
+    assert f"data/{name[:2]}/{name}" in done.out, done.said
+
+
+async def come_back(lost: Lost, before: dict[str, dict[str, str]]) -> None:
+    process = await lost.server.start(*lost.restoring())
+    await until(lambda: "volume:" in progress_of(lost), seconds=180)
+    process.kill()  # files are placed, images are loaded, no stack serves
+    await end(process)
+    done = await lost.restore()
+    assert "2 stacks of" in done.out, done.said
+    for name, wanted in before.items():
+        app = App(lost.server, name.removesuffix(f"-{lost.server.run}"))
+        assert (await app.ask()).status == 200
+        assert await contents(app) == wanted
+        assert (await lost.server.berth("health", app.stack)).code == 0
+    first = App(lost.server, "first")
+    assert (await first.ask()).version == "v2"
+    rolled = await lost.server.berth("rollback", first.stack)
+    assert (rolled.code, (await first.ask()).version) == (0, "v1"), rolled.said
+    refused = await lost.server.berth(*lost.restoring())
+    assert (refused.code, "stacks of its own" in refused.err) == (2, True), refused.said
+
+
+def progress_of(lost: Lost) -> str:
+    path = lost.server.state / "restore.json"
+    return path.read_text() if path.exists() else ""
