@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from berthmaster.adapters.ask.budget import Limits
 from berthmaster.adapters.caddy.config import EdgeOptions
 from berthmaster.adapters.gateway import DockerGateway, GatewayOptions
 from berthmaster.adapters.haproxy import HaproxyRouter, PoolSize
@@ -77,6 +78,7 @@ async def gateway(
     edge: EdgeOptions | None = None,
     redirects: bool = True,
     images: tuple[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator[Gateway]:
     """Start a gateway with entrypoints of each kind; remove every trace after."""
     root = Path(tempfile.mkdtemp(prefix="berth-"))
@@ -95,6 +97,7 @@ async def gateway(
         name_prefix=prefix,
         labels={"berthmaster.test": "gateway"},
         pool=POOL,
+        limits=limits or Limits(),
         edge=replace(edge or EdgeOptions(), ask_port=ask),
     )
     folder = root / "gateway"

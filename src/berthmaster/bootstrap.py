@@ -257,6 +257,7 @@ def _docker_gateway(settings: Settings) -> "DockerGateway":
         router=RouterOptions(hsts=hsts),
         edge=EdgeOptions(
             ask_port=wanted.ask_port,
+            asks_by_module=wanted.edge_permission,
             acme_directory=wanted.acme_directory,
             acme_ca_root=wanted.acme_ca_root,
             acme_email=wanted.acme_email,

@@ -75,6 +75,12 @@ class GatewaySettings:
         default=9180,
         metadata=_about("Loopback port where the edge asks whether a name may have a certificate."),
     )
+    edge_permission: bool = field(
+        default=False,
+        metadata=_about(
+            "Ask in the way of Caddy 2.8 and newer (`permission`); 2.6 and 2.7 know `ask` only."
+        ),
+    )
     certificates_per_domain: int = field(
         default=50,
         metadata=_about(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,9 @@ TEXTS: dict[str, Callable[[], str]] = {
     "pool.cfg": lambda: render_pool(TABLE.backends, PoolSize(3, 2)),
     "maps.txt": maps,
     "caddy_public.json": lambda: caddy.render_config(edge_paths(LAYOUT), PUBLIC, ACME),
+    "caddy_permission.json": lambda: caddy.render_config(
+        edge_paths(LAYOUT), PUBLIC, replace(ACME, asks_by_module=True)
+    ),
     "caddy_sites_only.json": lambda: caddy.render_config(edge_paths(LAYOUT), TUNNEL),
     "firewall.txt": lambda: render_restore("10.201.0.0/16", (443, 80), (), "DOCKER-USER"),
 }

@@ -6,6 +6,7 @@ I/O.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Final
 
 from berthmaster.domain.errors import GatewayRefused, LeaseLost, NoAddressLeft
@@ -124,7 +125,7 @@ def tidied(table: RouteTable) -> RouteTable:
     """The same table in one order and with one spelling of each path."""
     prefixes = {_spelled(prefix) for prefix in table.prefixes}
     return RouteTable(
-        hosts=tuple(sorted(set(table.hosts), key=lambda item: (item.entrypoint, item.host))),
+        hosts=tuple(sorted(set(table.hosts), key=attrgetter("entrypoint", "host"))),
         live=dict(sorted(table.live.items())),
         prefixes=tuple(sorted(prefixes, key=_place)),
         backends=tuple(sorted(table.backends, key=lambda item: item.slot)),

@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -58,19 +58,26 @@ class RecordFiles:
         path = self._layout.record
         try:
             data = json.loads(path.read_bytes())
-            return Record(codec.decode(RouteTable, data["table"]), dict(data["fences"]))
+            table = codec.decode(RouteTable, data["table"])
+            hosts = text.parse_claims(data.get("hosts", {}))
+            return Record(replace(table, hosts=(*table.hosts, *hosts)), dict(data["fences"]))
         except FileNotFoundError:
             if any(_has_text(self._layout.map(name)) for name in text.MAPS):
                 raise RecordDamaged(path, "is gone although there are routes") from None
             return Record()
-        except (ValueError, KeyError, TypeError, Bug) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, Bug) as error:
             raise RecordDamaged(path, f"cannot be read ({error})") from error
 
     def save(self, record: Record) -> None:
         """Write the record, then every file that differs from what it says."""
-        data = {"table": codec.encode(record.table), "fences": dict(record.fences)}
-        files = {self._layout.record: json.dumps(data, indent=1) + "\n"}
         entries = text.render_entries(record.table)
+        # Hosts as the map has them: ten thousand of them are written at each change.
+        data = {
+            "table": codec.encode(replace(record.table, hosts=())),
+            "hosts": entries["hosts"],
+            "fences": dict(record.fences),
+        }
+        files = {self._layout.record: json.dumps(data) + "\n"}
         files |= {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
         files[self._layout.pool] = text.render_pool(record.table.backends, self._size)
         for path, content in files.items():

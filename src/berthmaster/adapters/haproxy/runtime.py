@@ -62,7 +62,9 @@ class Runtime:
     ) -> tuple[list[str], list[str]]:
         """What adds or changes entries of a map, and what removes them."""
         path, old = self._map(name), dict(have)
-        doubled = {key for key, count in Counter(key for key, _ in have).items() if count > 1}
+        doubled = set[str]()
+        if len(old) < len(have):
+            doubled = {key for key, count in Counter(key for key, _ in have).items() if count > 1}
         gone = [f"del map {path} {key}" for key in old if key not in want]
         put = [f"del map {path} {key}" for key in sorted(doubled & want.keys())]
         for key, value in want.items():

@@ -43,9 +43,10 @@ def render_entries(table: RouteTable) -> dict[str, Entries]:
         "prefixes": _render_prefixes(table.prefixes),
         "maintenance": dict.fromkeys(sorted(table.maintenance), "1"),
     }
-    for text in (text for one in entries.values() for pair in one.items() for text in pair):
-        if not _PLAIN.match(text):
-            raise GatewayRefused(f"{text!r} cannot be written to the router", subject="router")
+    texts = {text for one in entries.values() for pair in one.items() for text in pair}
+    if not all(texts) or not _PLAIN.match("".join(texts) or "-"):
+        bad = next((text for text in texts if not _PLAIN.match(text)), "")
+        raise GatewayRefused(f"{bad!r} cannot be written to the router", subject="router")
     return entries
 
 
@@ -58,6 +59,11 @@ def parse_map(text: str) -> list[tuple[str, str]]:
     """Keys and values of `show map`, whose lines start with an address, or of a map file."""
     lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
     return [(words[-2], words[-1]) for words in lines if len(words) >= 2]
+
+
+def parse_claims(entries: Mapping[str, str]) -> tuple[HostClaim, ...]:
+    """The claims that the host map's entries stand for."""
+    return tuple(_parse_claim(key, stack) for key, stack in entries.items())
 
 
 def render_pool(backends: Iterable[Backend], size: PoolSize) -> str:
