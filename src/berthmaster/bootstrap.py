@@ -83,6 +83,7 @@ def build_outside(settings: Settings) -> Outside:
         state_folder=settings.state_folder,
         disk_floor_percent=settings.disk_floor_percent,
         tunnel=settings.tunnel_or_none,
+        tenant_header=settings.gateway.tenant_header,
     )
 
 
@@ -254,7 +255,7 @@ def _docker_gateway(settings: Settings) -> "DockerGateway":
         name_prefix=f"{wanted.container_prefix}-",
         pool=PoolSize(settings.pool.backends, settings.pool.servers),
         limits=Limits(wanted.certificates_per_domain, wanted.orders_per_three_hours),
-        router=RouterOptions(hsts=hsts),
+        router=RouterOptions(tenant_header=wanted.tenant_header, hsts=hsts),
         edge=EdgeOptions(
             ask_port=wanted.ask_port,
             asks_by_module=wanted.edge_permission,

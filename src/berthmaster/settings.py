@@ -75,6 +75,10 @@ class GatewaySettings:
         default=9180,
         metadata=_about("Loopback port where the edge asks whether a name may have a certificate."),
     )
+    tenant_header: str = field(
+        default="X-Tenant-Host",
+        metadata=_about("Header that names the tenant where `tenancy.mode` is `header`."),
+    )
     edge_permission: bool = field(
         default=False,
         metadata=_about(

@@ -13,7 +13,15 @@ from berthmaster.adapters.gateway.process import edge_paths
 from berthmaster.adapters.haproxy import config as haproxy
 from berthmaster.adapters.haproxy.layout import Layout, PoolSize
 from berthmaster.adapters.haproxy.table import render_entries, render_map, render_pool
-from berthmaster.domain.routing import Backend, Entrypoint, HostClaim, Prefix, RouteTable, Tls
+from berthmaster.domain.routing import (
+    Backend,
+    Entrypoint,
+    HostClaim,
+    Naming,
+    Prefix,
+    RouteTable,
+    Tls,
+)
 
 FOLDER = Path(__file__).parent / "gateway"
 LAYOUT = Layout(Path("/var/lib/berthmaster/gateway"))
@@ -24,7 +32,12 @@ PUBLIC = (
 TUNNEL = (Entrypoint("tunnel", 8081, trusted_proxies=("127.0.0.0/8",)),)
 ACME = caddy.EdgeOptions(acme_directory="https://ca.test/dir", acme_email="ops@example.com")
 TABLE = RouteTable(
-    hosts=(HostClaim("https", "*.shop.test", "shop-prod"), HostClaim("https", "a.b", "blog-prod")),
+    hosts=(
+        HostClaim("https", "*.shop.test", "shop-prod"),
+        HostClaim("https", "a.b", "blog-prod"),
+        HostClaim("https", "api.test", "care-prod", Naming.HEADER),
+        HostClaim("https", "acme.test", "care-prod", Naming.HOST),
+    ),
     live={"shop-prod": "shop-prod/r7"},
     prefixes=(
         Prefix("shop-prod/r7", "/", site="web"),

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from berthmaster.domain.names import StackId
+from berthmaster.domain.routing import Naming
 from berthmaster.domain.spec import JobSpec, RetentionSpec, Role, SmokeSpec
 
 ADOPTED: Final = 0  # the number of the release that ran before Berthmaster came
@@ -143,6 +144,7 @@ class Release:
     # Hash by path of the files that are the same in every environment; empty in older records.
     inputs: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)  # named by `--image`, by service
+    naming: Naming = Naming.NONE  # how requests for its own hosts say which tenant they are about
     validate_path: str | None = None  # where a pooled app says whether it knows a name
     adopted: Mapping[str, str] = field(default_factory=dict)  # container -> id: made by others
     adopted_from: str = ""  # the Compose project that they were started in

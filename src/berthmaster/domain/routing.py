@@ -53,6 +53,14 @@ class Prefix:
         return (self.host,) if self.host else ()
 
 
+class Naming(StrEnum):
+    """How a request for a host says which tenant it is about."""
+
+    NONE = ""  # the app knows by itself
+    HEADER = "h"  # the client says it in a header, which the router looks up
+    HOST = "o"  # the host is the tenant's own, and the router tells the app in that header
+
+
 @dataclass(frozen=True, slots=True)
 class HostClaim:
     """A host on an entrypoint and the stack it belongs to; `*.` in front is a suffix."""
@@ -60,6 +68,12 @@ class HostClaim:
     entrypoint: str
     host: str
     stack: str  # the stack's project name
+    naming: Naming = Naming.NONE
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What can be claimed once."""
+        return self.entrypoint, self.host
 
 
 @dataclass(frozen=True, slots=True)

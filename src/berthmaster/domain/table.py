@@ -54,13 +54,15 @@ def claim_hosts(table: RouteTable, claims: Sequence[HostClaim]) -> RouteTable:
         owner = owners.setdefault((claim.entrypoint, claim.host), claim.stack)
         if owner != claim.stack:
             raise _refused(f"{claim.host} on {claim.entrypoint} belongs to {owner}")
-    return tidied(replace(table, hosts=tuple({*table.hosts, *claims})))
+    claimed = {claim.place: claim for claim in (*table.hosts, *claims)}
+    return tidied(replace(table, hosts=tuple(claimed.values())))
 
 
 def release_hosts(table: RouteTable, claims: Sequence[HostClaim]) -> RouteTable:
     """Remove hosts; those that are not there, or another stack's, are left alone."""
-    gone = set(claims)
-    return replace(table, hosts=tuple(claim for claim in table.hosts if claim not in gone))
+    gone = {(claim.place, claim.stack) for claim in claims}
+    kept = (claim for claim in table.hosts if (claim.place, claim.stack) not in gone)
+    return replace(table, hosts=tuple(kept))
 
 
 def switch(table: RouteTable, stack: str, release: str | None) -> RouteTable:

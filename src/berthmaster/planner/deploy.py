@@ -366,7 +366,8 @@ def watch(steps: StepList, release: Release) -> None:
 def claims_of(release: Release) -> tuple[HostClaim, ...]:
     """The hosts a release answers, on its entrypoint."""
     return tuple(
-        HostClaim(release.entrypoint, host, release.stack.project) for host in release.hosts
+        HostClaim(release.entrypoint, host, release.stack.project, release.naming)
+        for host in release.hosts
     )
 
 

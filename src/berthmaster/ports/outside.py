@@ -49,4 +49,5 @@ class Outside:
     origin: str  # from where: `cli`, `ssh 10.0.0.5`
     state_folder: Path = Path("/var/lib/berthmaster")  # its disk is watched
     disk_floor_percent: int = 10  # below it no deploy starts
+    tenant_header: str = "X-Tenant-Host"  # that the router looks tenants up by
     tunnel: Tunnel | None = None  # of cloudflared, in front of the gateway

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from berthmaster.domain.container import Network
+from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import (
     ADOPTED,
@@ -21,8 +22,9 @@ from berthmaster.domain.release import (
     ReleaseService,
     network_in,
 )
+from berthmaster.domain.routing import Naming
 from berthmaster.domain.sealed import SealedValues
-from berthmaster.domain.spec import Role
+from berthmaster.domain.spec import AppSpec, Role, TenancyMode
 from berthmaster.planner.render import FileRequest, Rendered, RenderInputs, render_release
 from berthmaster.ports.outside import Outside
 from berthmaster.services.check_volumes import refuse_shared_data
@@ -228,9 +230,23 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         created_at=outside.clock.now(),
         inputs=identity.inputs,
         images=dict(request.images),
+        naming=_naming(outside, spec),
         validate_path=spec.domains.validate,
         volume_names=dict(draft.volume_names),
     )
+
+
+def _naming(outside: Outside, spec: AppSpec) -> Naming:
+    """Whether a header names the tenant; raises `NotAllowed` for one that the router lacks."""
+    if spec.tenancy is None or spec.tenancy.mode is not TenancyMode.HEADER:
+        return Naming.NONE
+    wanted = spec.tenancy.header or outside.tenant_header
+    if wanted.lower() != outside.tenant_header.lower():
+        raise NotAllowed(
+            f"tenancy.header is {wanted}; this server's router knows {outside.tenant_header}",
+            next_command="set gateway.tenant_header in the server's settings, berth gateway up",
+        )
+    return Naming.HEADER
 
 
 def _keep_files(

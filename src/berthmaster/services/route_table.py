@@ -7,7 +7,7 @@ a rollback is one switch.
 from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
+from berthmaster.domain.routing import Backend, HostClaim, Naming, Prefix, RouteTable
 from berthmaster.domain.table import tidied
 from berthmaster.planner.deploy import claims_of
 from berthmaster.ports.outside import Outside
@@ -53,7 +53,13 @@ def _pooled(outside: Outside) -> dict[StackId, list[str]]:
 
 def _claims_of_pool(release: Release, pooled: dict[StackId, list[str]]) -> list[HostClaim]:
     hosts = pooled.get(release.stack, ())
-    return [HostClaim(release.entrypoint, host, release.stack.project) for host in hosts]
+    naming = own_naming(release)
+    return [HostClaim(release.entrypoint, host, release.stack.project, naming) for host in hosts]
+
+
+def own_naming(release: Release) -> Naming:
+    """How requests for a tenant's own host of a release say whose they are."""
+    return Naming.HOST if release.naming is Naming.HEADER else Naming.NONE
 
 
 def wanted_table(
@@ -136,7 +142,12 @@ def _differences(what: str, wanted: dict[str, str], found: dict[str, str]) -> li
 
 
 def _hosts(table: RouteTable) -> dict[str, str]:
-    return {f"{item.host} on {item.entrypoint}": item.stack for item in table.hosts}
+    return {f"{item.host} on {item.entrypoint}": _owner(item) for item in table.hosts}
+
+
+def _owner(item: HostClaim) -> str:
+    words = {Naming.HEADER: ", tenant by header", Naming.HOST: ", one tenant's", Naming.NONE: ""}
+    return f"{item.stack}{words[item.naming]}"
 
 
 def _routes(table: RouteTable) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _read_hosts(path: Path, entrypoints: frozenset[str]) -> dict[str, str]:
         key, _, stack = line.partition(" ")
         entrypoint, _, host = key.partition("|")
         if entrypoint in entrypoints:
-            names[host] = stack
+            names[host] = stack.partition(":")[0]
     return names
 
 

@@ -274,7 +274,9 @@ class Tenancy(Section):
         description="`silo`: a stack each; `pool`: one for all; `header`: one, told by a header."
     )
     header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] | None = Field(
-        None, description="Header that names the tenant in mode `header`."
+        None,
+        description="Header that names the tenant in mode `header`: the server's"
+        " `gateway.tenant_header`, which is the default.",
     )
     domain: values.Host | dict[values.EnvironmentName, values.Host] | None = Field(
         None,

@@ -4,15 +4,19 @@ What belongs to apps is in the maps and in the pool. Rendering decides nothing b
 entrypoint or a larger pool changes it and is a planned reload.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from berthmaster.adapters.haproxy.layout import Layout
 from berthmaster.adapters.haproxy.table import OWN_HOSTS, SITE_BACKEND
+from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.domain.table import STRIP_DEPTH
 
+_HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")
+TENANT_HEADER: Final = "X-Tenant-Host"
 HSTS_DEFAULT: Final = "max-age=31536000"
 
 
@@ -21,6 +25,7 @@ class RouterOptions:
     """What an operator may set of the router."""
 
     connections: int = 20_000  # at once, over all entrypoints; a busy one takes about 35 KB
+    tenant_header: str = TENANT_HEADER
     hsts: str | None = HSTS_DEFAULT  # on TLS entrypoints, when the app says nothing
     has_ipv6: bool = True
 
@@ -30,6 +35,8 @@ def render_config(
 ) -> str:
     """The file `haproxy.cfg`; `pool.cfg` follows it on the command line."""
     options = options or RouterOptions()
+    if not _HEADER.match(options.tenant_header):
+        raise GatewayRefused(f"{options.tenant_header!r} is no header's name", subject="router")
     ports = {item.name: item.port for item in entrypoints}
     blocks = [_global(layout, options), _defaults()]
     for entrypoint in entrypoints:
@@ -95,7 +102,7 @@ def _plain(layout: Layout, entrypoint: Entrypoint, options: RouterOptions) -> st
         "    http-request set-var(txn.port) str(443) if { var(txn.proto) -m str https }"
         " !{ var(txn.own_port) -m found }"
     ]
-    return "\n".join([*lines, *_forwarded(), *_route(layout, name)])
+    return "\n".join([*lines, *_forwarded(), *_route(layout, name, options)])
 
 
 def _trust(networks: Sequence[str]) -> list[str]:
@@ -139,7 +146,7 @@ def _edge(layout: Layout, entrypoint: Entrypoint, options: RouterOptions) -> str
             f'    http-response set-header Strict-Transport-Security "{options.hsts}"'
             " unless { res.hdr(strict-transport-security) -m found }"
         )
-    return "\n".join([*lines, *_route(layout, entrypoint.name)])
+    return "\n".join([*lines, *_route(layout, entrypoint.name, options)])
 
 
 def _redirect(layout: Layout, entrypoint: Entrypoint, port: int) -> str:
@@ -188,13 +195,37 @@ def _stack(layout: Layout, entrypoint: str) -> list[str]:
     ]
 
 
-def _route(layout: Layout, entrypoint: str) -> list[str]:
+def _tenant(layout: Layout, entrypoint: str, header: str) -> list[str]:
+    """Where a header names the tenant: looked up on shared hosts, overwritten on a tenant's own."""
+    is_told = "{ var(txn.naming) -m str h }"
+    return [
+        "    http-request set-var(txn.naming) var(txn.stack),field(2,:)"
+        " if { var(txn.stack) -m sub : }",
+        "    http-request set-var(txn.stack) var(txn.stack),field(1,:)"
+        " if { var(txn.naming) -m found }",
+        "    http-request set-var(txn.tenant) var(txn.host) if { var(txn.naming) -m found }",
+        f"    http-request set-var(txn.tenant) req.hdr({header}),host_only,lower,rtrim(.)"
+        f" if {is_told}",
+        f"    http-request set-var(txn.key) str({entrypoint}|),concat(,txn.tenant) if {is_told}",
+        f"    http-request set-var(txn.owner) var(txn.key),map_str({layout.map('hosts')})"
+        f" if {is_told}",
+        f"    http-request set-var(txn.wanted) var(txn.stack),concat(:o) if {is_told}",
+        "    http-request return status 400 content-type text/plain"
+        f' string "{header} must name a tenant of this service by its host.\\n"'
+        f" if {is_told} !{{ var(txn.owner),strcmp(txn.wanted) eq 0 }}",
+        f"    http-request set-header {header} %[var(txn.tenant)]"
+        " if { var(txn.naming) -m found }",
+    ]
+
+
+def _route(layout: Layout, entrypoint: str, options: RouterOptions) -> list[str]:
     maintenance, live = layout.map("maintenance"), layout.map("live")
     return [
         "    http-request deny deny_status 405 if METH_CONNECT",
         "    http-request disable-l7-retry unless METH_GET or { method OPTIONS }",
         *_normalise(),
         *_stack(layout, entrypoint),
+        *_tenant(layout, entrypoint, options.tenant_header),
         '    http-request return status 503 content-type "text/html; charset=utf-8"'
         f" file {layout.page('maintenance')} hdr Retry-After 60 hdr Cache-Control no-store"
         f" if !{{ var(txn.probe) -m found }} {{ var(txn.stack),map_str({maintenance}) -m found }}",

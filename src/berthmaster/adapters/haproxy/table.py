@@ -2,7 +2,7 @@
 
 The router's files and its memory use the same keys and values, so that they can be compared:
 
-    hosts        https|shop.example.com   shop-prod
+    hosts        https|shop.example.com   shop-prod, with `:h` or `:o` when a header names tenants
     live         shop-prod                shop-prod/r7
     prefixes     shop-prod/r7/api/        b0012::      or `site:web:`; the third field counts the
                                                        segments to strip, a fourth `h` says that
@@ -17,7 +17,7 @@ from typing import Final
 
 from berthmaster.adapters.haproxy.layout import PoolSize
 from berthmaster.domain.errors import GatewayRefused
-from berthmaster.domain.routing import Backend, HostClaim, Prefix, RouteTable
+from berthmaster.domain.routing import Backend, HostClaim, Naming, Prefix, RouteTable
 from berthmaster.domain.table import tidied
 
 MAPS: Final = ("prefixes", "hosts", "maintenance", "live")  # the order in which additions are safe
@@ -38,7 +38,7 @@ def backend_name(slot: int) -> str:
 def render_entries(table: RouteTable) -> dict[str, Entries]:
     """Every map's keys and values; raises `GatewayRefused` for text that a map cannot hold."""
     entries = {
-        "hosts": {f"{claim.entrypoint}|{claim.host}": claim.stack for claim in table.hosts},
+        "hosts": {f"{claim.entrypoint}|{claim.host}": _claim_value(claim) for claim in table.hosts},
         "live": dict(table.live),
         "prefixes": _render_prefixes(table.prefixes),
         "maintenance": dict.fromkeys(sorted(table.maintenance), "1"),
@@ -142,9 +142,14 @@ def _render_servers(servers: tuple[str, ...], count: int) -> list[str]:
     return [f"    server s{number} {server}" for number, server in enumerate(padded, 1)]
 
 
-def _parse_claim(key: str, stack: str) -> HostClaim:
+def _claim_value(claim: HostClaim) -> str:
+    return f"{claim.stack}:{claim.naming}" if claim.naming else claim.stack
+
+
+def _parse_claim(key: str, value: str) -> HostClaim:
     entrypoint, _, host = key.partition("|")
-    return HostClaim(entrypoint, host, stack)
+    stack, _, naming = value.partition(":")
+    return HostClaim(entrypoint, host, stack, Naming(naming) if naming else Naming.NONE)
 
 
 def _parse_prefix(key: str, value: str) -> Prefix:

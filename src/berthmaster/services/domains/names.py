@@ -19,6 +19,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.domains.rows import hosts_elsewhere
+from berthmaster.services.route_table import own_naming
 
 RECORD: Final = "_berthmaster"  # TXT record below the host
 WELL_KNOWN: Final = "/.well-known/berthmaster"
@@ -227,7 +228,7 @@ def _claims(outside: Outside, domain: Domain) -> list[HostClaim]:
     release = _live(outside, domain.stack)
     if release is None or not release.routes:
         return []
-    return [HostClaim(release.entrypoint, domain.host, domain.stack.project)]
+    return [HostClaim(release.entrypoint, domain.host, domain.stack.project, own_naming(release))]
 
 
 async def _claim(outside: Outside, domain: Domain, fence: int) -> None:
