@@ -1,0 +1,1 @@
+"""People of this client: onboard, change role, close an account."""

@@ -1,0 +1,1 @@
+"""Who somebody is. Other modules may use `guard` and `accounts`, nothing else (import-linter holds it)."""

@@ -1,0 +1,1 @@
+"""What every module stands on: settings, the database, the schema, roles. Knows no module."""

@@ -1,0 +1,1 @@
+"""Figures, read from the view `complaint_facts` only. Changes nothing."""
