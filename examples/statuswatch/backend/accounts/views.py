@@ -79,6 +79,7 @@ class RegisterView(OpenView):
     """An organization signs itself up."""
 
     throttle_scope = "registration"
+    serializer_class = RegistrationSerializer
 
     def post(self, request: Request) -> Response:
         """Answer 201 with the organization's host, 409 when the name is taken."""
@@ -95,6 +96,7 @@ class LoginView(OpenView):
     """Exchange name and password for a session: of this tenant, or on the public host of the one that knows them."""
 
     throttle_scope = "login"
+    serializer_class = CredentialsSerializer
 
     def post(self, request: Request) -> Response:
         """Answer 200 with a session or a choice of tenants, 401 when wrong, 403 before the address is verified."""
@@ -133,6 +135,7 @@ class RefreshView(OpenView):
     """Go on with a session."""
 
     throttle_scope = "refresh"
+    serializer_class = RefreshSerializer
 
     def post(self, request: Request) -> Response:
         """Answer new tokens; the one that was sent is used up."""
@@ -145,6 +148,7 @@ class LogoutView(OpenView):
     """End a session."""
 
     throttle_scope = "refresh"
+    serializer_class = RefreshSerializer
 
     def post(self, request: Request) -> Response:
         """Make the refresh token worthless; the access token ends by itself within 15 minutes."""
@@ -158,6 +162,7 @@ class ResendView(OpenView):
     """Ask for the mail once more."""
 
     throttle_scope = "registration"
+    serializer_class = EmailSerializer
 
     def post(self, request: Request) -> Response:
         """Answer 202 whether or not the address is known."""

@@ -18,6 +18,7 @@ SHARED_APPS = [
     "django_celery_beat",
     "corsheaders",
     "rest_framework",
+    "drf_spectacular",
     "app",
 ]
 TENANT_APPS = [
@@ -91,6 +92,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.passwords.FourClasses"},
 ]
 REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.sessions.SessionAuthentication",
         "accounts.sessions.ApiTokenAuthentication",
@@ -106,6 +108,13 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "DEFAULT_THROTTLE_RATES": dict.fromkeys(("anon", "user", "login", "registration", "refresh")),
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "StatusWatch",
+    "DESCRIPTION": "Endpoints of an organization, their checks, incidents and alerts.",
+    "VERSION": APP_VERSION,
+    "SCHEMA_PATH_PREFIX": "/api/",
 }
 
 # --- redis: broker on 0 and results on 1, as the document has it; the cache (login throttle) on 2

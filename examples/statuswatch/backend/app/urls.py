@@ -4,6 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import DefaultRouter
 
 from accounts import views as accounts
+from app.lazily import lazily
 from monitors import views as monitors
 
 router = DefaultRouter()
@@ -18,6 +19,8 @@ router.register("api-tokens", accounts.ApiTokenViewSet, basename="api-token")
 router.register("dead-letters", monitors.DeadLetterViewSet)
 
 urlpatterns = [
+    path("api/schema/", lazily("schema")),
+    path("api/docs/", lazily("page")),
     path("", include("app.urls_shared")),
     path("", monitors.status_page),
     path("api/status/", monitors.status_json),

@@ -3,9 +3,12 @@
 from django.urls import include, path
 
 from accounts import views as accounts
+from app.lazily import lazily
 from tenants import views
 
 urlpatterns = [
+    path("api/schema/", lazily("schema")),
+    path("api/docs/", lazily("page")),
     path("", include("app.urls_shared")),
     path("", views.welcome),
     path("verify-email/", accounts.verify_email),
