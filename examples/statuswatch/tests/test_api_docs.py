@@ -19,6 +19,25 @@ def test_the_description_is_valid_and_names_every_path(guest: TenantBrowser, pub
     assert not [path for path in ours["paths"] if "internal" in path]
 
 
+@pytest.mark.parametrize(
+    ("path", "codes"),
+    [
+        ("/api/auth/register/", ["201", "409"]),
+        ("/api/auth/login/", ["200", "401", "403"]),
+        ("/api/auth/logout/", ["204"]),
+        ("/api/auth/demo/", ["200", "404"]),
+    ],
+)
+def test_the_codes_are_those_that_are_answered(public: TenantBrowser, path: str, codes: list[str]) -> None:
+    assert sorted(public.get("/api/schema/").json()["paths"][path]["post"]["responses"]) == codes
+
+
+def test_sending_a_test_alert_takes_nothing(guest: TenantBrowser) -> None:
+    operation = guest.get("/api/schema/").json()["paths"]["/api/alert-channels/{id}/test/"]["post"]
+    assert "requestBody" not in operation
+    assert list(operation["responses"]) == ["202"]
+
+
 def test_people_read_what_a_request_takes(guest: TenantBrowser) -> None:
     page = guest.get("/api/docs/")
     assert page.status_code == 200

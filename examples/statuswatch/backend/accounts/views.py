@@ -10,6 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_tenants.utils import tenant_context
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.mixins import CreateModelMixin, DestroyModelMixin, ListModelMixin
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -25,6 +27,7 @@ from tenants import organizations
 from tenants.models import Client
 
 DEMO_USER = "demo"
+SESSION = {200: OpenApiTypes.OBJECT, 401: OpenApiTypes.OBJECT}
 
 
 class CredentialsSerializer(serializers.Serializer):
@@ -81,6 +84,7 @@ class RegisterView(OpenView):
     throttle_scope = "registration"
     serializer_class = RegistrationSerializer
 
+    @extend_schema(responses={201: OpenApiTypes.OBJECT, 409: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Answer 201 with the organization's host, 409 when the name is taken."""
         given = RegistrationSerializer(data=request.data)
@@ -98,6 +102,7 @@ class LoginView(OpenView):
     throttle_scope = "login"
     serializer_class = CredentialsSerializer
 
+    @extend_schema(responses={**SESSION, 403: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Answer 200 with a session or a choice of tenants, 401 when wrong, 403 before the address is verified."""
         credentials = CredentialsSerializer(data=request.data)
@@ -119,6 +124,7 @@ class DemoLoginView(OpenView):
 
     throttle_scope = "login"
 
+    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT, 404: OpenApiTypes.OBJECT})
     def post(self, request: Request) -> Response:
         """Answer a session of the demo tenant's user."""
         client = Client.objects.filter(schema_name=settings.DEMO_TENANT).first() if settings.DEMO_TENANT else None
@@ -137,6 +143,7 @@ class RefreshView(OpenView):
     throttle_scope = "refresh"
     serializer_class = RefreshSerializer
 
+    @extend_schema(responses=SESSION)
     def post(self, request: Request) -> Response:
         """Answer new tokens; the one that was sent is used up."""
         given = RefreshSerializer(data=request.data)
@@ -150,6 +157,7 @@ class LogoutView(OpenView):
     throttle_scope = "refresh"
     serializer_class = RefreshSerializer
 
+    @extend_schema(responses={204: None})
     def post(self, request: Request) -> Response:
         """Make the refresh token worthless; the access token ends by itself within 15 minutes."""
         given = RefreshSerializer(data=request.data)
@@ -164,6 +172,7 @@ class ResendView(OpenView):
     throttle_scope = "registration"
     serializer_class = EmailSerializer
 
+    @extend_schema(responses={202: None})
     def post(self, request: Request) -> Response:
         """Answer 202 whether or not the address is known."""
         given = EmailSerializer(data=request.data)
@@ -176,6 +185,7 @@ class ResendView(OpenView):
 class MeView(APIView):
     """Who is asking."""
 
+    @extend_schema(responses=SESSION)
     def get(self, request: Request) -> Response:
         """Answer user and tenant."""
         return Response({"user": _describe_user(request.user), **_describe_tenant(connection.tenant)})

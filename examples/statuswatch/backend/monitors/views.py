@@ -9,6 +9,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -58,6 +60,7 @@ class EndpointViewSet(ModelViewSet):
         _check_room()
         schedule.enqueue_now(serializer.save(), timezone.now())
 
+    @extend_schema(parameters=[OpenApiParameter("period", enum=list(history.PERIODS))], responses=OpenApiTypes.OBJECT)
     @action(detail=True)
     def history(self, request: Request, pk: str) -> Response:
         """Answer latency over a `period` (24h, 7d or 30d) and the uptime of all three."""
@@ -108,6 +111,7 @@ class AlertChannelViewSet(ModelViewSet):
             raise PermissionDenied(f"An organization has at most {CHANNELS_PER_TENANT} channels.")
         serializer.save()
 
+    @extend_schema(request=None, responses={202: AlertSerializer})
     @action(detail=True, methods=["post"])
     def test(self, request: Request, pk: str) -> Response:
         """Send a test alert."""
