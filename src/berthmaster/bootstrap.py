@@ -421,6 +421,14 @@ def probe(ssh: "SystemSsh", entry: "ServerEntry") -> dict[str, Any]:
     return probe_there(ssh, entry)
 
 
+def reach(ssh: "SystemSsh", entry: "ServerEntry") -> dict[str, Any]:
+    """Whether Berthmaster answers there, even to a key that can do nothing else."""
+    from berthmaster.adapters.ssh.system import reach as reach_there
+
+    reach_there(ssh, entry)
+    return {}
+
+
 def ask(server: str, asked: "Asked") -> int:
     """Run a request on a server to its end."""
     from berthmaster.adapters.ssh.asking import ask as ask_there

@@ -119,20 +119,20 @@ class Far:
 
     def destroy(self) -> None:
         self.stop_sshd()
-        subprocess.run(["ip", "link", "del", self._card], capture_output=True, check=False)
+        subprocess.run(["ip", "link", "del", self.card], capture_output=True, check=False)
         self.engine.destroy()
 
     @property
-    def _card(self) -> str:
+    def card(self) -> str:
         return f"v{self.engine.name}"
 
     def _join_network(self) -> None:
         name, inner = self.engine.name, ["ip", "-netns", self.engine.name]
         pair = ["type", "veth", "peer", "name", "eth0", "netns", name]
         for words in (
-            ["ip", "link", "add", self._card, *pair],
-            ["ip", "addr", "add", f"{LINKS}.{self.number}.1/30", "dev", self._card],
-            ["ip", "link", "set", self._card, "up"],
+            ["ip", "link", "add", self.card, *pair],
+            ["ip", "addr", "add", f"{LINKS}.{self.number}.1/30", "dev", self.card],
+            ["ip", "link", "set", self.card, "up"],
             [*inner, "addr", "add", f"{self.address}/30", "dev", "eth0"],
             [*inner, "link", "set", "eth0", "up"],
         ):
@@ -196,11 +196,15 @@ class Laptop:
         return await end(await start(str(VENV / "berth"), *words, env=self.variables))
 
     async def leave(self) -> None:
-        """End the shared connections."""
+        """End the shared connections and forget everything."""
+        await self.hang_up()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    async def hang_up(self) -> None:
+        """End the shared connections: the next command makes its own."""
         for socket in (self.root / "sockets").rglob("*"):
             if socket.is_socket():
                 await end(await start("ssh", "-O", "exit", "-o", f"ControlPath={socket}", "x"))
-        shutil.rmtree(self.root, ignore_errors=True)
 
 
 def make_key(path: Path) -> None:

@@ -4,8 +4,10 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -28,11 +30,37 @@ if TYPE_CHECKING:
     from berthmaster.adapters.ssh.asking import Asked
     from berthmaster.domain.spec import AppSpec
 
-# What reads the files of the folder; everything else asks the server's own records.
-READING: Final = frozenset(
-    {"check", "plan", "deploy", "promote", "diff", "verify", "secrets list", "secrets check"}
+# What asks the server's own records only, by its first word; everything else may read the files of
+# the folder, and they are sent.
+RECORDED: Final = frozenset(
+    [
+        "status",
+        "releases",
+        "show",
+        "logs",
+        "exec",
+        "run",
+        "health",
+        "rollback",
+        "compose",
+        "approve",
+        "hold",
+        "unhold",
+        "reject",
+        "continue",
+        "unwind",
+        "attach",
+        "maintenance",
+        "destroy",
+        "gateway",
+        "cert",
+        "server",
+        "tick",
+    ]
 )
-BRINGING: Final = frozenset({"check", "plan", "deploy", "promote"})
+BRINGING: Final = frozenset({"check", "plan", "deploy"})  # images too, where no registry has them
+QUIET_SECONDS: Final = 0.5  # what is sent in less needs no words
+WORTH_TELLING: Final = 1_000_000  # bytes
 LISTENING: Final = frozenset({"exec", "run"})  # what is typed belongs to them
 
 
@@ -43,7 +71,8 @@ def run_elsewhere(invocation: Invocation, context: click.Context) -> int | None:
     why = stays_home(command)
     if why and is_named:
         raise UserError(f"`berth {command}` is not for another server: {why}")
-    if why or invocation.server == HERE:
+    is_about_machine = command.startswith("server ") and not is_named
+    if why or is_about_machine or invocation.server == HERE:
         return None
     names = _named(invocation) if is_named else _declared(invocation, context)
     if not names:
@@ -67,9 +96,11 @@ def run_on(invocation: Invocation, command: str, name: str, **where: Any) -> int
 def make_asked(invocation: Invocation, command: str, name: str, **where: Any) -> "Asked":
     """The request, with the files that the command needs."""
     from berthmaster.adapters.ssh.asking import Asked
+    from berthmaster.adapters.ssh.images import send_wanted
 
     has_file = (invocation.folder / FILE).is_file()
-    spec = _spec(invocation) if command in READING and has_file else None
+    is_reading = has_file and command.split(" ")[0] not in RECORDED
+    spec = _spec(invocation) if is_reading else None
     found = _bundle(spec, name) if spec else None
     streams = _streams(command) if not where else Streams()
     request = Request(
@@ -81,9 +112,31 @@ def make_asked(invocation: Invocation, command: str, name: str, **where: Any) ->
         variables={key: os.environ[key] for key in FOLLOWED_VARIABLES if _is_plain(key)},
         facts=_facts(invocation, spec) if spec else {},
         app=spec.app if spec else _app_of(invocation.folder),
-        brings_images=spec is not None and command in BRINGING,
+        brings_images=spec is not None and command in BRINGING and which("docker") is not None,
     )
-    return Asked(request, found.sources if found else {}, **where)
+    where = where or {"told": _Sending()}
+    return Asked(request, found.sources if found else {}, images=send_wanted, **where)
+
+
+class _Sending:
+    """Says what is being sent, when that takes its time: a line that moves, or one at the end."""
+
+    def __init__(self) -> None:
+        self._is_live = sys.stderr.isatty()
+        self._begun = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Called for each piece."""
+        is_end, is_slow = done >= total, time.monotonic() - self._begun > QUIET_SECONDS
+        if total < WORTH_TELLING or not is_slow or not (self._is_live or (is_end and total)):
+            return
+        figures = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        text = f"  {'sent' if is_end else 'sending'} {what}  {figures}"
+        if self._is_live:
+            sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if is_end else ""))
+        else:
+            sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 def _spec(invocation: Invocation) -> "AppSpec":

@@ -164,7 +164,7 @@ class BerthCommand(click.Command):
         if invocation.served is not None:
             from berthmaster.cli.serve import check_limits
 
-            check_limits(invocation.served.allowance, ctx)
+            check_limits(invocation, ctx.command_path.partition(" ")[2], ctx.params)
         elif invocation.server is not None or _names_servers(invocation.folder):
             from berthmaster.cli.elsewhere import run_elsewhere
 

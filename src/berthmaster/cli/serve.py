@@ -5,18 +5,19 @@ start it with `--key` and limits: then a key can do nothing else on this machine
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from berthmaster.cli.invocation import Invocation, Served
+from berthmaster.cli.invocation import FILE, Invocation, Served
 from berthmaster.domain.elsewhere import Allowance, Request
-from berthmaster.domain.errors import NotAllowed, UserError
+from berthmaster.domain.errors import BerthmasterError, NotAllowed, UserError
 
 if TYPE_CHECKING:
     from berthmaster.adapters.ssh.wire import Wire
+    from berthmaster.services.render_model import ReleaseRequest
 
 # What has its meaning only where it is typed, and why.
 AT_HOME: Final = {
@@ -47,8 +48,11 @@ def stays_home(command: str) -> str | None:
 @click.option("--key", metavar="NAME", default="", help="Who asks: the owner of the key.")
 @click.option("--only", metavar="COMMANDS", default="", help="What may be asked for, with commas.")
 @click.option("--env", "environments", metavar="ENVS", default="", help="Where, with commas.")
+@click.option("--overrides", is_flag=True, help="Also what berth.yaml allows beyond the policy.")
 @click.pass_obj
-def serve_request(invocation: Invocation, key: str, only: str, environments: str) -> None:
+def serve_request(
+    invocation: Invocation, key: str, only: str, environments: str, overrides: bool
+) -> None:
     """Answer one request from standard input (for ssh).
 
     What a client asked sshd for is not looked at: only this is ever run for a key with a forced
@@ -58,7 +62,8 @@ def serve_request(invocation: Invocation, key: str, only: str, environments: str
 
     if (only or environments) and not key:
         raise UserError("limits want the name of the key: --key NAME")
-    allowance = Allowance(key, _parts(only), _parts(environments))
+    commands = _parts(only.replace("+", " "))
+    allowance = Allowance(key, commands, _parts(environments), overrides)
     raise click.exceptions.Exit(serve(_Far(invocation, allowance), invocation.settings))
 
 
@@ -93,6 +98,17 @@ class _Far:
 
     def bring_images(self, wire: "Wire", request: Request, folder: Path) -> None:
         """Ask for the images that are in no registry."""
+        from berthmaster.adapters.ssh.images import take_wanted
+        from berthmaster.services.find_unregistered import find_unregistered
+
+        there = Invocation(folder, served=Served(self._allowance, request.app))
+        name, command, words = _command(request.arguments)
+        given, _, _ = command.make_parser(click.Context(command)).parse_args(words)
+        check_limits(there, name, given)
+        wanted = release_request(there, given, folder)
+        if wanted is not None:
+            found = there.run(lambda outside: find_unregistered(outside, wanted))
+            take_wanted(wire, found, there.settings.docker_host)
 
     def run(self, request: Request, folder: Path | None) -> int:
         """Run the command as if it had been typed here."""
@@ -107,8 +123,34 @@ class _Far:
         return main(request.arguments, Invocation(folder or Path("/"), served=served))
 
 
+def release_request(
+    invocation: Invocation, values: Mapping[str, Any], folder: Path
+) -> "ReleaseRequest | None":
+    """The release that a command line is about; None when it is about none, or cannot be read."""
+    from berthmaster.cli.release import parse_images
+    from berthmaster.services.render_model import ReleaseRequest
+
+    if values.get("is_all"):
+        return None
+    try:
+        stack = invocation.declared_stack(_text(values.get("stack")))
+        images = parse_images(tuple(values.get("images") or ()))
+        return ReleaseRequest(stack, folder, _text(values.get("tag")), images)
+    except BerthmasterError:  # the command itself will say it
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def command_path(arguments: Sequence[str]) -> str:
     """`gateway up` of a command line; raises click's error for one that does not exist."""
+    return _command(arguments)[0]
+
+
+def _command(arguments: Sequence[str]) -> tuple[str, click.Command, list[str]]:
+    """Its path, the command itself, and the words behind its name."""
     from berthmaster.cli.main import berth
 
     command: click.Command = berth
@@ -122,17 +164,48 @@ def command_path(arguments: Sequence[str]) -> str:
         assert found is not None  # noqa: S101 - else click raised
         path.append(name or rest[0])
         command = found
-    return " ".join(path)
+    return " ".join(path), command, words
 
 
-def check_limits(allowance: Allowance, context: click.Context) -> None:
-    """Raise `NotAllowed` unless the command is about one stack that the key is for."""
-    if not allowance.environments or context.command.name in _ABOUT_NO_STACK:
+def check_limits(invocation: Invocation, command: str, given: Mapping[str, Any]) -> None:
+    """Raise `NotAllowed` unless the command is about one stack that the key is for.
+
+    `given` are the command's parameters by name.
+    """
+    allowance = invocation.served.allowance if invocation.served else Allowance()
+    _check_environment(allowance, command, given)
+    if allowance.is_limited and not allowance.may_override and command in ("deploy", "promote"):
+        _refuse_overrides(invocation, allowance, given)
+
+
+def _check_environment(allowance: Allowance, command: str, given: Mapping[str, Any]) -> None:
+    if not allowance.environments or command in _ABOUT_NO_STACK:
         return
-    stack = context.params.get("stack")
-    if not isinstance(stack, str) or context.params.get("is_all"):
+    stack = given.get("stack")
+    if not isinstance(stack, str) or given.get("is_all"):
         raise NotAllowed(
             f"the key {allowance.name} is for {', '.join(sorted(allowance.environments))} only:"
             " name one environment, with a command that takes one"
         )
-    allowance.check_environment(stack.rpartition("@")[2].partition("/")[0])
+    allowance.check_environment(_environment(stack))
+
+
+def _environment(stack: str) -> str:
+    return stack.rpartition("@")[2].partition("/")[0]
+
+
+def _refuse_overrides(
+    invocation: Invocation, allowance: Allowance, given: Mapping[str, Any]
+) -> None:
+    """Who may write berth.yaml decides about the policy: a key for CI shall not."""
+    if not (invocation.folder / FILE).is_file():
+        return
+    spec = invocation.outside.specs.read(invocation.folder.resolve())
+    words = [str(one) for one in given.values() if isinstance(one, str)]
+    named = {_environment(word) for word in words} & set(spec.environments)
+    for environment in (spec.environments[name] for name in named or spec.environments):
+        if not environment.is_strict or environment.allow or environment.overrides:
+            raise NotAllowed(
+                f"berth.yaml loosens the policy of {environment.name}, and the key"
+                f" {allowance.name} may not deploy that; a person can, or a key with --overrides"
+            )

@@ -27,6 +27,7 @@ from berthmaster.ports.outside import Outside
             "check": "berthmaster.cli.servers:check",
             "upgrade": "berthmaster.cli.servers:upgrade",
             "remove": "berthmaster.cli.servers:remove",
+            "authorize": "berthmaster.cli.servers:authorize",
         },
     },
 )

@@ -1,9 +1,12 @@
 """`berth server add` and its neighbours: the servers that a person works on from here."""
 
+import os
+import pwd
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,7 +14,7 @@ import click
 import berthmaster
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import print_json, print_table
-from berthmaster.domain.elsewhere import EVERY, ServerEntry, check_server
+from berthmaster.domain.elsewhere import EVERY, Allowance, ServerEntry, check_server, is_newer
 from berthmaster.domain.errors import BerthmasterError, NotFound, OutsideError, UserError
 
 if TYPE_CHECKING:
@@ -48,7 +51,8 @@ def add(
     entry = ServerEntry(check_server(name), address, is_sudo)
     catalogue = bootstrap.read_servers()
     ssh = bootstrap.build_ssh(catalogue)
-    facts = _probe_confirming(ssh, catalogue, entry, host_key)
+    ask = bootstrap.reach if no_install else bootstrap.probe
+    facts = _confirming(ssh, catalogue, entry, host_key, ask)
     done = [] if no_install else _install(ssh, entry, facts)
     servers = {**catalogue.servers, name: entry}
     write_catalogue(replace(catalogue, servers=servers))
@@ -110,7 +114,9 @@ def upgrade(invocation: Invocation, name: str) -> None:
     ssh = bootstrap.build_ssh(catalogue)
     done: list[str] = []
     for entry in _chosen(catalogue, name):
-        done += _install(ssh, entry, bootstrap.probe(ssh, entry))
+        facts = bootstrap.probe(ssh, entry)
+        _refuse_older(entry, facts)
+        done += _install(ssh, entry, facts)
         done += _prepare(ssh, entry)
     _say(invocation, done)
 
@@ -128,6 +134,17 @@ def remove(invocation: Invocation, name: str) -> None:
     rest = {key: one for key, one in catalogue.servers.items() if key != entry.name}
     write_catalogue(replace(catalogue, servers=rest))
     _say(invocation, [f"{name} is forgotten; what runs there goes on"])
+
+
+def _refuse_older(entry: ServerEntry, facts: dict[str, Any]) -> None:
+    """A store that a newer version wrote is not given to an older one."""
+    there = facts["berth"]
+    if there is not None and is_newer(there, berthmaster.__version__):
+        raise UserError(
+            f"{entry.name} has a newer Berthmaster: {there} there,"
+            f" {berthmaster.__version__} here; nothing was changed",
+            next_command=f"install berthmaster {there} here",
+        )
 
 
 def _say(invocation: Invocation, done: Sequence[str]) -> None:
@@ -151,20 +168,23 @@ def _chosen(catalogue: "Catalogue", name: str) -> list[ServerEntry]:
     return found
 
 
-def _probe_confirming(
-    ssh: "SystemSsh", catalogue: "Catalogue", entry: ServerEntry, wanted: str | None
+def _confirming(
+    ssh: "SystemSsh",
+    catalogue: "Catalogue",
+    entry: ServerEntry,
+    wanted: str | None,
+    ask: "Callable[[SystemSsh, ServerEntry], dict[str, Any]]",
 ) -> dict[str, Any]:
     """Ask the server; when its host key is new, have it confirmed and kept first."""
-    from berthmaster import bootstrap
     from berthmaster.adapters.ssh import hostkeys
     from berthmaster.adapters.ssh.errors import HostKeyUnknown
 
     try:
-        return bootstrap.probe(ssh, entry)
+        return ask(ssh, entry)
     except HostKeyUnknown:
         keys = hostkeys.scan(ssh, entry)
         hostkeys.keep(catalogue.known_hosts, _confirmed(entry, keys, wanted))
-        return bootstrap.probe(ssh, entry)
+        return ask(ssh, entry)
 
 
 def _confirmed(entry: ServerEntry, keys: Sequence[Any], wanted: str | None) -> Any:
@@ -244,3 +264,87 @@ def _checked(ssh: "SystemSsh", entry: ServerEntry) -> dict[str, Any]:
 def _row(found: dict[str, Any]) -> tuple[str, ...]:
     keys = ("name", "state", "berth", "python", "engine", "compose", "to_do")
     return tuple(str(found.get(key) or "-") if key != "to_do" else found[key] for key in keys)
+
+
+@click.command(cls=BerthCommand)
+@click.argument("key", metavar="KEY|FILE.pub")
+@click.option("--name", required=True, help="Who uses it; recorded with what it does.")
+@click.option("--only", metavar="COMMANDS", help="What it may run: deploy,status,check.")
+@click.option("--env", "environments", metavar="ENVS", help="For these environments only.")
+@click.option("--overrides", is_flag=True, help="Also what berth.yaml allows beyond the policy.")
+@click.option("--user", metavar="USER", help="Account that it logs in to; by default this one.")
+@click.option("--print", "is_print", is_flag=True, help="Print the line and write nothing.")
+@click.pass_obj
+def authorize(  # noqa: PLR0913 - one parameter for each option
+    invocation: Invocation,
+    key: str,
+    name: str,
+    only: str | None,
+    environments: str | None,
+    overrides: bool,
+    user: str | None,
+    is_print: bool,
+) -> None:
+    """Let a key run this program here, and nothing else.
+
+    Writes one line with a forced command into authorized_keys: no shell, no forwarding, no files.
+    Over ssh give the key itself: berth -S web1 server authorize "$(cat ci.pub)" --name ci.
+    """
+    from berthmaster.adapters.ssh.authorized import authorize as write_line
+    from berthmaster.domain.elsewhere import authorized_line, check_key_name, parse_public_key
+
+    public = parse_public_key(_text_of(key))
+    commands, there = _commands(only), _environments(environments)
+    allowance = Allowance(check_key_name(name), commands, there, overrides)
+    home, is_root = _home(user)
+    program = str(Path(sys.argv[0]).absolute()) if Path(sys.argv[0]).name == "berth" else "berth"
+    line = authorized_line(public, allowance, program if is_root else f"sudo -n {program}")
+    if is_print:
+        click.echo(line)
+        return
+    path = home / ".ssh/authorized_keys"
+    is_new = write_line(path, line, public)
+    may = ", ".join(sorted(commands)) or "every command"
+    where = f" in {', '.join(sorted(there))}" if there else ""
+    told = f"the key {name} may run {may}{where}" + ("" if is_new else ", as before")
+    _say(invocation, [told, f"  in {path}"])
+
+
+def _text_of(key: str) -> str:
+    if " " in key:
+        return key
+    try:
+        return Path(key).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{key}: no such file with a public key") from error
+
+
+def _commands(text: str | None) -> frozenset[str]:
+    """Names of commands, each of which exists and may be asked for from afar."""
+    from berthmaster.cli.serve import command_path, stays_home
+
+    names = frozenset(part.strip() for part in (text or "").split(",") if part.strip())
+    for name in names:
+        try:
+            is_known = command_path(name.split()) == name
+        except click.ClickException:
+            is_known = False
+        if not is_known or stays_home(name):
+            raise UserError(f"--only: {name!r} is no command that a server can be asked for")
+    return names
+
+
+def _environments(text: str | None) -> frozenset[str]:
+    from berthmaster.domain.names import check_name
+
+    parts = (part.strip() for part in (text or "").split(","))
+    return frozenset(check_name("environment", part) for part in parts if part)
+
+
+def _home(user: str | None) -> tuple[Path, bool]:
+    """Home of the account, and whether it is root's."""
+    try:
+        found = pwd.getpwnam(user) if user else pwd.getpwuid(os.getuid())
+    except KeyError as error:
+        raise NotFound(f"there is no user {user!r} here") from error
+    return Path(found.pw_dir), found.pw_uid == 0

@@ -4,6 +4,7 @@ The far side takes nothing on trust: every path, hash, size and word of a reques
 into a strict type before anything is written or run.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,10 @@ _ADDRESS: Final = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z"
 )
 _VALUE: Final = re.compile(r"[A-Za-z0-9._+:-]{0,64}\Z")
+_KEY: Final = re.compile(
+    r"(?P<kind>[a-z0-9-]+(?:@openssh\.com)?) (?P<body>[A-Za-z0-9+/]{40,2000}={0,2})"
+)
+_KEY_KINDS: Final = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@", "sk-ecdsa-sha2-")
 _PERSON: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}\Z")
 HERE: Final = "local"  # what `-S` calls the machine it is typed at
 EVERY: Final = "all"
@@ -171,7 +176,7 @@ def check_versions(ours: str, protocol: int, theirs: str) -> None:
     """
     if protocol == PROTOCOL and _series(ours) == _series(theirs):
         return
-    if _is_newer(theirs, ours) or (ours == theirs and protocol > PROTOCOL):
+    if is_newer(theirs, ours) or (ours == theirs and protocol > PROTOCOL):
         what, remedy = "an older", "berth server upgrade SERVER"
     else:
         what, remedy = "a newer", f"install berthmaster {ours} here"
@@ -186,7 +191,8 @@ def _series(version: str) -> tuple[str, ...]:
     return tuple(version.split(".")[:2])
 
 
-def _is_newer(one: str, other: str) -> bool:
+def is_newer(one: str, other: str) -> bool:
+    """Whether one version is later than another."""
     return _numbers(one) > _numbers(other)
 
 
@@ -201,6 +207,7 @@ class Allowance:
     name: str = ""  # of the key: who asks, whatever the request says
     commands: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset()
+    may_override: bool = False  # deploy what a berth.yaml allows beyond the policy
 
     @property
     def is_limited(self) -> bool:
@@ -210,6 +217,8 @@ class Allowance:
     def check_command(self, command: str) -> None:
         """Raise `NotAllowed` for a command that the key was not given."""
         first = command.split(" ")[0]
+        if self.is_limited and first == "server" and command not in self.commands:
+            raise NotAllowed(f"the key {self.name} may not run `berth {command}`")
         if self.commands and not self.commands & {command, first}:
             known = ", ".join(sorted(self.commands))
             raise NotAllowed(f"the key {self.name} may not run `berth {command}`; it may: {known}")
@@ -219,6 +228,47 @@ class Allowance:
         if self.environments and environment not in self.environments:
             known = ", ".join(sorted(self.environments))
             raise NotAllowed(f"the key {self.name} is for {known} only, not for {environment}")
+
+
+def parse_public_key(text: str) -> str:
+    """Kind and body of a public key, without its comment; raises `UserError`.
+
+    A line with options in front is none: they would come before ours.
+    """
+    match = _KEY.match(text.strip())
+    if match is None or not match["kind"].startswith(_KEY_KINDS) or "\n" in text.strip():
+        raise UserError("that is no public key: give the one line of a .pub file")
+    try:
+        inside = base64.b64decode(match["body"], validate=True)
+    except ValueError as error:
+        raise UserError("that public key is damaged") from error
+    length = int.from_bytes(inside[:4], "big")
+    if inside[4 : 4 + length] != match["kind"].encode():
+        raise UserError("that public key is damaged: its kind is not the one it says")
+    return f"{match['kind']} {match['body']}"
+
+
+def check_key_name(name: str) -> str:
+    """Return the name of a key, as it is recorded; raises `InvalidName`."""
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9]|[.-](?=[a-z0-9])){0,31}", name):
+        raise InvalidName(
+            f"{name!r} is not a valid name of a key: lower-case letters, digits, single dashes"
+        )
+    return name
+
+
+def authorized_line(key: str, allowance: Allowance, program: str) -> str:
+    """A line of `authorized_keys`: this key can start this one program with these limits.
+
+    Every part is of a strict type, so that nothing of it can end the quotes.
+    """
+    words = [program, "serve-request", "--key", check_key_name(allowance.name)]
+    if allowance.commands:
+        words += ["--only", ",".join(sorted(allowance.commands)).replace(" ", "+")]
+    if allowance.environments:
+        words += ["--env", ",".join(sorted(allowance.environments))]
+    words += ["--overrides"] if allowance.may_override else []
+    return f'command="{" ".join(words)}",restrict {key} {allowance.name}'
 
 
 def check_path(path: object) -> str:

@@ -4,14 +4,13 @@ The far side is a real `berth serve-request` in its own process, with a state fo
 """
 
 import json
-import os
-import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from berthmaster.cli.main import main
 from berthmaster.cli.several import worst
 
 BERTH = Path(sys.executable).with_name("berth")
@@ -24,12 +23,22 @@ environments:
 COMPOSE = "services:\n  web:\n    image: shop:${IMAGE_TAG}\n    env_file: web.env\n"
 
 
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
 @dataclass
 class Desk:
     """A laptop with an app folder; every server of any name is the same one beside it."""
 
     root: Path
-    variables: dict[str, str] = field(default_factory=dict)
+    environment: pytest.MonkeyPatch
+    printed: pytest.CaptureFixture[str]
 
     def __post_init__(self) -> None:
         for folder in ("bin", "app/secrets/prod", "app/secrets/stage"):
@@ -38,13 +47,22 @@ class Desk:
         settings.write_text(
             f'state_folder = "{self.state}"\ndocker_host = "unix:///nowhere.sock"\n'
         )
-        self.write_ssh(f"BERTHMASTER_SETTINGS={settings} exec {BERTH} serve-request")
+        self.write_ssh(f"{self.far} exec {BERTH} serve-request")
         self.write("berth.yaml", APP)
         self.write("compose.yaml", COMPOSE)
         self.write("web.env", "A=1\n")
         self.write("secrets/prod/key", "of prod")
         self.write("secrets/stage/key", "of stage")
         self.servers("web1", "web2")
+        self.environment.setenv("PATH", f"{self.root}/bin:/usr/bin:/bin")
+        self.environment.setenv("BERTHMASTER_SERVERS", str(self.root / "servers.toml"))
+        self.environment.setenv("XDG_RUNTIME_DIR", str(self.root))
+        self.environment.setenv("BERTHMASTER_STATE_FOLDER", str(self.root / "here"))
+
+    @property
+    def far(self) -> str:
+        """The variables of the far side."""
+        return f"unset BERTHMASTER_STATE_FOLDER; BERTHMASTER_SETTINGS={self.root}/far.toml"
 
     @property
     def state(self) -> Path:
@@ -62,22 +80,10 @@ class Desk:
         rows = [f'[servers.{name}]\naddress = "{name}.test"\n' for name in names]
         (self.root / "servers.toml").write_text("".join(rows))
 
-    def berth(self, *words: str) -> subprocess.CompletedProcess[str]:
-        own = {
-            "PATH": f"{self.root}/bin:/usr/bin:/bin",
-            "BERTHMASTER_SERVERS": str(self.root / "servers.toml"),
-            "BERTHMASTER_SETTINGS": "",
-            "XDG_RUNTIME_DIR": str(self.root),
-            **self.variables,
-        }
-        return subprocess.run(
-            [BERTH, "-C", self.root / "app", *words],
-            env={**os.environ, **own},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+    def berth(self, *words: str) -> Done:
+        self.printed.readouterr()
+        code = main(["-C", str(self.root / "app"), *words])
+        return Done(code, *self.printed.readouterr())
 
     def sent(self) -> set[str]:
         trees = self.state.glob("sent/trees/*/app")
@@ -95,15 +101,17 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Desk:
+    return Desk(tmp_path, monkeypatch, capfd)
 
 
 def test_output_and_exit_code_come_back(desk: Desk) -> None:
     done = desk.berth("-S", "web1", "status", "--json")
-    assert (done.returncode, json.loads(done.stdout)["stacks"], done.stderr) == (0, [], "")
+    assert (done.code, json.loads(done.out)["stacks"], done.err) == (0, [], "")
     refused = desk.berth("-S", "web1", "show", "d7")
-    assert (refused.returncode, "d7" in refused.stderr, refused.stdout) == (2, True, "")
+    assert (refused.code, "d7" in refused.err, refused.out) == (2, True, "")
 
 
 def test_ssh_is_never_given_what_a_person_typed(desk: Desk) -> None:
@@ -132,44 +140,44 @@ def test_a_command_goes_where_its_environment_lives(desk: Desk) -> None:
 def test_local_stays_here_and_an_unknown_server_is_refused(desk: Desk) -> None:
     desk.write("berth.yaml", f"{APP}servers: {{prod: web9}}\n")
     refused = desk.berth("releases", "prod")
-    assert (refused.returncode, "berth server add web9" in refused.stderr) == (2, True)
-    desk.variables["BERTHMASTER_STATE_FOLDER"] = str(desk.root / "here")
+    assert (refused.code, "berth server add web9" in refused.err) == (2, True)
     desk.berth("-S", "local", "releases", "prod")
+    desk.berth("server", "list")
     assert desk.asked == []
 
 
 def test_environments_on_two_servers_share_no_promotion(desk: Desk) -> None:
     desk.write("berth.yaml", f"{APP}servers: {{prod: web1, stage: web2}}\n")
     refused = desk.berth("promote", "stage", "prod")
-    assert (refused.returncode, "different servers" in refused.stderr) == (2, True)
+    assert (refused.code, "different servers" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize("words", [["init"], ["build"], ["secrets", "init"], ["dev", "up"]])
 def test_what_belongs_to_the_folder_is_not_for_another_server(desk: Desk, words: list[str]) -> None:
     refused = desk.berth("-S", "web1", *words)
-    assert (refused.returncode, "not for another server" in refused.stderr) == (2, True)
+    assert (refused.code, "not for another server" in refused.err) == (2, True)
     assert desk.asked == []
 
 
 def test_a_file_that_cannot_go_along_is_named(desk: Desk) -> None:
     desk.write("compose.yaml", COMPOSE + "    volumes: ['./uploads:/uploads']\n")
     refused = desk.berth("-S", "web1", "plan", "prod", "--tag", "v1")
-    assert "web writes to ./uploads beside the Compose files" in refused.stderr
+    assert "web writes to ./uploads beside the Compose files" in refused.err
     (desk.root / "app/secrets/prod/other").symlink_to("/etc/hostname")
     desk.write("compose.yaml", COMPOSE)
     refused = desk.berth("-S", "web1", "plan", "prod", "--tag", "v1")
-    assert "leads out of the app's folder" in refused.stderr
-    assert refused.returncode == 2
+    assert "leads out of the app's folder" in refused.err
+    assert refused.code == 2
 
 
 def test_several_servers_give_one_object_and_the_worst_exit_code(desk: Desk) -> None:
     done = desk.berth("-S", "all", "show", "d7", "--json")
-    found = json.loads(done.stdout)["servers"]
-    assert done.returncode == 2
+    found = json.loads(done.out)["servers"]
+    assert done.code == 2
     assert found.keys() == {"web1", "web2"}
     assert found["web1"]["error"]["kind"] == "NotFound"
     done = desk.berth("-S", "web1,web2", "status", "--json")
-    assert [one["exit_code"] for one in json.loads(done.stdout)["servers"].values()] == [0, 0]
+    assert [one["exit_code"] for one in json.loads(done.out)["servers"].values()] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -189,12 +197,13 @@ def test_the_worst_of_several_endings_counts(codes: list[int], code: int) -> Non
         ("echo 'sh: berth: not found' >&2; exit 127", 2, "berth server add web1"),
         ("echo 'berth: there is no command `serve-request`' >&2; exit 2", 2, "server upgrade web1"),
         ("exit 0", 2, "server upgrade web1"),
+        ("exit 1", 2, "nothing else"),
     ],
 )
 def test_what_ssh_says_becomes_a_remedy(desk: Desk, line: str, code: int, said: str) -> None:
     desk.write_ssh(line)
     failed = desk.berth("-S", "web1", "status")
-    assert (failed.returncode, said in failed.stderr) == (code, True), failed.stderr
+    assert (failed.code, said in failed.err) == (code, True), failed.err
 
 
 def test_a_server_of_another_version_is_refused_with_the_remedy(desk: Desk) -> None:
@@ -202,9 +211,29 @@ def test_a_server_of_another_version_is_refused_with_the_remedy(desk: Desk) -> N
         "import berthmaster, sys; berthmaster.__version__ = '0.0.9';"
         "from berthmaster.cli.main import main; sys.exit(main(['serve-request']))"
     )
-    settings = f"BERTHMASTER_SETTINGS={desk.root}/far.toml"
-    desk.write_ssh(f'{settings} exec {sys.executable} -c "{code}"')
+    desk.write_ssh(f'{desk.far} exec {sys.executable} -c "{code}"')
     failed = desk.berth("-S", "web1", "status")
-    assert failed.returncode == 2
-    assert "web1: the server has an older Berthmaster: 0.0.9 there" in failed.stderr
-    assert "next: berth server upgrade web1" in failed.stderr
+    assert failed.code == 2
+    assert "web1: the server has an older Berthmaster: 0.0.9 there" in failed.err
+    assert "next: berth server upgrade web1" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["releases", "stage"], "may not run `berth releases`"),
+        (["server", "prepare"], "may not run `berth server prepare`"),
+        (["status"], "name one environment"),
+        (["deploy", "--all"], "name one environment"),
+        (["status", "prod"], "is for stage only, not for prod"),
+        (["status", "shop@prod"], "is for stage only, not for prod"),
+        (["deploy", "stage", "--tag", "v1"], "loosens the policy of stage"),
+        (["attach"], "must name a deployment"),
+    ],
+)
+def test_a_key_of_ci_is_held_to_its_limits(desk: Desk, words: list[str], said: str) -> None:
+    desk.write("berth.yaml", APP.replace("[stage.shop.test]", "[x.test], policy: {strict: false}"))
+    limits = "--key ci --only status,deploy,attach --env stage"
+    desk.write_ssh(f"{desk.far} exec {BERTH} serve-request {limits}")
+    refused = desk.berth("-S", "web1", *words)
+    assert (refused.code, said in refused.err) == (2, True), refused.err

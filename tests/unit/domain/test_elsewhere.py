@@ -11,7 +11,9 @@ from berthmaster.domain.elsewhere import (
     SentFile,
     ServerEntry,
     Streams,
+    authorized_line,
     check_versions,
+    parse_public_key,
     parse_request,
     render_request,
 )
@@ -169,6 +171,51 @@ def test_another_version_is_refused_with_the_remedy(
     with pytest.raises(UserError, match="nothing was done") as caught:
         check_versions(ours, protocol, theirs)
     assert caught.value.next_command == remedy
+
+
+ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhc2U2NCBvZiB0aGlydHktdHdvIGJ5dGVzISEh"
+
+
+def test_a_key_gets_one_forced_command_and_nothing_else() -> None:
+    key = parse_public_key(f"{ED25519} anna@laptop\n")
+    limits = Allowance("ci", frozenset({"status", "deploy", "gateway show"}), frozenset({"stage"}))
+    assert authorized_line(key, limits, "/usr/local/bin/berth") == (
+        'command="/usr/local/bin/berth serve-request --key ci --only deploy,gateway+show,status'
+        f' --env stage",restrict {ED25519} ci'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'command="sh" {ED25519}',
+        f"restrict {ED25519}",
+        f"{ED25519}\n{ED25519}",
+        ED25519.replace("ssh-ed25519", "ssh-rsa"),
+        ED25519[:40],
+        "ssh-ed25519 " + "A" * 60,
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "",
+    ],
+)
+def test_what_is_no_public_key_alone_is_refused(text: str) -> None:
+    with pytest.raises(UserError):
+        parse_public_key(text)
+
+
+@pytest.mark.parametrize("name", ["", "CI", 'x"', "a b", "-x", "a" * 33, "a\n"])
+def test_the_name_of_a_key_cannot_end_its_quotes(name: str) -> None:
+    with pytest.raises(InvalidName):
+        authorized_line(ED25519, Allowance(name), "berth")
+
+
+def test_a_key_for_every_command_may_not_let_others_in() -> None:
+    Allowance().check_command("server authorize")
+    Allowance("ci").check_command("deploy")
+    Allowance("admin", frozenset({"server authorize"})).check_command("server authorize")
+    for key in (Allowance("ci"), Allowance("ci", frozenset({"server"}))):
+        with pytest.raises(NotAllowed):
+            key.check_command("server authorize")
 
 
 def test_a_key_may_do_what_it_was_given_and_no_more() -> None:

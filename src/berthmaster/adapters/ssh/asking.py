@@ -90,7 +90,7 @@ class _Session:
         with contextlib.ExitStack() as stack, selectors.DefaultSelector() as looking:
             looking.register(self._wire.read_from, selectors.EVENT_READ, self._take)
             if self._asked.is_watched:
-                heard = stack.enter_context(_signals())
+                heard = stack.enter_context(_signals(self._interrupt))
                 looking.register(heard, selectors.EVENT_READ, lambda: self._pass_signals(heard))
                 streams = self._asked.request.streams
                 if streams.is_input:
@@ -105,6 +105,11 @@ class _Session:
                 for key, _ in looking.select():
                     if not key.data():
                         looking.unregister(key.fd)
+
+    def _interrupt(self, number: int, _: object) -> None:
+        """A signal before anything runs there ends us; later it is passed on."""
+        if not self.has_begun and number in _SIGNALS:
+            raise KeyboardInterrupt
 
     def _await(self, kind: bytes) -> bytes:
         found, body = self._wire.receive()
@@ -128,8 +133,9 @@ class _Session:
         if kind == frames.WANTED and self._asked.images:
             self._asked.images(self._wire, body, self._asked.told)
             return None
-        self.has_begun = True
-        if kind == frames.OUT:
+        if kind == frames.BEGUN:
+            self.has_begun = True
+        elif kind == frames.OUT:
             self._asked.out(body)
         elif kind == frames.ERR:
             self._asked.err(body)
@@ -175,19 +181,19 @@ def _chunks(path: Path, entry: SentFile) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[int]:
+def _signals(handler: Callable[[int, object], None]) -> Iterator[int]:
     """A pipe that holds the number of each signal that came; none of them ends us meanwhile."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     numbers = (*_SIGNALS, signal.SIGWINCH)
-    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    before = {number: signal.signal(number, handler) for number in numbers}
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     try:
         yield read
     finally:
         signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)
         os.close(read)
         os.close(write)
 

@@ -6,6 +6,7 @@ from berthmaster.domain.errors import BerthmasterError, LeaseHeld, NotFound, Out
 
 NOT_FOUND: Final = 127  # of a shell that knows no such program
 SSH_FAILED: Final = 255
+NOT_ASKED: Final = 1  # of `serve-request` when no request came
 _BUSY: Final = ("kex_exchange_identification", "Connection reset by", "Session open refused")
 
 
@@ -60,6 +61,11 @@ def explain(server: str, code: int | None, said: str) -> BerthmasterError:
     if code in (None, SSH_FAILED):
         return ServerUnreachable(
             f"{server} cannot be reached: {last}", subject=server, retryable=True
+        )
+    if code == NOT_ASKED and not said.strip():
+        return UserError(
+            f"{server} lets your key start Berthmaster and nothing else: no more can be seen",
+            next_command=f"berth -S {server} status",
         )
     return UserError(
         f"what answers on {server} does not understand this one: it is older or broken ({last})",

@@ -64,6 +64,7 @@ class Serving:
             folder = self._take_files(request)
             if request.brings_images and folder is not None:
                 self.far.bring_images(self.wire, request, folder)
+            self.wire.send(frames.BEGUN)  # from here on a client that is gone stops nothing
         except WireClosed:
             return 1  # nobody is left to be told
         except BerthmasterError as error:

@@ -104,6 +104,14 @@ class Conversation:
         said = self.said or self.wire.rest().decode(errors="replace")
         return errors.explain(self.server, self._process.returncode, said)
 
+    def hang_up(self) -> None:
+        """Ask for nothing; raises unless a program of ours was there to be asked."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait(30)
+        if self._process.returncode not in (0, errors.NOT_ASKED):
+            raise self.why()
+
     @property
     def is_busy(self) -> bool:
         """Whether ssh gave up because too many connect at once."""
@@ -128,6 +136,12 @@ class Conversation:
 def pause(attempt: int) -> None:
     """Before another try at a server that is too busy."""
     time.sleep(0.5 * 2**attempt)
+
+
+def reach(ssh: SystemSsh, entry: ServerEntry) -> None:
+    """Start the far side and hang up at once; raises what ssh says when nobody answers."""
+    with ssh.conversation(entry) as talk:
+        talk.hang_up()
 
 
 def run_fixed(

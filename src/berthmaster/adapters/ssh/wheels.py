@@ -8,6 +8,7 @@ in the versions that run here.
 import base64
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,11 @@ def own_wheel() -> tuple[str, bytes]:
         for path in sorted(top.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    files[f"{info}/METADATA"] = str(metadata.metadata(PACKAGE)).encode()
+    # What an editable installation says of its version may be older than its files.
+    said = re.sub(
+        r"^Version: .*$", f"Version: {version}", str(metadata.metadata(PACKAGE)), flags=re.M
+    )
+    files[f"{info}/METADATA"] = said.encode()
     files[f"{info}/WHEEL"] = _WHEEL.encode()
     files[f"{info}/entry_points.txt"] = _ENTRY.encode()
     record = [f"{name},{_hash(data)},{len(data)}" for name, data in files.items()]

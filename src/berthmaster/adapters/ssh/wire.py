@@ -19,8 +19,8 @@ LONGEST: Final = 64 << 20  # a manifest of many files
 # from the client
 REQUEST, BLOB, INPUT, SIGNAL, SIZE, IMAGES, LAYER = b"R", b"B", b"I", b"S", b"W", b"A", b"D"
 # from the server
-HELLO, NEEDED, WANTED, LACKING, OUT, ERR, ENDED, FAILED = (
-    b"H", b"N", b"Q", b"G", b"O", b"P", b"X", b"F",
+HELLO, NEEDED, WANTED, LACKING, BEGUN, OUT, ERR, ENDED, FAILED = (
+    b"H", b"N", b"Q", b"G", b"Y", b"O", b"P", b"X", b"F",
 )  # fmt: skip
 
 

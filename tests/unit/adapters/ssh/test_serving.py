@@ -82,7 +82,8 @@ class Client:
             kind, body = self.wire.receive()
             if kind == frames.ENDED:
                 return said[frames.OUT].decode(), said[frames.ERR].decode(), int(body)
-            said[kind] += body
+            if kind != frames.BEGUN:
+                said[kind] += body
 
     def goes_away(self) -> None:
         os.close(self.wire.write_to)
