@@ -199,3 +199,15 @@ async def visited(server: Server, *, version: str) -> int:
     assert match, done.said
     assert match[1] == version
     return int(match[2])
+
+
+async def test_a_foreign_compose_file_answers_over_https_after_init_and_deploy(
+    server: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "guestbook"
+    shutil.copytree(TUTORIAL.parents[1] / "examples" / "guestbook", folder)
+    try:
+        await typed(server, folder, "berth init\nberth deploy prod")
+        assert await visited(server, version="1") > 0
+    finally:
+        await server.berth("destroy", "guestbook@prod", "--confirm", "guestbook@prod")
