@@ -4,6 +4,11 @@ import os
 import subprocess
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's business; figures are for bench.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
