@@ -52,6 +52,11 @@ class Server:
         return f"sc{self.run}-edge"
 
     @property
+    def ask(self) -> str:
+        """Container name of the ask responder."""
+        return f"sc{self.run}-ask"
+
+    @property
     def registry(self) -> str:
         return f"sc{self.run}-registry"
 
@@ -130,7 +135,7 @@ class Server:
         if self.registry_port and (self.state / "store.db").exists():
             for row in self.rows("SELECT id FROM stacks"):
                 await remove_by_label(str(row[0]))
-        for name in (self.router, self.edge, self.registry):
+        for name in (self.router, self.edge, self.ask, self.registry):
             await docker("rm", "--force", "--volumes", name, code=None)
         tags = [f"{self.images}/app:{version}" for version in VERSIONS]
         await docker("image", "rm", *tags, code=None)
