@@ -29,6 +29,7 @@ class TenantState(StrEnum):
     ACTIVE = "active"  # serves, or is on its way
     SUSPENDED = "suspended"  # visitors get the 503 page; its data stays
     REMOVED = "removed"  # a tombstone: what is needed to restore it
+    RESTORING = "restoring"  # made anew, and its data is not back yet
 
 
 class Proof(StrEnum):

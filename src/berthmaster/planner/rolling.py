@@ -40,8 +40,8 @@ def waves_of(lines: Sequence[RolloutLine]) -> tuple[tuple[RolloutLine, ...], ...
 def _why_not(tenant: Tenant, live: Collection[StackId]) -> str:
     if tenant.pinned is not None:
         return f"pinned: {tenant.pinned}"
-    if tenant.state is TenantState.SUSPENDED:
-        return "suspended"
+    if tenant.state is not TenantState.ACTIVE:
+        return tenant.state.value
     return "" if tenant.stack in live else "runs no release yet"
 
 

@@ -27,8 +27,10 @@ class TenancyStore(Protocol):
         """
         ...
 
-    def revive_tenant(self, stack: StackId) -> None:
-        """Make a tombstone a tenant again, with its hosts.
+    def revive_tenant(self, stack: StackId, custom: frozenset[str] = frozenset()) -> None:
+        """Make a tombstone a tenant again that is being restored, with its hosts.
+
+        `custom` are those of them that are its own.
 
         Raises `NotAllowed`, and changes nothing, when a host is somebody else's by now.
         """

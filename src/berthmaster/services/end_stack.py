@@ -45,6 +45,9 @@ async def destroy(
     """Remove the stack; the caller has asked for its name."""
     async with hold(outside.store, str(stack), what="berth destroy") as lease:
         plan = await plan_end(outside, stack, removes_volumes=removes_volumes)
+        tenant = outside.store.tenant(stack) if stack.tenant else None
+        if tenant is not None:  # its tombstone must not name the backup of an earlier try
+            outside.store.save_tenant(replace(tenant, backup=None))
         return await carry_out(outside, lease, plan, progress)
 
 

@@ -78,10 +78,25 @@ def refuse_artifact(
     if request.verified is not None and request.verified.stack != request.stack:
         refuse_unverified(found, request.verified.stack, artifact, request.stack)
     if environment.verified_in is not None:
-        source = StackId(request.stack.app, environment.verified_in, request.stack.tenant)
+        source = _verified_in(found, request.stack, environment.verified_in, artifact)
         refuse_unverified(found, source, artifact, request.stack)
     if environment.needs_approval:
         _refuse_unapproved(outside, found, request.stack, artifact)
+
+
+def _verified_in(
+    found: tuple[Judgement, ...], stack: StackId, environment: str, artifact: str
+) -> StackId:
+    """The stack of an environment whose word counts: for a tenant, any that verified it."""
+    own = StackId(stack.app, environment, stack.tenant)
+    if stack.tenant is None or judging.verification(found, own, artifact) is not None:
+        return own
+    others = {
+        item.stack for item in found if item.stack is not None and item.stack.app == stack.app
+    }
+    near = sorted(item for item in others if item.environment == environment and item != own)
+    good = (item for item in near if judging.verification(found, item, artifact) is not None)
+    return next(good, StackId(stack.app, environment))
 
 
 def refuse_rejected(found: tuple[Judgement, ...], artifact: str, stack: StackId) -> None:

@@ -196,6 +196,51 @@ def test_a_removed_tenant_comes_back_with_its_data_and_version(customers: Custom
     assert customers.state("acme") == "active"
 
 
+def test_a_restore_that_was_stopped_goes_on_and_is_done_once(customers: Customers) -> None:
+    customers.add("acme")
+    db = "desk-prod-acme-db-1"
+    customers.databases.inside(db)["postgres"] = "of acme"
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    customers.databases.contents.pop(db)
+    customers.world.engine.fail_next("databases.restore_into")
+    customers.refused("tenant", "restore", "prod/acme", code=3)
+    assert customers.state("acme") == "restoring"
+    said = customers.refused("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    assert "is not back yet" in said
+    customers.good("tenant", "restore", "prod/acme")
+    assert customers.databases.inside(db) == {"postgres": "of acme"}
+    said = customers.refused("tenant", "restore", "prod/acme")
+    assert "is not removed" in said
+
+
+def test_a_failed_removal_leaves_nothing_to_restore(customers: Customers) -> None:
+    customers.add("acme")
+    customers.world.engine.fail_next("databases.take", is_late=True)
+    customers.refused("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme", code=3)
+    assert "is not removed" in customers.refused("tenant", "restore", "prod/acme")
+
+
+@pytest.mark.parametrize("judge", ["stage", "stage/first"])
+def test_what_stage_verified_gets_to_every_tenant(customers: Customers, judge: str) -> None:
+    text = (customers.shop.folder / "berth.yaml").read_text()
+    stage = "  stage: {compose: [compose.yaml], hosts: [stage.desk.test], secrets: secrets}\n"
+    text = text.replace("services:\n", f"{stage}services:\n", 1)
+    text = text.replace("hosts: [desk.test]}", "hosts: [desk.test], verified_in: stage}")
+    customers.write(
+        "berth.yaml",
+        text.replace("domain: clients.test", "domain: {prod: clients.test, stage: s.test}"),
+    )
+    assert "stage" in customers.refused("tenant", "add", "prod/acme", "--tag", "v1")
+    if judge == "stage":
+        (customers.shop.folder / "secrets").mkdir(mode=0o700)
+        customers.good("secrets", "init", "stage")
+        customers.good("deploy", "stage", "--tag", "v1")
+    else:
+        customers.good("tenant", "add", judge, "--tag", "v1")
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1")
+    assert customers.tag("acme") == "v1"
+
+
 def test_a_host_that_somebody_took_meanwhile_refuses_the_restore(customers: Customers) -> None:
     customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--domain", "www.acme.test")
     customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")

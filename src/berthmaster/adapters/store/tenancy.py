@@ -59,15 +59,17 @@ class Tenancy(Part):
         with self._database.transaction():
             bury(self._database, stack, self._now())
 
-    def revive_tenant(self, stack: StackId) -> None:
+    def revive_tenant(self, stack: StackId, custom: frozenset[str] = frozenset()) -> None:
         """Make a tombstone a tenant again; its hosts must be free."""
         with self._database.transaction():
             found = self.tenant(stack)
             if found is None or found.state is not TenantState.REMOVED:
                 return
             for position, host in enumerate(found.hosts):
-                self.add_domain(Domain(host, stack, stack.tenant, is_primary=position == 0))
-            self.save_tenant(replace(found, state=TenantState.ACTIVE))
+                self.add_domain(
+                    Domain(host, stack, stack.tenant, position == 0, is_custom=host in custom)
+                )
+            self.save_tenant(replace(found, state=TenantState.RESTORING))
 
     def forget_tenant(self, stack: StackId) -> None:
         """Remove it for good."""

@@ -216,15 +216,15 @@ async def _record(outside: Outside, spec: AppSpec, wanted: NewTenant) -> Tenant:
     stack = wanted.stack
     domains = addresses_of(spec, stack, wanted.domain)
     await refuse_taken(outside, environment_of(spec, stack).entrypoint, domains)
-    known = outside.store.tenant(stack)
-    tenant = Tenant(
-        stack,
-        values=dict(wanted.values) or (known.values if known else {}),
-        size=wanted.size or (known.size if known else None),
-        expires_at=wanted.expires_at or (known.expires_at if known else None),
-        labels=dict(wanted.labels) or (known.labels if known else {}),
-        created_at=known.created_at if known else outside.clock.now(),
-        created_by=known.created_by if known else outside.actor,
+    known = outside.store.tenant(stack) or Tenant(
+        stack, created_at=outside.clock.now(), created_by=outside.actor
+    )
+    tenant = replace(
+        known,
+        values=dict(wanted.values) or known.values,
+        size=wanted.size or known.size,
+        expires_at=wanted.expires_at or known.expires_at,
+        labels=dict(wanted.labels) or known.labels,
     )
     with outside.store.transaction():
         outside.store.add_stack(stack, str(wanted.folder))

@@ -35,7 +35,7 @@ class Removed:
 
 async def plan_removal(outside: Outside, stack: StackId) -> Plan:
     """The plan for it; changes nothing."""
-    _known(outside, stack)
+    _refuse_unrestored(_known(outside, stack))
     return await _plan(outside, stack, _backup_name(outside))
 
 
@@ -44,6 +44,7 @@ async def remove_tenant(outside: Outside, stack: StackId, progress: Progress) ->
     tenant = _known(outside, stack)
     if tenant.state is TenantState.REMOVED:
         return Removed(stack, tenant.backup, None)
+    _refuse_unrestored(tenant)
     if outside.store.stack(stack) is None:  # it was killed before it had a stack
         outside.store.bury_tenant(stack)
         return Removed(stack, None, None)
@@ -65,10 +66,10 @@ async def restore_tenant(outside: Outside, wanted: NewTenant, progress: Progress
     """
     stack = wanted.stack
     tenant = _known(outside, stack)
-    if tenant.backup is None and tenant.state is not TenantState.REMOVED:
-        raise NotAllowed(f"{stack} is there", next_command=f"berth tenant show {stack}")
+    if tenant.state not in (TenantState.REMOVED, TenantState.RESTORING):
+        raise NotAllowed(f"{stack} is not removed", next_command=f"berth tenant show {stack}")
     if tenant.state is TenantState.REMOVED:
-        _raise_from_the_dead(outside, tenant)
+        _revive(outside, wanted, tenant)
     added = await add_tenant(outside, replace(wanted, tag=wanted.tag or tenant.tag), progress)
     release = live_release(outside, stack)
     if tenant.backup is not None:
@@ -76,7 +77,16 @@ async def restore_tenant(outside: Outside, wanted: NewTenant, progress: Progress
             await _put_back(outside, release, name, progress)
     known = outside.store.tenant(stack)
     if known is not None:
-        outside.store.save_tenant(replace(known, backup=None, tag=None, hosts=(), removed_at=None))
+        outside.store.save_tenant(
+            replace(
+                known,
+                state=TenantState.ACTIVE,
+                backup=None,
+                tag=None,
+                hosts=(),
+                removed_at=None,
+            )
+        )
     return added
 
 
@@ -106,6 +116,15 @@ async def _plan(outside: Outside, stack: StackId, backup: str) -> Plan:
     return plan_remove(observed.live, observed, numbers=numbers, backup=backup)
 
 
+def _refuse_unrestored(tenant: Tenant) -> None:
+    """A backup of what is not back yet would take the place of the one that is whole."""
+    if tenant.state is TenantState.RESTORING:
+        raise NotAllowed(
+            f"the data of {tenant.stack} is not back yet",
+            next_command=f"berth tenant restore {tenant.stack}",
+        )
+
+
 def _live_tag(outside: Outside, stack: StackId) -> str | None:
     return next((one.tag for one in outside.store.live_releases() if one.stack == stack), None)
 
@@ -121,9 +140,12 @@ def _known(outside: Outside, stack: StackId) -> Tenant:
     return found
 
 
-def _raise_from_the_dead(outside: Outside, tenant: Tenant) -> None:
+def _revive(outside: Outside, wanted: NewTenant, tenant: Tenant) -> None:
     """Its name and hosts first: a host that somebody else has by now refuses all of it."""
-    outside.store.revive_tenant(tenant.stack)
+    spec = outside.specs.read(wanted.folder)
+    suffix = spec.tenancy.suffix(tenant.stack.environment) if spec.tenancy else None
+    custom = {host for host in tenant.hosts if not suffix or not host.endswith(f".{suffix}")}
+    outside.store.revive_tenant(tenant.stack, frozenset(custom))
 
 
 async def _put_back(outside: Outside, release: Release, name: str, progress: Progress) -> None:
