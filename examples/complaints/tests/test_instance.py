@@ -48,6 +48,8 @@ def test_one_message_names_every_problem() -> None:
         ("DB_PASSWORD", "devpass", "DB_PASSWORD is a placeholder"),
         ("DB_PASSWORD", "x" * 11, "DB_PASSWORD is shorter than 12 characters"),
         ("JWT_SECRET", "x" * 31, "JWT_SECRET is shorter than 32 characters"),
+        ("DB_SSLMODE", "on", "DB_SSLMODE must be one of disable, prefer, require, verify-ca, verify-full"),
+        ("DB_SSLMODE", "verify-full", "DB_SSLMODE=verify-full needs DB_SSLROOTCERT"),
         ("DB_CONNECTIONS", "0", "DB_CONNECTIONS must be a number from 1 to 100"),
         ("PUBLIC_URL", "http://acme.example.com", "PUBLIC_URL must be https:// (http:// is for localhost only)"),
         ("PUBLIC_URL", "https://[x", "PUBLIC_URL is no address"),

@@ -16,6 +16,7 @@ PASSWORD_LENGTH: Final = 12
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 # What such files are shipped with and nobody changes.
 PLACEHOLDERS: Final = re.compile(r"change[-_ ]?me|your[-_ ]|^(password|postgres|secret|admin|devpass)\d*$", re.I)
+SSL_MODES: Final = ("disable", "prefer", "require", "verify-ca", "verify-full")
 EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 
 
@@ -42,6 +43,8 @@ class Settings:
     db_name: str = "cms"
     db_user: str = "cms"
     db_password: str = field(default="", repr=False)
+    db_sslmode: str = "prefer"
+    db_sslrootcert: str = ""
     db_connections: int = 5  # of the 20 that the client's PostgreSQL has
     jwt_secret: str = field(default="", repr=False)
     access_minutes: int = 10
@@ -63,6 +66,8 @@ class Settings:
             "dbname": self.db_name,
             "user": self.db_user,
             "password": self.db_password,
+            "sslmode": self.db_sslmode,
+            **({"sslrootcert": self.db_sslrootcert} if self.db_sslrootcert else {}),
             "connect_timeout": 5,
             "application_name": f"cms {self.version}",
         }
@@ -80,6 +85,8 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         db_host=variables.get("DB_HOST") or plain.db_host,
         db_name=variables.get("DB_NAME") or plain.db_name,
         db_user=variables.get("DB_USER") or plain.db_user,
+        db_sslmode=variables.get("DB_SSLMODE") or plain.db_sslmode,
+        db_sslrootcert=variables.get("DB_SSLROOTCERT", ""),
         db_password=_secret(variables, "DB_PASSWORD", problems),
         jwt_secret=_secret(variables, "JWT_SECRET", problems),
         admin_email=variables.get("ADMIN_EMAIL", "").strip().lower(),
@@ -121,6 +128,10 @@ def _problems_everywhere(found: Settings) -> list[str]:
     problems = []
     if found.environment not in ("development", "production"):
         problems.append("APP_ENV must be development or production")
+    if found.db_sslmode not in SSL_MODES:
+        problems.append(f"DB_SSLMODE must be one of {', '.join(SSL_MODES)}")
+    if found.db_sslmode.startswith("verify-") and not found.db_sslrootcert:
+        problems.append(f"DB_SSLMODE={found.db_sslmode} needs DB_SSLROOTCERT")
     if not found.db_password:
         problems.append("DB_PASSWORD is empty")
     if not found.jwt_secret:
