@@ -161,6 +161,9 @@ def is_no_attack(value: str, parameter: str) -> bool:
         return True
     if parameter == "--tail" and value.strip().isdecimal() and value.isascii():
         return True
+    if parameter in ("host", "--resolve"):  # a name that could be asked for
+        with contextlib.suppress(UserError):
+            return bool(check_host(value))
     if parameter == "--tag":
         with contextlib.suppress(UserError):
             return bool(check_name("tag", value))

@@ -1,5 +1,7 @@
 """`berth cert`: list, check, import, remove."""
 
+import contextlib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +69,8 @@ def check(context: click.Context, host: str, address: str | None, port: int | No
 
     invocation = context.find_object(Invocation) or Invocation()
     name = check_host(host)
-    found = invocation.run(lambda outside: check_certificate(outside, name, address, port))
+    at = None if address is None else _address(address)
+    found = invocation.run(lambda outside: check_certificate(outside, name, at, port))
     if invocation.is_json:
         print_json(
             {
@@ -121,6 +124,13 @@ def remove(invocation: Invocation, host: str) -> None:
         print_json({"host": name, "is_removed": True})
     else:
         click.echo(f"{name}  its imported certificate is gone")
+
+
+def _address(text: str) -> str:
+    """An IP address or a host name; raises `InvalidName` for anything else."""
+    with contextlib.suppress(ValueError):
+        return str(ip_address(text))
+    return check_host(text)
 
 
 def _row(line: "CertificateLine") -> tuple[str, ...]:

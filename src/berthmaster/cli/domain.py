@@ -44,6 +44,8 @@ def domain() -> None:
 def list_(invocation: Invocation, stack: str | None) -> None:
     """List the domains that Berthmaster routes for tenants."""
     wanted = invocation.known_stack(stack) if stack else None
+    if wanted is not None:
+        invocation.check_environment(wanted.app, wanted.environment)
 
     async def work(outside: "Outside") -> "list[Domain]":
         rows = outside.store.domains()

@@ -109,6 +109,20 @@ class Invocation:
         choice = ", ".join(names)
         raise NotFound(f"which environment? {FILE} has {choice}", next_command="berth COMMAND ENV")
 
+    def check_environment(self, app: str | None, environment: str) -> None:
+        """Raise `NotFound` unless `berth.yaml` here, or a stack of the store, has it; any app's
+        when none is named.
+        """
+        if (self.folder / FILE).is_file():
+            spec = self.outside.specs.read(self.folder.resolve())
+            if app in (None, spec.app) and environment in spec.environments:
+                return
+        for item in self.outside.store.stacks():
+            if app in (None, item.id.app) and item.id.environment == environment:
+                return
+        name = f"{app}@{environment}" if app else environment
+        raise NotFound(f"no environment {name} is known here", next_command="berth status")
+
     def folder_of(self, stack: StackId) -> Path:
         """Where the stack's `berth.yaml` is: here, or where it was last deployed from."""
         here = self.folder.resolve()

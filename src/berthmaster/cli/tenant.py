@@ -168,8 +168,10 @@ def _scope(invocation: Invocation, text: str | None) -> tuple[str | None, str | 
     """App and environment that a list is about; neither given: all."""
     if text is None:
         return _app_here(invocation), None
-    app, at, environment = text.rpartition("@")
-    return (app if at else _app_here(invocation)), check_name("environment", environment)
+    named, at, environment = text.rpartition("@")
+    app = check_name("app", named) if at else _app_here(invocation)
+    invocation.check_environment(app, check_name("environment", environment))
+    return app, environment
 
 
 def _size_head(sizes: bool) -> tuple[str, ...]:

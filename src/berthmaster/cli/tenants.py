@@ -119,7 +119,7 @@ def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
             if "name" not in (reader.fieldnames or ()):
                 raise UserError(f"{source.name} has no column `name`; it may have {_COLUMNS}")
             rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:  # no text, or no name of a file
         raise UserError(f"{source} cannot be read: {error}") from error
     found = []
     for line, row in rows:
