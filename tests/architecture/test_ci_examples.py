@@ -31,6 +31,7 @@ def lines_of(value: Any) -> Iterator[str]:
             yield from lines_of(item)
 
 
+@pytest.mark.requirement("R167")
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
 def test_a_workflow_parses_and_ends_with_the_script(name: str) -> None:
     data = parse_document((FOLDER / name).read_text(), name).data

@@ -129,6 +129,7 @@ def test_only_what_a_deploy_of_its_environments_reads_is_sent(desk: Desk) -> Non
     assert desk.sent() == {"berth.yaml", "compose.yaml", "web.env", "secrets/prod/key"}
 
 
+@pytest.mark.requirement("R151")
 def test_a_command_goes_where_its_environment_lives(desk: Desk) -> None:
     desk.write("berth.yaml", f"{APP}servers: {{prod: web1, stage: web2}}\n")
     for words in (["releases", "stage"], ["status", "shop@prod"], ["logs", "stage", "web"]):
@@ -187,6 +188,8 @@ def test_the_worst_of_several_endings_counts(codes: list[int], code: int) -> Non
     assert worst(codes) == code
 
 
+@pytest.mark.requirement("R115")
+@pytest.mark.requirement("R202")
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
