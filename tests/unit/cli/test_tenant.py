@@ -1,9 +1,14 @@
 """`berth tenant`: a customer from one command to its tombstone, and back."""
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.unit.cli.customers import Customers
 
 from berthmaster.domain.errors import RuntimeUnavailable
+from berthmaster.ports.certificates import HeldCertificate
+
+TIMES = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.requirement("R235", "R237", "R243", "R252")
@@ -167,6 +172,9 @@ def test_an_expired_tenant_is_suspended_by_housekeeping(customers: Customers) ->
 def test_a_removed_tenant_leaves_a_backup_and_its_neighbour_alone(customers: Customers) -> None:
     customers.add("acme", "beta")
     before = {name for name in _running(customers) if "beta" in name}
+    held = customers.world.outside.certificates.certificates
+    for host in ("acme.clients.test", "beta.clients.test"):
+        held[host] = HeldCertificate(host, (host,), "an authority", *TIMES)
     said = customers.refused("tenant", "remove", "prod/acme")
     assert "its name was not given" in said
     answer = customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
@@ -179,6 +187,7 @@ def test_a_removed_tenant_leaves_a_backup_and_its_neighbour_alone(customers: Cus
     assert "was removed on" in customers.refused("tenant", "add", "prod/acme")
     tomb = customers.good("tenant", "list", "--all", "--json").json["tenants"][0]
     assert (tomb["state"], tomb["hosts"]) == ("removed", ["acme.clients.test"])
+    assert list(held) == ["beta.clients.test"]
 
 
 def test_a_removed_tenant_comes_back_with_its_data_and_version(customers: Customers) -> None:

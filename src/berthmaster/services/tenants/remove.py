@@ -17,6 +17,7 @@ from berthmaster.planner.tenants import backup_names, dumpable, plan_remove
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
+from berthmaster.services.domains.names import forget_certificates
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import roll_back
 from berthmaster.services.tenant_spec import secrets_folder
@@ -55,7 +56,9 @@ async def remove_tenant(outside: Outside, stack: StackId, progress: Progress) ->
         has_backup = plan.verb == "remove" and bool(dumpable(live_release(outside, stack)))
         tag = _live_tag(outside, stack)
         outside.store.save_tenant(replace(tenant, backup=backup if has_backup else None, tag=tag))
+        hosts = tuple(item.host for item in outside.store.domains(stack))
         outcome = await carry_out(outside, lease, plan, progress)
+    forget_certificates(outside, hosts)
     return Removed(stack, backup if has_backup else None, outcome.deployment)
 
 
