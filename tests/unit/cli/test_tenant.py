@@ -63,6 +63,8 @@ def test_the_same_again_changes_nothing(customers: Customers) -> None:
         (("prod/r7",), "not a valid tenant"),
         (("prod/acme", "--set", "PLAN=silver"), "is there already, and not as asked"),
         (("prod/beta", "--domain", "acme.clients.test"), "belongs to desk@prod/acme"),
+        (("prod/beta", "--domain", "beta.staging.test"), "it contains .staging."),
+        (("prod/beta", "--domain", "a.b.clients.test"), "covers one label"),
         (("prod/beta", "--resources", "huge"), "there are: small"),
         (("prod/beta", "--set", "API_SECRET=x"), "is a secret"),
         (("prod/beta", "--set", "TENANT=x"), "is set for every tenant"),

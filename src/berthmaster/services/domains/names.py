@@ -52,7 +52,7 @@ async def add_domain(outside: Outside, wanted: NewDomain, policy: DomainPolicy) 
     """Add a name; a customer's own is routed once its owner has shown that it is theirs."""
     host = check_host(wanted.host)
     tenant = wanted.tenant or wanted.stack.tenant
-    _refuse_bad(policy, host, tenant or "")
+    refuse_bad(policy, host, tenant or "")
     await _refuse_taken(outside, wanted.stack, host)
     is_custom = policy.suffix is not None and policy.canonical_label(host) is None
     needs_proof = is_custom and not wanted.is_vouched
@@ -184,7 +184,8 @@ async def _move(outside: Outside, old: Domain, new: Domain, fences: dict[str, in
     _note(outside, new.stack, "domain_moved", f"{new.host} from {old.tenant or old.stack}")
 
 
-def _refuse_bad(policy: DomainPolicy, host: str, tenant: str) -> None:
+def refuse_bad(policy: DomainPolicy, host: str, tenant: str) -> None:
+    """Raise `NotAllowed` for a name that the policy does not take."""
     if wrong := check_domain(policy, host, tenant):
         rule, what = wrong[0]
         raise NotAllowed(f"{host}: {what} [{rule}]", next_command="berth domain check")

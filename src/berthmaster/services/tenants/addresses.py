@@ -8,6 +8,8 @@ from berthmaster.domain.names import StackId, check_host
 from berthmaster.domain.spec import AppSpec
 from berthmaster.domain.tenancy import Domain
 from berthmaster.ports.outside import Outside
+from berthmaster.services.domains.names import refuse_bad
+from berthmaster.services.domains.rows import policy_of
 
 
 def addresses_of(spec: AppSpec, stack: StackId, domain: str | None) -> tuple[Domain, ...]:
@@ -21,13 +23,14 @@ def addresses_of(spec: AppSpec, stack: StackId, domain: str | None) -> tuple[Dom
             f"{stack} would have no address: berth.yaml has no `tenancy.domain`",
             next_command=f"write tenancy: {{domain: SUFFIX}}, or give {stack} a --domain",
         )
-    return tuple(item for item in (given, own) if item is not None)
+    found = tuple(item for item in (given, own) if item is not None)
+    for item in found:
+        refuse_bad(policy_of(spec, stack.environment), item.host, slug)
+    return found
 
 
 def _given(spec: AppSpec, stack: StackId, domain: str) -> Domain:
     host = check_host(domain)
-    if host.startswith("*."):
-        raise NotAllowed(f"{host} is a suffix; a tenant has exact names")
     suffixes = {*spec.domains.suffixes, *(spec.tenancy.suffixes.values() if spec.tenancy else ())}
     is_ours = any(host.endswith(f".{suffix.removeprefix('*.')}") for suffix in suffixes)
     if not is_ours and not spec.domains.may_be_custom:
