@@ -58,7 +58,7 @@ async def gather(outside: Outside, data: EngineData) -> Gathered:
         live = outside.store.release(record.id, record.live) if record.live else None
         if live is not None:
             found.stacks.append(str(record.id))
-            await _add_data(outside, data, found, live)
+            await _add_data(outside, data, found, live, is_closed=record.is_in_maintenance)
     await _add_images(outside, data, found)
     return found
 
@@ -73,14 +73,20 @@ def _add_folder(outside: Outside, found: Gathered, folder: str) -> None:
         found.notes.append(f"{folder} is not there any more; the releases made from it are saved")
 
 
-async def _add_data(outside: Outside, data: EngineData, found: Gathered, live: Release) -> None:
+async def _add_data(
+    outside: Outside, data: EngineData, found: Gathered, live: Release, *, is_closed: bool
+) -> None:
+    """What a stack keeps; a database that was closed on purpose, as a suspended tenant's is, cannot
+    be dumped, and its files are at rest.
+    """
     applied = applied_states(outside, live.stack, live)
     dumped: set[str] = set()  # volumes that a dump stands for
     filed: set[str] = set()
     for service in live.with_role(Role.STATE):
         record = applied.get(service.name, live)
         volumes = _volumes_of(record, service)
-        if service.is_dumpable:
+        is_at_rest = is_closed and await _is_stopped(outside, service)
+        if service.is_dumpable and not is_at_rest:
             dumped |= volumes
             await _dump(outside, found, live, service)
             continue
@@ -90,6 +96,11 @@ async def _add_data(outside: Outside, data: EngineData, found: Gathered, live: R
     wanted = {*live.volumes, *(item.name for item in labelled)} - (dumped - filed)
     for name in sorted(wanted):
         await found.tried(f"volume {name}", _add_volume(data, found, live, name))
+
+
+async def _is_stopped(outside: Outside, service: ReleaseService) -> bool:
+    container = await outside.runtime.container(service.containers[0])
+    return container is None or not container.is_running
 
 
 async def _dump(outside: Outside, found: Gathered, live: Release, service: ReleaseService) -> None:
@@ -115,8 +126,7 @@ async def _settle(
     is_redis = "valkey" in reference or (kind is not None and kind.family == "redis")
     if kind is None and not is_redis:
         return
-    container = await outside.runtime.container(service.containers[0])
-    if container is None or not container.is_running:
+    if await _is_stopped(outside, service):
         return  # files at rest are sound
     if not is_redis:
         raise OutsideError(

@@ -194,6 +194,15 @@ async def test_a_second_backup_writes_no_image_again(shop: Machine) -> None:
     assert second.copy_id != first.copy_id
 
 
+async def test_a_database_that_was_closed_on_purpose_is_saved_by_its_files(shop: Machine) -> None:
+    shop.world.outside.store.set_maintenance(SHOP, True)
+    await shop.world.outside.runtime.stop(DB, 1.0)
+    done = await shop.back_up()
+    assert done.manifest.failed == ()
+    assert done.manifest.databases == ()
+    assert "shop-prod_data" in {item.name for item in done.manifest.volumes}
+
+
 async def test_a_failed_dump_makes_a_failed_backup(shop: Machine) -> None:
     await shop.back_up()
     assert [item.verdict for item in backup_findings(shop.world.outside)] == [Verdict.OK]
