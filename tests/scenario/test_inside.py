@@ -41,8 +41,6 @@ def pair(server: Server) -> Iterator[Pair]:
     tokens = {shop.name: secrets.token_hex(24) for shop in apps}
     for shop in apps:
         shop.secret("token", tokens[shop.name]).secret("db_password", secrets.token_hex(24))
-        stage = f"  stage: {{hosts: [stage.{shop.name}.test], entrypoint: plain}}\n"
-        shop.edit("berth.yaml", stage, "")
         asyncio.run(shop.deploy("v1"))
     yield Pair(apps[0], apps[1], tokens)
     for shop in apps:
