@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # How long an example takes is the machine's business; figures are for bench.
 settings.register_profile("untimed", deadline=None)
@@ -18,6 +20,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--update-golden"):
         os.environ["UPDATE_GOLDEN"] = "1"
+
+
+class TwoSides(LoadScopeScheduling):  # type: ignore[misc]
+    """Scenarios in one process, since they share a server; beside them all else, of which what
+    needs an engine is in one row, too.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        rows = {"scenario": "scenario", "contract": "engine", "integration": "engine"}
+        return rows.get(folder, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoSides | None:
+    """For `--dist loadscope`, which `scripts/test` asks for."""
+    return TwoSides(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
