@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,10 @@ async def silent_log() -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "gateway"
+def folder() -> Iterator[Path]:
+    """With a short name: the path of a unix socket ends at 108 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ba-") as name:
+        yield Path(name) / "gateway"
 
 
 @pytest.mark.requirement("R110")
