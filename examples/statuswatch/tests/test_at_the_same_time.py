@@ -4,7 +4,9 @@ A test's own thread is inside a transaction that nobody else sees, so threads al
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,8 +17,11 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import sessions
+from billing import events, gateway, subscriptions
+from billing.models import Account, ReceivedEvent
 from monitors import views
 from monitors.models import Endpoint
+from tenants.models import Client
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +55,9 @@ def clean() -> Iterator[None]:
     def remove(number: int) -> str:
         Endpoint.objects.all().delete()
         OutstandingToken.objects.all().delete()
+        ReceivedEvent.objects.all().delete()
+        Account.objects.all().delete()
+        Client.objects.update(subscription_status="free", stripe_customer_id="")
         return "removed"
 
     assert at_the_same_time(1, remove) == ["removed"]
@@ -85,3 +93,43 @@ def test_of_renewals_of_one_session_one_is_good() -> None:
 
     (refresh,) = at_the_same_time(1, lambda _: sessions.begin(User.objects.get(username="demo"))["refresh"])
     assert at_the_same_time(4, renew) == ["good", "refused", "refused", "refused"]
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def subscription(status: str) -> gateway.Subscription:
+    return gateway.Subscription("sub_1", status, NOW, None, cancel_at_period_end=False)
+
+
+def become_a_customer(number: int) -> str:
+    Client.objects.filter(schema_name="acme").update(stripe_customer_id="cus_1")
+    return "customer"
+
+
+def test_one_event_twice_at_the_same_moment_is_applied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = gateway.Event("evt_1", "invoice.paid", "cus_1", NOW)
+    at_the_same_time(1, become_a_customer)
+    monkeypatch.setattr(gateway, "subscriptions", lambda _: time.sleep(0.2) or [subscription("active")])
+    said = at_the_same_time(3, lambda _: str(events.take_in(event, NOW)))
+    assert said == ["applied", "duplicate", "duplicate"]
+
+
+def test_an_older_answer_of_stripe_does_not_overwrite_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first to ask is answered `active` and is slow to store it; the second asks later and is told `canceled`."""
+    answers = iter([(0.4, "active"), (0.0, "canceled")])
+
+    def ask(_: str) -> list[gateway.Subscription]:
+        pause, status = next(answers)
+        time.sleep(pause)
+        return [subscription(status)]
+
+    def synchronize(number: int) -> str:
+        time.sleep(number * 0.1)
+        return subscriptions.synchronize(Client.objects.get(schema_name="acme")).status
+
+    at_the_same_time(1, become_a_customer)
+    monkeypatch.setattr(gateway, "subscriptions", ask)
+    at_the_same_time(2, synchronize)
+    plan = at_the_same_time(1, lambda _: Client.objects.get(schema_name="acme").subscription_status)
+    assert plan == ["canceled"]

@@ -15,9 +15,8 @@ from tenants.models import Client, Domain
 pytestmark = pytest.mark.django_db
 BACKEND = Path(__file__).parent.parent / "backend"
 SUFFIX = "statuswatch.kontentwave.digital"
-FILES = sorted(
-    path for app in ("tenants", "monitors", "accounts") for path in (BACKEND / app / "migrations").glob("[0-9]*.py")
-)
+APPS = ["tenants", "monitors", "accounts", "billing"]
+FILES = sorted(path for app in APPS for path in (BACKEND / app / "migrations").glob("[0-9]*.py"))
 repair = import_module("tenants.migrations.0008_fix_tenant_domains_production")
 
 
@@ -74,7 +73,7 @@ def test_every_migration_can_run_twice(acme: Client) -> None:
     before = structure()
     with connection.cursor() as cursor:
         for schema in ("public", "acme"):
-            cursor.execute(f"DELETE FROM {schema}.django_migrations WHERE app IN ('tenants', 'monitors', 'accounts')")
+            cursor.execute(f"DELETE FROM {schema}.django_migrations WHERE app = ANY(%s)", [APPS])
     call_command("migrate_schemas", "--shared", verbosity=0)
     call_command("migrate_schemas", "--tenant", "--schema=acme", verbosity=0)
     assert structure() == before

@@ -261,6 +261,7 @@ WRONG = {  # what the message must say -> the variable that is wrong
     "STRIPE_PUBLIC_KEY must begin with pk_live_": {"STRIPE_PUBLIC_KEY": "sk_live_planted"},
     "STRIPE_WEBHOOK_SECRET must begin with whsec_": {"STRIPE_WEBHOOK_SECRET": "planted"},
     "STRIPE_PRO_PRICE_ID must begin with price_": {"STRIPE_PRO_PRICE_ID": "prod_1"},
+    "STRIPE_API_BASE needs STRIPE_TEST_MODE=true": {"STRIPE_API_BASE": "http://stripe:8420"},
     "SENTRY_DSN must read": {"SENTRY_DSN": "planted"},
     "SECURE_PROXY_SSL_HEADER must name": {"SECURE_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO"},
     "LOG_TO_FILE needs a folder /does/not/exist": {"LOG_TO_FILE": "1", "LOG_DIR": "/does/not/exist"},

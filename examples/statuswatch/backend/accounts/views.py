@@ -23,6 +23,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import passwords, registration, search, sessions
 from accounts.models import ApiToken
+from shared.answers import refusal
 from tenants import organizations
 from tenants.models import Client
 
@@ -92,7 +93,7 @@ class RegisterView(OpenView):
         try:
             client, user = registration.register(**given.validated_data)
         except registration.Refused as exc:
-            return _error(exc.code, str(exc), status.HTTP_409_CONFLICT)
+            return refusal(exc.code, str(exc), status.HTTP_409_CONFLICT)
         return Response({**_describe_tenant(client), "email": user.email}, status=status.HTTP_201_CREATED)
 
 
@@ -231,13 +232,9 @@ def verify_email(request: HttpRequest) -> HttpResponse:
 def _session_response(client: Client, user: User) -> Response:
     with tenant_context(client):
         if not registration.is_verified(user):
-            return _error("email_unverified", "Please confirm your address first.", status.HTTP_403_FORBIDDEN)
+            return refusal("email_unverified", "Please confirm your address first.", status.HTTP_403_FORBIDDEN)
         body = {**sessions.begin(user), **_describe_tenant(client), "user": _describe_user(user)}
     return Response(body)
-
-
-def _error(code: str, message: str, answer: int) -> Response:
-    return Response({"error": {"code": code, "message": message}}, status=answer)
 
 
 def _describe_user(user: User) -> dict[str, object]:

@@ -19,6 +19,7 @@ SHARED_APPS = [
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
+    "billing",
     "app",
 ]
 TENANT_APPS = [
@@ -106,7 +107,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 50,
-    "DEFAULT_THROTTLE_RATES": dict.fromkeys(("anon", "user", "login", "registration", "refresh")),
+    "DEFAULT_THROTTLE_RATES": dict.fromkeys(("anon", "user", "login", "registration", "refresh", "billing")),
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
 }
 
@@ -170,6 +171,7 @@ STRIPE_PUBLIC_KEY = environment.text("STRIPE_PUBLIC_KEY")
 STRIPE_SECRET_KEY = environment.text("STRIPE_SECRET_KEY")
 STRIPE_WEBHOOK_SECRET = environment.text("STRIPE_WEBHOOK_SECRET")
 STRIPE_PRO_PRICE_ID = environment.text("STRIPE_PRO_PRICE_ID")
+STRIPE_API_BASE = environment.text("STRIPE_API_BASE").rstrip("/")  # a double of Stripe; empty: Stripe
 
 # --- errors
 SENTRY_DSN = environment.text("SENTRY_DSN")
@@ -237,5 +239,7 @@ def logging_to(level: str, *, formatter: str, console: bool, file: bool) -> dict
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.db.backends": {"level": "INFO"},  # at DEBUG it writes every query with its values
+            "stripe": {"level": "WARNING"},  # below it writes what it sends and gets, people's addresses with it
+            "urllib3": {"level": "WARNING"},
         },
     }

@@ -17,6 +17,7 @@ from app.settings_base import (
     LOG_DIR,
     REST_FRAMEWORK,
     SENTRY_DSN,
+    STRIPE_API_BASE,
     STRIPE_PRO_PRICE_ID,
     STRIPE_PUBLIC_KEY,
     STRIPE_SECRET_KEY,
@@ -55,6 +56,7 @@ if environment.flag("API_RATE_LIMITING_ENABLED", default=True):
         "login": "10/hour",
         "registration": "5/hour",
         "refresh": "120/hour",
+        "billing": "100/hour",
     }
 LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
 LOG_TO_FILE = environment.flag("LOG_TO_FILE")
@@ -123,7 +125,8 @@ def _stripe_problems() -> dict[str, bool]:
         f"{name} must begin with {prefix}": bool(value) and not value.startswith(prefix)
         for name, (value, prefix) in keys.items()
     }
-    return {**missing, **malformed}
+    elsewhere = "STRIPE_API_BASE needs STRIPE_TEST_MODE=true: live keys go to Stripe and to nobody else"
+    return {**missing, **malformed, elsewhere: bool(STRIPE_API_BASE) and not STRIPE_TEST_MODE}
 
 
 def _mail_and_monitoring_problems() -> dict[str, bool]:

@@ -5,6 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 from accounts import views as accounts
 from app.lazily import lazily
+from billing import views as billing
 from monitors import views as monitors
 
 router = DefaultRouter()
@@ -26,5 +27,7 @@ urlpatterns = [
     path("api/status/", monitors.status_json),
     path("api/auth/", include("app.urls_sessions")),
     path("api/auth/me/", accounts.MeView.as_view()),
+    path("api/pay/config/", billing.PaymentConfigView.as_view()),
+    path("api/billing/", include("billing.urls")),
     path("api/", include(router.urls)),
 ]

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from accounts import views as accounts
 from app.lazily import lazily
+from billing import views as billing
 from tenants import views
 
 urlpatterns = [
@@ -15,5 +16,6 @@ urlpatterns = [
     path("api/auth/", include("app.urls_sessions")),
     path("api/auth/register/", accounts.RegisterView.as_view()),
     path("api/auth/resend-verification/", accounts.ResendView.as_view()),
+    path("api/pay/config/", billing.PaymentConfigView.as_view()),
     path("api/auth/demo/", accounts.DemoLoginView.as_view()),
 ]

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, path
 
+from billing import views as billing
 from health import views as health
 from tenants import views as tenants
 
@@ -13,6 +14,7 @@ urlpatterns: list[URLPattern] = [
     path("metrics", health.prometheus),
     path("metrics/", health.prometheus),
     path("version", health.version),
+    path("api/billing/webhook/", billing.webhook),
     path("api/internal/validate-domain/", tenants.validate_domain),
 ]
 if settings.ENABLE_TEST_ENDPOINTS:

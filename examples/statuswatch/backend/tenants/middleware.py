@@ -6,7 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import set_urlconf
 from django_tenants.middleware.main import TenantMainMiddleware
 
-TENANTLESS_PATHS = ("/healthz", "/health/", "/metrics", "/version", "/api/internal/", "/debug/")
+TENANTLESS_PATHS = (
+    "/healthz",
+    "/health/",
+    "/metrics",
+    "/version",
+    "/api/internal/",
+    "/api/billing/webhook/",
+    "/debug/",
+)
 
 
 class TenantMiddleware(TenantMainMiddleware):

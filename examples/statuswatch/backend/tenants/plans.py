@@ -12,6 +12,7 @@ class Plan(models.TextChoices):
 
 
 FREE_ENDPOINTS = 3
+PRO_PRICE = "9 USD a month"  # for people; what is charged says STRIPE_PRO_PRICE_ID
 
 
 def endpoint_limit_or_none(plan: str) -> int | None:
