@@ -61,10 +61,9 @@ def check_arguments(command: click.Command, arguments: list[str], name: str = "b
     if isinstance(command, click.Group):
         if not rest:  # `berth --help`
             return
-        found = command.get_command(context, rest[0])
-        if found is None:
-            raise click.UsageError(f"{name} has no command {rest[0]}", context)
-        check_arguments(found, rest[1:], f"{name} {rest[0]}")
+        word, found, more = command.resolve_command(context, rest)
+        assert found is not None
+        check_arguments(found, more, f"{name} {word}")
         return
     if rest:
         raise click.UsageError(f"{name} takes no {rest[0]}", context)

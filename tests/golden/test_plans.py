@@ -6,15 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.builders import adopted_release, after_adoption, observed, release
+from tests.builders import SHOP, adopted_release, after_adoption, observed, release
 
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.spec import JobMoment, JobSpec, SmokeSpec
+from berthmaster.domain.spec import JobMoment, JobSpec, Role, SmokeSpec
 from berthmaster.planner.adopting import plan_adopt, plan_give_back
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
-from berthmaster.planner.restoring import Restore, plan_bring_back, plan_restore
+from berthmaster.planner.putback import Restore
+from berthmaster.planner.rehearsing import plan_copy
+from berthmaster.planner.restoring import plan_bring_back, plan_restore
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
@@ -71,6 +73,16 @@ PLANS: dict[str, Callable[[], Plan]] = {
         release(6), observed(release(6)), RESTORE, slots=(1,)
     ),
     "bring_back": lambda: plan_bring_back(release(6), observed(None), (RESTORE,), slots=(1,)),
+    "rehearse": lambda: plan_deploy(
+        release(1, smoke=(SmokeSpec("/login"),), jobs=INCOMPATIBLE),
+        observed(),
+        slots=(1,),
+        verb="rehearse",
+        restores=(replace(RESTORE, point="copy-20261121-db"),),
+    ),
+    "copy": lambda: plan_copy(
+        SHOP, release(6).with_role(Role.STATE), observed(release(6)), "copy-20261121"
+    ),
     "retire": lambda: plan_retire(
         release(6), observed(release(7), warm=(release(6),)), "its warm time is over"
     ),

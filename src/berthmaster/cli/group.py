@@ -20,10 +20,12 @@ class LazyGroup(click.Group):
         *args: Any,
         sections: Sections,
         hidden: Mapping[str, str] | None = None,
+        default: str | None = None,  # what is meant by a word that is no command
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.sections = sections
+        self._default = default
         self._shown = [name for group in sections.values() for name in group]
         self._where = {name: at for group in sections.values() for name, at in group.items()}
         self._where |= hidden or {}
@@ -45,6 +47,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command when there is none like that."""
+        if args and self._default and args[0] not in self._where:
+            args = [self._default, *args]
         if args and not args[0].startswith("-") and args[0] not in self._where:
             from difflib import get_close_matches
 

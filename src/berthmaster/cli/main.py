@@ -34,6 +34,7 @@ SECTIONS: Final[Sections] = {
         "diff": "berthmaster.cli.diff:diff",
         "verify": "berthmaster.cli.promotion:verify",
         "promote": "berthmaster.cli.promotion:promote",
+        "rehearse": "berthmaster.cli.rehearse:rehearse",
         "approve": "berthmaster.cli.judgement:approve",
         "hold": "berthmaster.cli.judgement:hold",
         "unhold": "berthmaster.cli.judgement:unhold",

@@ -240,8 +240,10 @@ def headline(plan: Plan, deployment: str) -> str:
     """`shop@prod  deploy r6 -> r7  (d41, 14 steps)`."""
     old = f"r{plan.old}" if plan.old is not None else "nothing"
     new = f"r{plan.new}" if plan.new is not None else "nothing"
-    change = f"{old} -> {new}" if old != new else old
-    return f"{plan.stack}  {plan.verb} {change}  ({deployment}, {len(plan.steps)} steps)"
+    change = f" {old} -> {new}" if old != new else f" {old}"
+    if plan.old is None and plan.new is None:
+        change = ""
+    return f"{plan.stack}  {plan.verb}{change}  ({deployment}, {len(plan.steps)} steps)"
 
 
 def words_of(step: Step, is_undo: bool) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from berthmaster.domain.names import StackId
 from berthmaster.domain.routing import Naming
-from berthmaster.domain.spec import JobSpec, RetentionSpec, Role, SmokeSpec
+from berthmaster.domain.spec import JobSpec, Overlay, RetentionSpec, Role, SmokeSpec
 
 ADOPTED: Final = 0  # the number of the release that ran before Berthmaster came
 STATE_FILES: Final = 0  # the "release number" of the folder that state services mount from
@@ -113,6 +113,14 @@ class ReleaseState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearses:
+    """What of production a rehearsal is about: while it is the same, it may be shipped."""
+
+    release: int  # that was live when the copy was made
+    fingerprint: str  # of all that production's next release would be made of
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One stack's numbered, immutable record."""
 
@@ -150,6 +158,8 @@ class Release:
     adopted_from: str = ""  # the Compose project that they were started in
     # What the engine calls volumes that were there before; by their key in the Compose files.
     volume_names: Mapping[str, str] = field(default_factory=dict)
+    overlay: Overlay = field(default_factory=Overlay)  # over what berth.yaml says
+    rehearses: Rehearses | None = None  # of a rehearsal's release
 
     @property
     def label(self) -> str:

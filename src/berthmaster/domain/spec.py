@@ -72,6 +72,17 @@ class CheckOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """Compose files laid over an environment's own, and services that take others' places."""
+
+    files: tuple[str, ...] = ()  # relative to berth.yaml
+    renames: Mapping[str, str] = field(default_factory=dict)  # `mod_api` -> `web`
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.renames)
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentSpec:
     name: str
     compose: tuple[str, ...]
@@ -90,6 +101,8 @@ class EnvironmentSpec:
     intended: tuple[IntendedDifference, ...] = ()  # from the one it mirrors
     tenant: str | None = None  # whose it is, when it was read for a tenant's stack
     values: Mapping[str, str] = field(default_factory=dict)  # of that tenant, for interpolation
+    renames: Mapping[str, str] = field(default_factory=dict)  # services that take others' places
+    rehearsal: "RehearsalSpec | None" = None  # when it was read for a rehearsal: what is its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,36 @@ class DomainsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ParitySpec:
+    """A request that production and its rehearsal must answer alike."""
+
+    path: str
+    host: str | None = None  # None: the first one that answers the path
+    method: str = "GET"  # or HEAD: production is asked too, so nothing that writes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()  # parts of the JSON that may differ in shape
+
+    @property
+    def name(self) -> str:
+        """How people know it."""
+        where = f" ({self.host})" if self.host else ""
+        return f"{self.method} {self.path}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalSpec:
+    """What the copy of an environment has otherwise than the environment itself."""
+
+    domain: str | None = None  # that its hosts lie below; None: `rehearsal.` before each
+    compose: tuple[str, ...] = ()  # files that only the copy has: doubles
+    env: Mapping[str, str] = field(default_factory=dict)  # of its app services
+    secrets: tuple[str, ...] = ()  # that it shares with the environment
+    jobs: tuple[JobSpec, ...] = ()  # that only the copy runs, over the restored data
+    parity: tuple[ParitySpec, ...] = ()
+    fresh_seconds: float = 86400.0  # how long what was compared lets it be shipped
+
+
+@dataclass(frozen=True, slots=True)
 class AppSpec:
     app: str
     folder: str  # absolute folder of berth.yaml
@@ -227,6 +270,7 @@ class AppSpec:
     domains: DomainsSpec = field(default_factory=DomainsSpec)
     limits: Mapping[str, Limits] = field(default_factory=dict)  # by service
     servers: Mapping[str, str] = field(default_factory=dict)  # server by environment
+    rehearsal: RehearsalSpec = field(default_factory=RehearsalSpec)
 
     def service(self, name: str) -> ServiceSpec:
         """What the file says of a service, or the defaults."""

@@ -17,7 +17,19 @@ from berthmaster.domain.names import StackId, check_name
 RESERVED: Final = frozenset(
     {
         *("admin", "api", "app", "assets", "autodiscover", "cdn", "dashboard", "help", "localhost"),
-        *("login", "mail", "main", "ns1", "ns2", "public", "root", "smtp", "staging", "static"),
+        *(
+            "login",
+            "mail",
+            "main",
+            "ns1",
+            "ns2",
+            "public",
+            "rehearsal",
+            "root",
+            "smtp",
+            "staging",
+            "static",
+        ),
         *("status", "support", "test", "www"),
     }
 )

@@ -42,6 +42,7 @@ from berthmaster.domain.spec import JobMoment, JobSpec, Role
 from berthmaster.planner import retiring
 from berthmaster.planner.joining import join_all
 from berthmaster.planner.observed import Observed
+from berthmaster.planner.putback import Restore, drop_kept, put_back
 from berthmaster.planner.starting import (
     await_ready,
     names_of,
@@ -56,16 +57,23 @@ GATEWAY_PROBE_SECONDS = 15.0
 
 
 def plan_deploy(
-    release: Release, observed: Observed, *, slots: tuple[int, ...], verb: str = "deploy"
+    release: Release,
+    observed: Observed,
+    *,
+    slots: tuple[int, ...],
+    verb: str = "deploy",
+    restores: tuple[Restore, ...] = (),
 ) -> Plan:
     """Plan to bring `release` up beside the live one, switch to it, watch it and retire the old.
 
     `slots` are the places in the router's pool reserved for the release, one for each distinct
-    upstream set.
+    upstream set. `restores` fill the databases of a stack that begins as a copy.
     """
     steps = StepList()
     bring_inputs(steps, release, observed)
     start_state(steps, release, observed)
+    for restore in restores:
+        put_back(steps, release, restore)
     _migrate(steps, release, observed)
     _start_routed(steps, release)
     _hand_work_over(steps, release, observed)
@@ -73,6 +81,7 @@ def plan_deploy(
     _start_singles(steps, release, observed)
     watch(steps, release)
     retiring.retire_old(steps, release, observed)
+    drop_kept(steps, restores, "the image made it empty")
     return Plan(
         stack=release.stack,
         verb=verb,

@@ -5,60 +5,21 @@ a new one and verified, names are swapped (the old database stays under a dated 
 release starts over it. Until the point of no return all of it can be reversed.
 """
 
-import hashlib
-import re
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
 from berthmaster.domain.plan import (
-    DropDatabase,
     Gap,
     Plan,
-    RestoreDatabase,
     SetMaintenance,
     StartContainers,
     StopContainers,
-    SwapDatabase,
 )
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.spec import JobMoment, Role
 from berthmaster.planner import deploy, retiring, starting
 from berthmaster.planner.observed import Observed
+from berthmaster.planner.putback import Restore, drop_kept, put_back
 from berthmaster.planner.steps import StepList
-
-NAME_BYTES: Final = 63  # PostgreSQL cuts longer names without a word
-_KEPT: Final = re.compile(r"_(?:until|restored)_\d{8}_\d{6}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """What is put back: the databases of a restore point, in the container they came from."""
-
-    point: str
-    container: str
-    databases: tuple[str, ...]
-    stamp: str  # of the moment, in the names of the databases that are made and kept
-
-    def fresh(self, database: str) -> str:
-        """The name that the restored database has until the swap."""
-        return self._named(database, "restored")
-
-    def kept(self, database: str) -> str:
-        """The name that the old database is kept under."""
-        return self._named(database, "until")
-
-    def _named(self, database: str, word: str) -> str:
-        end = f"_{word}_{self.stamp}"
-        room = NAME_BYTES - len(end)
-        if len(database.encode()) <= room:
-            return database + end
-        mark = hashlib.sha256(database.encode()).hexdigest()[:8]  # two long names may begin alike
-        return database.encode()[: room - 8].decode(errors="ignore") + mark + end
-
-
-def is_kept(database: str) -> bool:
-    """Whether an earlier restore left this database: it is nobody's live data."""
-    return _KEPT.search(database) is not None
 
 
 def plan_restore(
@@ -69,7 +30,7 @@ def plan_restore(
     deploy.bring_inputs(steps, release, observed)
     starting.start_state(steps, release, observed)
     _close(steps, release, observed)
-    _put_back(steps, release, restore)
+    put_back(steps, release, restore)
     _run_jobs(steps, release, observed)
     _start(steps, release, observed, Role.ROUTED)
     deploy.smoke(steps, release)
@@ -113,7 +74,7 @@ def plan_bring_back(
     deploy.bring_inputs(steps, release, observed)
     starting.start_state(steps, release, observed)
     for restore in restores:
-        _put_back(steps, release, restore)
+        put_back(steps, release, restore)
     _run_jobs(steps, release, observed)
     for role in (Role.ROUTED, Role.CONSUMER):
         _start(steps, release, observed, role)
@@ -123,14 +84,7 @@ def plan_bring_back(
             deploy.probe_gateway(steps, release)
     _start(steps, release, observed, Role.SINGLE)
     retiring.retire_old(steps, release, observed)
-    for restore in restores:
-        for name in restore.databases:
-            kept = restore.kept(name)
-            steps.add(
-                DropDatabase(restore.container, kept),
-                (f"database {name}", f"drop {kept}", "the image made it empty"),
-            )
-    steps.barrier()
+    drop_kept(steps, restores, "the image made it empty")
     return Plan(
         stack=release.stack,
         verb="restore",
@@ -172,26 +126,6 @@ def _stop(steps: StepList, one: Release, service: ReleaseService, observed: Obse
             (f"{service.name} {one.label}", f"stop, at most {limit:.0f} s", "nothing may write"),
             (StartContainers(names, limit), "start again"),
         )
-
-
-def _put_back(steps: StepList, release: Release, restore: Restore) -> None:
-    container = restore.container
-    for name in restore.databases:
-        fresh = restore.fresh(name)
-        steps.add(
-            RestoreDatabase(release.stack, container, restore.point, name, fresh),
-            (f"database {name}", f"restore into {fresh}, verify", f"from {restore.point}"),
-            (DropDatabase(container, fresh), f"drop {fresh}"),
-        )
-        steps.barrier()
-    for name in restore.databases:
-        fresh, kept = restore.fresh(name), restore.kept(name)
-        steps.add(
-            SwapDatabase(container, name, fresh, kept),
-            (f"database {name}", f"swap, keep the old as {kept}", "the restored one is whole"),
-            (SwapDatabase(container, name, kept, fresh), "swap back"),
-        )
-        steps.barrier()
 
 
 def _run_jobs(steps: StepList, release: Release, observed: Observed) -> None:

@@ -17,7 +17,7 @@ from berthmaster.domain.judgement import Judgement
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.domain.spec import RetentionSpec
+from berthmaster.domain.spec import Overlay, RetentionSpec
 from berthmaster.ports.tenancy import TenancyStore
 
 
@@ -104,6 +104,10 @@ class Store(TenancyStore, Protocol):
 
     def releases(self, stack: StackId) -> tuple[ReleaseSummary, ...]:
         """Newest first."""
+        ...
+
+    def overlay(self, stack: StackId) -> Overlay:
+        """What the live release lays over `berth.yaml`, without reading the rest of its record."""
         ...
 
     def retention(self, stack: StackId) -> RetentionSpec | None:

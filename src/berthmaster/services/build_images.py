@@ -22,7 +22,7 @@ async def build_images(outside: Outside, request: ReleaseRequest) -> Built:
     """Build every service that has a `build`; raises `UserError` when there is none, or no tag."""
     tag = request.tag or tag_of_revision(outside.specs.revision(request.folder))
     request = replace(request, tag=tag)
-    spec = read_spec(outside, request.folder, request.stack)
+    spec = read_spec(outside, request.folder, request.stack, request.overlay)
     environment = environment_of(spec, request.stack)
     secrets = outside.specs.secret_variables(spec, environment.name)
     inputs = compose_inputs(spec, environment, request, secrets)

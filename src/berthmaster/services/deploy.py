@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from berthmaster.domain.errors import (
@@ -13,8 +14,9 @@ from berthmaster.domain.errors import (
 )
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
+from berthmaster.domain.rehearsal import production_of
 from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.engine.lease import hold
+from berthmaster.engine.lease import HeldLease, hold
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
@@ -25,7 +27,7 @@ from berthmaster.services.observe import observe_stack
 from berthmaster.services.permit import refuse_artifact, refuse_unmovable
 from berthmaster.services.prepare_release import Prepared, fingerprint_of, prepare_release
 from berthmaster.services.render_model import ReleaseRequest, environment_of
-from berthmaster.services.tenant_spec import read_spec, refuse_suspended
+from berthmaster.services.tenant_spec import is_rehearsal, read_spec, refuse_suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +103,52 @@ async def deploy(
         refuse_unfinished(outside, request.stack)
         refuse_unmovable(outside, request)
         refuse_suspended(outside, request.stack)
-        outside.store.add_stack(request.stack, str(request.folder))
-        number = outside.store.next_release_number(request.stack)
-        try:
-            prepared = await prepare_release(outside, request, number=number)
-            _refuse_artifact(outside, request, prepared.release)
-            await refuse_bad_surroundings(outside, prepared.release, progress)
+        refuse_copy(outside, request.stack)
+
+        async def make(prepared: Prepared) -> tuple[Release, Plan]:
             plan = await _plan(outside, request, prepared)
             refuse_stale(plan, based_on)
-            outside.store.add_release(prepared.release)
-            return await carry_out(outside, lease, plan, progress)
-        except LeaseLost:
-            raise  # the release is somebody else's by now: it may serve
-        except (BerthmasterError, asyncio.CancelledError):
-            with contextlib.suppress(OutsideError):  # a store that failed must not hide why
-                _discard(outside, request.stack, number)
-            raise
+            return prepared.release, plan
+
+        return await bring_out(outside, lease, request, progress, make)
+
+
+def refuse_copy(outside: Outside, stack: StackId) -> None:
+    """Raise `NotAllowed` for the copy of an environment: it is made whole, never changed."""
+    if is_rehearsal(outside, stack):
+        environment = production_of(stack)
+        raise NotAllowed(
+            f"{stack} is the rehearsal of {environment}: it is never deployed to by itself",
+            next_command=f"berth rehearse {environment}",
+        )
+
+
+async def bring_out(
+    outside: Outside,
+    lease: HeldLease,
+    request: ReleaseRequest,
+    progress: Progress,
+    make: Callable[[Prepared], Awaitable[tuple[Release, Plan]]],
+) -> Outcome:
+    """Prepare a new release under the stack's lease, and carry out the plan that `make` makes.
+
+    A refused release gives back what was reserved for it.
+    """
+    outside.store.add_stack(request.stack, str(request.folder))
+    number = outside.store.next_release_number(request.stack)
+    try:
+        prepared = await prepare_release(outside, request, number=number)
+        _refuse_artifact(outside, request, prepared.release)
+        await refuse_bad_surroundings(outside, prepared.release, progress)
+        release, plan = await make(prepared)
+        outside.store.add_release(release)
+        return await carry_out(outside, lease, plan, progress)
+    except LeaseLost:
+        raise  # the release is somebody else's by now: it may serve
+    except (BerthmasterError, asyncio.CancelledError):
+        with contextlib.suppress(OutsideError):  # a store that failed must not hide why
+            _discard(outside, request.stack, number)
+        raise
 
 
 def refuse_stale(plan: Plan, based_on: str | None) -> None:
@@ -145,7 +177,9 @@ def _refuse_moving(outside: Outside, request: ReleaseRequest, _: Release) -> Non
 
 
 def _refuse_artifact(outside: Outside, request: ReleaseRequest, release: Release) -> None:
-    there = environment_of(read_spec(outside, request.folder, request.stack), request.stack)
+    there = environment_of(
+        read_spec(outside, request.folder, request.stack, request.overlay), request.stack
+    )
     refuse_artifact(outside, request, there, release.artifact)
 
 

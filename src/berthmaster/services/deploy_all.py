@@ -13,7 +13,7 @@ from berthmaster.ports.progress import Progress, Silence
 from berthmaster.services.carry_out import Outcome
 from berthmaster.services.deploy import Unchanged, deploy
 from berthmaster.services.render_model import ReleaseRequest
-from berthmaster.services.tenant_spec import is_suspended
+from berthmaster.services.tenant_spec import is_rehearsal, is_suspended
 
 # Most of a deploy is waiting: for readiness, a drain, a watch. More at once would make
 # each start slower, so that a healthy release could miss its time.
@@ -28,7 +28,7 @@ class AllDeployed:
     unchanged: tuple[StackId, ...]
     skipped: tuple[
         StackId, ...
-    ]  # held, suspended, or without a live release, or their folder is gone
+    ]  # held, suspended, a rehearsal, or without a live release, or their folder is gone
     failed: tuple[tuple[StackId, BerthmasterError], ...]
 
 
@@ -96,6 +96,7 @@ def choose_stacks(
     for record in outside.store.stacks():
         folder = Path(record.folder)
         is_closed = bool(record.held_because) or is_suspended(outside, record.id)
+        is_closed = is_closed or is_rehearsal(outside, record.id)
         if record.id not in tags or is_closed or not folder.is_dir():
             skipped.append(record.id)
             continue

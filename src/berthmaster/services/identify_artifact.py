@@ -12,6 +12,7 @@ from berthmaster.domain.spec import Role
 from berthmaster.planner import artifact
 from berthmaster.ports.outside import Outside
 from berthmaster.services.render_model import ReleaseRequest, Rendering
+from berthmaster.services.tenant_spec import overlaid, overlay_of
 
 SHOWN = 12  # digits of an artifact that people are shown
 _STAYS = (Role.STATE, Role.REPLACED)
@@ -58,7 +59,7 @@ def identify(
     files: tuple[FileCopy, ...],
 ) -> Identity:
     """The artifact of a release; raises `NotAllowed` when it is not the one to be promoted."""
-    inputs = dict(outside.specs.artifact_inputs(outside.specs.read(request.folder)))
+    inputs = _inputs(outside, request)
     sites = artifact.sites_in(files)
     verified = request.verified
     if verified is not None:
@@ -80,8 +81,17 @@ def refuse_changed_inputs(outside: Outside, request: ReleaseRequest) -> None:
             "of its files",
             next_command=_again(verified),
         )
-    inputs = outside.specs.artifact_inputs(outside.specs.read(request.folder))
+    inputs = _inputs(outside, request)
     _refuse_other_inputs(request, verified, list(artifact.changes(verified.inputs, inputs)))
+
+
+def _inputs(outside: Outside, request: ReleaseRequest) -> dict[str, str]:
+    """Hashes of the files, and which services of an overlay take others' places."""
+    read = outside.specs.read(request.folder)
+    overlay = overlay_of(outside, read, request.stack, request.overlay)
+    spec = overlaid(read, request.stack.environment, overlay)
+    places = {f"map {name}={other}": "" for name, other in overlay.renames.items()}
+    return {**outside.specs.artifact_inputs(spec), **places}
 
 
 def _refuse_other_inputs(request: ReleaseRequest, verified: Release, found: list[str]) -> None:

@@ -80,7 +80,7 @@ def note_verified(outside: Outside, deployment: Deployment) -> None:
     """Record that a deployment verified its release's artifact: it was watched to the end, and
     every smoke condition held. Other deployments, of rollbacks for example, say nothing new.
     """
-    if deployment.verb not in ("deploy", "promote") or deployment.release is None:
+    if deployment.verb not in ("deploy", "promote", "rehearse") or deployment.release is None:
         return
     release = outside.store.release(deployment.stack, deployment.release)
     if release is None:

@@ -89,6 +89,8 @@ def judge_literals(inventory: Inventory, model: Mapping[str, Any]) -> Iterator[F
     if not inventory.scene.is_strict:
         return
     judged = {held.value.decode(errors="replace") for held in inventory.held if held.value}
+    if inventory.environment.rehearsal is not None:  # what a copy is told on purpose
+        judged |= set(inventory.environment.rehearsal.env.values())
     for service, item in sorted(compose.services_of(model).items()):
         for name, value in sorted(compose.environment_of(item).items()):
             if not value or value in judged or not _holds_secret(name):

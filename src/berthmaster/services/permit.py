@@ -55,7 +55,10 @@ def _freeze(outside: Outside, request: ReleaseRequest) -> tuple[str, str, str] |
     windows = outside.specs.freezes(request.folder)
     if not windows:
         return None
-    there = environment_of(read_spec(outside, request.folder, request.stack), request.stack)
+    spec = read_spec(outside, request.folder, request.stack, request.overlay)
+    there = environment_of(spec, request.stack)
+    if there.rehearsal is not None:  # what a freeze protects is production
+        return None
     now = outside.clock.now()
     window = frozen_by(windows, there.name, is_strict=there.is_strict, now=now)
     if window is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from berthmaster.domain.container import Network
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
+from berthmaster.domain.rehearsal import production_of
 from berthmaster.domain.release import (
     ADOPTED,
     STATE_FILES,
@@ -45,7 +46,7 @@ from berthmaster.services.render_model import (
     render_model,
     variables_of,
 )
-from berthmaster.services.tenant_spec import own_options, read_spec
+from berthmaster.services.tenant_spec import is_rehearsal, overlay_of, own_options, read_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
 
 def fingerprint_of(outside: Outside, request: ReleaseRequest) -> str:
     """One hash over all that a release of this stack is made of."""
-    spec = read_spec(outside, request.folder, request.stack)
+    spec = read_spec(outside, request.folder, request.stack, request.overlay)
     environment = environment_of(spec, request.stack)
     options = {**request.options(), **own_options(environment, spec)}
     return outside.specs.fingerprint(spec, environment.name, options)
@@ -101,10 +102,14 @@ async def render_record(
 
 def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, ImagePin]:
     """Pins of what will run on: state services, or all but those that are to be changed."""
-    live = live_release(outside, request.stack)
+    stack = request.stack
+    live = live_release(outside, stack)
+    if live is None and is_rehearsal(outside, stack):  # its databases are what production's are
+        stack = production_of(stack)
+        live = live_release(outside, stack)
     if live is None:
         return {}
-    applied = applied_states(outside, request.stack, live)
+    applied = applied_states(outside, stack, live)
     pins = {item.name: item.image for item in live.services if request.state_services}
     for name, release in applied.items():
         pins[name] = next((item.image for item in release.services if item.name == name), None)
@@ -233,6 +238,9 @@ def _record(outside: Outside, draft: _Draft, rendered: Rendered) -> Release:
         naming=_naming(outside, spec),
         validate_path=spec.domains.validate,
         volume_names=dict(draft.volume_names),
+        overlay=overlay_of(
+            outside, outside.specs.read(request.folder), request.stack, request.overlay
+        ),
     )
 
 

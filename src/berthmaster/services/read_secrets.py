@@ -9,6 +9,7 @@ from typing import Final
 
 from berthmaster.domain.errors import NotFound
 from berthmaster.domain.names import StackId
+from berthmaster.domain.rehearsal import REHEARSAL
 from berthmaster.domain.secret import Delivery, Need, SecretFile
 from berthmaster.domain.spec import AppSpec, EnvironmentSpec
 from berthmaster.planner.secretkinds import Wanted, decide_kinds
@@ -17,6 +18,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.services.tenant_spec import spec_for
 
 TENANT_VALUES: Final = "its tenant"  # who gives a variable that is in no file
+REHEARSAL_VALUES: Final = "rehearsal.env"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def read_secrets(
     wanted = decide_kinds(needs, spec.secrets, spec.release_variable)
     look = _Look(outside, spec, there)
     held = tuple(look.held(item) for item in wanted)
-    scene = Scene(environment, there.is_strict, outside.secret_files.owners(Path(spec.folder)))
+    owners = outside.secret_files.owners(Path(spec.folder))
+    scene = Scene(REHEARSAL if there.rehearsal else environment, there.is_strict, owners)
     return Inventory(spec, there, held, scene, look.twice(wanted))
 
 
@@ -85,6 +88,7 @@ class _Look:
         self._names = frozenset(self._files.names(self._app / self._name))
         self._variables = _variables(outside, spec, environment)
         self._is_tenant = environment.tenant is not None
+        self._declared = environment.rehearsal.env if environment.rehearsal else {}
 
     def held(self, wanted: Wanted) -> Held:
         """The value of one need, from where a deploy would take it."""
@@ -92,6 +96,8 @@ class _Look:
         for name in _names_of(need):
             if name in self._names:
                 return self._from_file(wanted, f"{self._name}/{name}")
+        if need.is_variable and need.name in self._declared:
+            return Held(wanted, REHEARSAL_VALUES, self._declared[need.name].encode())
         if self._is_tenant and wanted.is_secret:
             return Held(wanted)  # what lies beside the Compose files is everybody's
         if need.is_variable and need.name in self._variables:

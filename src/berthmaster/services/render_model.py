@@ -12,7 +12,8 @@ from typing import Any, Final
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
 from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.release import Release
-from berthmaster.domain.spec import AppSpec, EnvironmentSpec
+from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Overlay, Role
+from berthmaster.planner.overlaying import put_in_place
 from berthmaster.planner.policy import Violation, check_policy
 from berthmaster.planner.roles import RoleDecision, decide_roles
 from berthmaster.ports.compose import ComposeInputs
@@ -45,6 +46,7 @@ class ReleaseRequest:
     verified: Release | None = None  # whose artifact is promoted: its images, not the tag's of now
     despite: str | None = None  # why it is done in spite of a hold or a freeze
     told: tuple[str, ...] = ()  # what was noticed before, for the plan's notes
+    overlay: Overlay | None = None  # over the environment's Compose files; None: as what runs
 
     def options(self) -> dict[str, str]:
         """What counts for the fingerprint."""
@@ -78,7 +80,7 @@ async def render_model(
     """Let Compose render the files, then decide roles and check the policy; raises nothing for
     violations, and with `is_lenient` nothing for guessed roles.
     """
-    spec = read_spec(outside, request.folder, request.stack)
+    spec = read_spec(outside, request.folder, request.stack, request.overlay)
     environment = environment_of(spec, request.stack)
     outside.specs.check_compose_files(request.folder, environment.compose)
     secrets = outside.specs.secret_variables(spec, environment.name)
@@ -90,6 +92,7 @@ async def render_model(
             raise untagged from error
         raise
     versioned = outside.specs.versioned_services(spec, environment.name)
+    model, versioned = put_in_place(model, environment.renames, spec, versioned)
     if request.tag is not None and not versioned:
         raise InvalidSpec(
             f"--tag was given, but no service's image uses ${{{spec.release_variable}}}",
@@ -98,6 +101,8 @@ async def render_model(
         )
     model = _with_images(model, request.images)
     decisions = decide_roles(model, spec, environment.name, versioned, is_lenient=is_lenient)
+    if environment.rehearsal is not None:
+        model = _with_own_values(model, decisions, environment.rehearsal.env)
     named = frozenset(request.images) | (versioned if request.tag else frozenset())
     found = check_policy(model, decisions, spec, environment.name, named)
     violations = tuple(_placed(outside, spec, environment.name, item) for item in found)
@@ -157,6 +162,20 @@ def refuse_violations(violations: tuple[Violation, ...]) -> None:
             f"  {item.service}: {item.evidence} [{item.rule}]. {item.remedy}" for item in refused
         ]
         raise NotAllowed("the policy refuses this:\n" + "\n".join(lines))
+
+
+def _with_own_values(
+    model: Mapping[str, Any], decisions: tuple[RoleDecision, ...], values: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """What a rehearsal's app services are told, whatever the files say; databases are not."""
+    told = {item.service for item in decisions if item.role.is_app_service or item.role is Role.JOB}
+    services = {
+        name: {**item, "environment": {**(item.get("environment") or {}), **values}}
+        if name in told
+        else item
+        for name, item in model["services"].items()
+    }
+    return {**model, "services": services}
 
 
 def _with_images(model: Mapping[str, Any], images: Mapping[str, str]) -> Mapping[str, Any]:

@@ -38,8 +38,9 @@ from berthmaster.domain.names import StackId, parse_stack
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
+from berthmaster.planner.putback import Restore, is_kept
 from berthmaster.planner.renaming import with_images_named
-from berthmaster.planner.restoring import Restore, is_kept, plan_bring_back
+from berthmaster.planner.restoring import plan_bring_back
 from berthmaster.ports.backups import Backups, EngineData
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress

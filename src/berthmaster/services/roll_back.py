@@ -12,7 +12,8 @@ from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
-from berthmaster.planner.restoring import Restore, is_kept, plan_restore
+from berthmaster.planner.putback import Restore, is_kept
+from berthmaster.planner.restoring import plan_restore
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.ports.databases import RestorePoint
 from berthmaster.ports.outside import Outside

@@ -1,4 +1,5 @@
-"""`berth.yaml` as it counts for one stack: a tenant has its own hosts, values, secrets and limits.
+"""`berth.yaml` as it counts for one stack: a tenant has its own hosts, values, secrets and limits,
+a rehearsal its own of all that production has.
 
 The artifact is the same for all of them; what is different here is what `planner` and the adapters
 find in the environment of the spec, so that no tenant takes a path of its own through a deploy.
@@ -10,19 +11,57 @@ from pathlib import Path
 
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
-from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Limits, TenancyMode
+from berthmaster.domain.rehearsal import REHEARSAL, rehearsed
+from berthmaster.domain.spec import AppSpec, EnvironmentSpec, Limits, Overlay, TenancyMode
 from berthmaster.domain.tenancy import Tenant, TenantState, tenant_hosts
 from berthmaster.ports.outside import Outside
 
 
-def read_spec(outside: Outside, folder: Path, stack: StackId) -> AppSpec:
-    """Read it for a stack; raises `InvalidSpec`, and `NotFound` for a tenant that is not there."""
-    return spec_for(outside, outside.specs.read(folder), stack)
+def read_spec(
+    outside: Outside, folder: Path, stack: StackId, overlay: Overlay | None = None
+) -> AppSpec:
+    """Read it for a stack; raises `InvalidSpec`, and `NotFound` for a tenant that is not there.
+
+    Without an overlay that of what runs counts.
+    """
+    return spec_for(outside, read_shared(outside, folder, stack, overlay), stack)
+
+
+def read_shared(
+    outside: Outside, folder: Path, stack: StackId, overlay: Overlay | None = None
+) -> AppSpec:
+    """The same as it counts for every stack of the environment: with the overlay alone."""
+    spec = outside.specs.read(folder)
+    return overlaid(spec, stack.environment, overlay_of(outside, spec, stack, overlay))
+
+
+def overlay_of(outside: Outside, spec: AppSpec, stack: StackId, overlay: Overlay | None) -> Overlay:
+    """What is laid over `berth.yaml`; nothing once it names the files itself."""
+    found = outside.store.overlay(stack) if overlay is None else overlay
+    there = spec.environments.get(stack.environment)
+    is_written = there is not None and bool(found.files) and set(found.files) <= set(there.compose)
+    return Overlay() if is_written else found
+
+
+def overlaid(spec: AppSpec, environment: str, overlay: Overlay) -> AppSpec:
+    """Lay Compose files over an environment's."""
+    there = spec.environments.get(environment)
+    if there is None or not overlay:
+        return spec
+    more = tuple(name for name in overlay.files if name not in there.compose)
+    changed = replace(
+        there,
+        compose=(*there.compose, *more),
+        renames={**there.renames, **overlay.renames},
+    )
+    return replace(spec, environments={**spec.environments, environment: changed})
 
 
 def spec_for(outside: Outside, spec: AppSpec, stack: StackId) -> AppSpec:
-    """The same with what a tenant has of its own; of any other stack as it is."""
+    """The same with what a tenant or a rehearsal has of its own; of any other stack as it is."""
     there = spec.environments.get(stack.environment)
+    if there is not None and is_rehearsal(outside, stack):
+        return rehearsed(spec, there, str(secrets_folder(outside, stack)))
     if stack.tenant is None or there is None or not is_silo(spec):
         return spec
     tenant = known_tenant(outside, stack)
@@ -38,6 +77,11 @@ def spec_for(outside: Outside, spec: AppSpec, stack: StackId) -> AppSpec:
         environments={**spec.environments, there.name: changed},
         limits=limits_of(spec, tenant.size),
     )
+
+
+def is_rehearsal(outside: Outside, stack: StackId) -> bool:
+    """Whether it is the copy of an environment, and no customer who has that name."""
+    return stack.tenant == REHEARSAL and outside.store.tenant(stack) is None
 
 
 def is_silo(spec: AppSpec) -> bool:
@@ -89,12 +133,13 @@ def limits_of(spec: AppSpec, size: str | None) -> Mapping[str, Limits]:
 
 
 def own_options(environment: EnvironmentSpec, spec: AppSpec) -> dict[str, str]:
-    """What of a tenant counts for a fingerprint; empty for any other stack."""
+    """What of a tenant, and of services in others' places, counts for a fingerprint."""
+    renames = {f"map.{name}": other for name, other in environment.renames.items()}
     if environment.tenant is None:
-        return {}
+        return renames
     values = {f"value.{name}": value for name, value in environment.values.items()}
     limits = {f"limits.{name}": str(item) for name, item in spec.limits.items()}
-    return {**values, **limits}
+    return {**renames, **values, **limits}
 
 
 def _over(usual: Limits, own: Limits) -> Limits:

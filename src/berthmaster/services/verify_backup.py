@@ -14,7 +14,7 @@ from berthmaster.domain.backup import Copy, CopyKind, Manifest, SavedDatabase
 from berthmaster.domain.errors import BerthmasterError, OutsideError
 from berthmaster.domain.names import parse_stack
 from berthmaster.engine.lease import hold
-from berthmaster.planner.restoring import is_kept
+from berthmaster.planner.putback import is_kept
 from berthmaster.ports.backups import Backups
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.snapshots import Snapshots

@@ -19,13 +19,15 @@ from berthmaster.domain.release import (
 )
 from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
 from berthmaster.domain.sealed import SealedValues
-from berthmaster.domain.spec import JobSpec
+from berthmaster.domain.spec import JobSpec, Role
 from berthmaster.engine.lease import hold
 from berthmaster.planner.adopting import plan_adopt
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
-from berthmaster.planner.restoring import Restore, plan_bring_back
+from berthmaster.planner.putback import Restore
+from berthmaster.planner.rehearsing import plan_copy
+from berthmaster.planner.restoring import plan_bring_back
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
@@ -296,6 +298,30 @@ async def bring_back(world: World) -> Plan:
     return plan_bring_back(value, observed, (restore,), slots=slots)
 
 
+async def rehearsal(world: World) -> Plan:
+    """A stack begins with the data of another one, which lies in its own restore points."""
+    made = world.engine.add_container("their-db-1", world.engine.add_image("their-db"))
+    made.start(world.outside.clock.now())
+    world.databases.inside("their-db-1")["postgres"] = "theirs"
+    folder = world.outside.files.dump_folder(SHOP.project)
+    point = await world.databases.take("their-db-1", folder, "copy-db")
+    value = world.record(release(1))
+    observed = await observe_stack(world.outside, SHOP, release=value)
+    restore = Restore(point.name, DB, point.databases, "20260301_031500")
+    slots = reserve_slots(world.outside, value)
+    return plan_deploy(value, observed, slots=slots, verb="rehearse", restores=(restore,))
+
+
+async def copied_data(world: World) -> Plan:
+    """The dump that it begins with: of a database that is not its own."""
+    made = world.engine.add_container("their-db-1", world.engine.add_image("their-db"))
+    made.start(world.outside.clock.now())
+    world.outside.store.add_stack(SHOP, "/app")
+    (db,) = release(1).with_role(Role.STATE)
+    theirs = replace(db, containers=("their-db-1",))
+    return plan_copy(SHOP, (theirs,), await observe_stack(world.outside, SHOP), "copy")
+
+
 async def incompatible(world: World, number: int) -> None:
     """Run r1, and after it a release whose migration its code cannot live with."""
     await world.deploy(release(1))
@@ -456,6 +482,8 @@ SCENARIOS: dict[str, Scenario] = {
         cold_rollback_with_data,
         data_put_back_under_the_live_release,
         bring_back,
+        rehearsal,
+        copied_data,
         rotated_password,
         warm_rollback_of_a_password,
         cold_rollback_of_a_password,

@@ -1,6 +1,6 @@
 """The names that a restore makes."""
 
-from berthmaster.planner.restoring import NAME_BYTES, Restore, is_kept
+from berthmaster.planner.putback import NAME_BYTES, Restore, is_kept
 
 RESTORE = Restore("before-r7", "shop-prod-db-1", ("shop",), "20261121_041200")
 

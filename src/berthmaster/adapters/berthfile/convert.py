@@ -43,6 +43,7 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
         domains=_domains(berthfile.domains) if berthfile.domains else spec.DomainsSpec(),
         limits={name: _limits(item) for name, item in berthfile.resources.items()},
         servers=_servers(berthfile, document),
+        rehearsal=_rehearsal(berthfile.rehearsal, set(berthfile.jobs), folder, document),
     )
     _check_answers_once(found, document)
     _check_hosts(found, document)
@@ -102,6 +103,7 @@ def _environment(
         needs_approval=item.approval,
         mirrors=item.mirrors,
         intended=tuple(spec.IntendedDifference(one.what, one.why) for one in item.intended),
+        renames=dict(item.map),
     )
 
 
@@ -211,6 +213,30 @@ def _smoke(item: model.Smoke, document: Document, at: Path_) -> spec.SmokeSpec:
         command=item.command or (),
         service=item.service,
         exit_code=item.exit_code,
+    )
+
+
+def _rehearsal(
+    item: model.Rehearsal, jobs: set[str], folder: Path, document: Document
+) -> spec.RehearsalSpec:
+    at: Path_ = ("rehearsal", "compose")
+    _check_inside(folder, item.compose, document, at)
+    for position, file in enumerate(item.compose):
+        if not (folder / file).is_file():
+            raise document.error(f"no such file: {file}", (*at, position))
+    if twice := sorted(item.jobs.keys() & jobs):
+        raise document.error(f"{twice[0]} is a job of `jobs` too", ("rehearsal", "jobs", twice[0]))
+    return spec.RehearsalSpec(
+        domain=item.domain,
+        compose=item.compose,
+        env=dict(item.env),
+        secrets=item.secrets,
+        jobs=tuple(_job(name, one) for name, one in item.jobs.items()),
+        parity=tuple(
+            spec.ParitySpec(one.path, one.host, one.method, dict(one.headers), one.ignore)
+            for one in item.parity
+        ),
+        fresh_seconds=item.fresh,
     )
 
 

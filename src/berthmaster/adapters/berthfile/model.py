@@ -26,7 +26,7 @@ def _short_secret(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-def _short_smoke(value: Any) -> Any:
+def _short_path(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
@@ -111,6 +111,10 @@ class Environment(Section):
     )
     intended: tuple[Intended, ...] = Field(
         (), description="Differences from the mirrored one that are meant."
+    )
+    map: dict[values.ServiceName, values.ServiceName] = Field(
+        default_factory=dict,
+        description="Services of the Compose files that take another's place: `mod_api: web`.",
     )
 
 
@@ -332,6 +336,50 @@ class Domains(Section):
     )
 
 
+class Parity(Section):
+    """A request that production and its rehearsal must answer alike."""
+
+    path: Annotated[str, Field(pattern=r"^/[!-~]{0,1000}$")] = Field(
+        description="What to ask for, with its query. Production is asked too."
+    )
+    host: values.Host | None = Field(None, description="Default: the first host that answers it.")
+    method: Literal["GET", "HEAD"] = Field("GET", description="Nothing that writes.")
+    headers: dict[values.HeaderName, Annotated[str, Field(max_length=4000)]] = Field(
+        default_factory=dict, description="Headers to send to both."
+    )
+    ignore: tuple[values.JsonPath, ...] = Field(
+        (), description="Parts of the JSON that may differ in shape; `*` is any one part."
+    )
+
+
+class Rehearsal(Section):
+    """What a rehearsal, the copy of an environment, has otherwise (`berth rehearse`)."""
+
+    domain: values.Host | None = Field(
+        None, description="Its hosts lie below it. Default: `rehearsal.` before each host."
+    )
+    compose: values.InsidePaths = Field(
+        (), description="Compose files that only the copy has: doubles of mail and payment."
+    )
+    env: dict[values.VariableName, values.Setting] = Field(
+        default_factory=dict,
+        description="Variables of the copy's app services, whatever the files say.",
+    )
+    secrets: tuple[values.SecretName, ...] = Field(
+        (), description="Values that it shares with the environment; all others are its own."
+    )
+    jobs: dict[values.ServiceName, Job] = Field(
+        default_factory=dict,
+        description="Jobs that only the copy runs, over the restored data and before all others.",
+    )
+    parity: tuple[Annotated[Parity, BeforeValidator(_short_path)], ...] = Field(
+        (), description="Requests that both must answer alike; a path alone is short."
+    )
+    fresh: values.Seconds = Field(
+        86400.0, description="How long what was compared lets it be shipped."
+    )
+
+
 class Berthfile(Section):
     """`berth.yaml`: what Berthmaster needs to know beside the Compose files."""
 
@@ -348,7 +396,7 @@ class Berthfile(Section):
     )
     jobs: dict[values.ServiceName, Job] = Field(default_factory=dict, description="By name.")
     sites: dict[values.ServiceName, Site] = Field(default_factory=dict, description="By name.")
-    smoke: tuple[Annotated[Smoke, BeforeValidator(_short_smoke)], ...] = Field(
+    smoke: tuple[Annotated[Smoke, BeforeValidator(_short_path)], ...] = Field(
         (), description="Conditions that decide; a plain path wants status 200."
     )
     retention: Retention = Field(default_factory=Retention, description="What is kept.")
@@ -361,6 +409,9 @@ class Berthfile(Section):
     config: Config = Field(default_factory=Config, description="Rules for other values.")
     tenancy: Tenancy | None = Field(None, description="Customers of the app.")
     domains: Domains | None = Field(None, description="Tenants' domains.")
+    rehearsal: Rehearsal = Field(
+        default_factory=Rehearsal, description="What the copy of an environment has otherwise."
+    )
     servers: dict[values.EnvironmentName, values.ServiceName] = Field(
         default_factory=dict,
         description="Server by environment, as `berth server add` named it: commands about the"

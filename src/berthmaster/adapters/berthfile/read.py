@@ -50,11 +50,13 @@ def _spec(document: Document, folder: Path) -> AppSpec:
 def _check_service_names(spec: AppSpec, document: Document) -> None:
     """Refuse settings for a service that no environment has: they would be ignored in silence."""
     names = {file for item in spec.environments.values() for file in item.compose}
+    names |= set(spec.rehearsal.compose)
     try:
         files = read_compose_files(Path(spec.folder), sorted(names))
     except InvalidSpec:  # its own environment reports it; the others must not suffer
         return
     known = {name for file in files for name in file.services}
+    known |= {name for item in spec.environments.values() for name in item.renames.values()}
     found = [
         (path, f"no Compose file has a service `{path[-1]}`{_near(str(path[-1]), known)}")
         for path in _named_services(spec)

@@ -13,8 +13,9 @@ def berth_schema() -> dict[str, Any]:
     full = environments["additionalProperties"]
     short = [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]
     environments["additionalProperties"] = {"anyOf": [full, *short]}
-    smoke = schema["properties"]["smoke"]
-    smoke["items"] = {"anyOf": [smoke["items"], {"type": "string"}]}
+    parity = schema["$defs"]["Rehearsal"]["properties"]["parity"]
+    for paths in (schema["properties"]["smoke"], parity):
+        paths["items"] = {"anyOf": [paths["items"], {"type": "string"}]}
     secret = schema["properties"]["secrets"]["additionalProperties"]
     kinds = {"$ref": "#/$defs/SecretKind"}
     schema["properties"]["secrets"]["additionalProperties"] = {

@@ -63,6 +63,11 @@ def _inside(value: Any) -> str:
     return "/".join(part for part in parts if part not in ("", ".")) or "."
 
 
+def _setting(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
 def _absolute(value: Any) -> str:
     text = str(value)
     if not text.startswith("/") or ".." in text.split("/") or not text.isprintable():
@@ -119,5 +124,11 @@ Command = Annotated[
     tuple[str, ...], BeforeValidator(_command), Field(min_length=1), WithJsonSchema(_MANY)
 ]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+Setting = Annotated[
+    str,
+    BeforeValidator(_setting),
+    Field(max_length=4000),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]}),
+]
 JsonPath = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$", max_length=200)]
 Scalar = str | int | float | bool | None

@@ -12,7 +12,7 @@ from berthmaster.domain import codec
 from berthmaster.domain.errors import Bug, NotFound
 from berthmaster.domain.names import StackId, parse_stack
 from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.domain.spec import RetentionSpec
+from berthmaster.domain.spec import Overlay, RetentionSpec
 from berthmaster.domain.tenancy import Proof
 from berthmaster.ports.store import ReleaseSummary
 
@@ -81,6 +81,18 @@ class Releases(Part):
             str(stack),
         )
         return codec.decode(RetentionSpec, json.loads(row["retention"])) if row else None
+
+    def overlay(self, stack: StackId) -> Overlay:
+        """What the live release lays over `berth.yaml`; SQLite reads it out of the record."""
+        row = self._database.row_or_none(
+            "SELECT json_extract(document, '$.overlay') AS overlay FROM release_documents"
+            " JOIN releases USING (stack, number) WHERE stack = ? AND state = ?",
+            *(str(stack), ReleaseState.LIVE),
+        )
+        if row is None or row["overlay"] is None:
+            return Overlay()
+        found: Overlay = codec.decode(Overlay, json.loads(row["overlay"]))
+        return found
 
     def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:
         """The releases of all stacks that are in one of these states; all when none is named."""

@@ -72,7 +72,7 @@ async def _read(outside: Outside, request: ReleaseRequest) -> tuple[CheckFacts, 
     """Read as much as can be read; the first thing that cannot be is the problem."""
     spec: AppSpec | None = None
     try:
-        spec = read_spec(outside, request.folder, request.stack)
+        spec = read_spec(outside, request.folder, request.stack, request.overlay)
         environment_of(spec, request.stack)
     except BerthmasterError as error:
         return CheckFacts(outside, request), [_failure(checks.FILES, error)]

@@ -1,0 +1,164 @@
+"""`berth rehearse`: a copy of production beside it, from its beginning to its end."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from berthmaster.cli.group import LazyGroup
+from berthmaster.cli.housekeeping import changing
+from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks
+from berthmaster.cli.output import paint, print_json
+from berthmaster.cli.release import parse_images
+from berthmaster.domain.errors import UserError
+from berthmaster.domain.names import StackId, check_name
+
+if TYPE_CHECKING:
+    from berthmaster.services.rehearsals.begin import Begun
+    from berthmaster.services.rehearsals.finish import Finished
+
+_HERE: Final = "berthmaster.cli.rehearse"
+
+
+@click.group(
+    cls=LazyGroup,
+    default="begin",
+    sections={
+        "From begin to end": {
+            "begin": f"{_HERE}:begin",
+            "finish": f"{_HERE}:finish",
+        },
+    },
+)
+def rehearse() -> None:
+    """A copy of production beside it: try a release before it ships.
+
+    `berth rehearse ENV` begins one.
+    """
+
+
+environment_argument = click.argument("stack", metavar="[APP@]ENV", shell_complete=complete_stacks)
+
+
+@click.command(cls=BerthCommand)
+@environment_argument
+@click.option("--tag", metavar="T", help="Value of the release variable; by default what runs.")
+@click.option(
+    "--image", "images", metavar="SERVICE=REF", multiple=True, help="Another image for a service."
+)
+@click.option(
+    "--overlay",
+    "overlays",
+    metavar="FILE",
+    multiple=True,
+    help="Compose file to lay over the environment's; it ships too.",
+)
+@click.option(
+    "--map",
+    "places",
+    metavar="NEW=OLD",
+    multiple=True,
+    help="A service of the overlay that takes another's place: mod_api=web.",
+)
+@click.pass_obj
+def begin(
+    invocation: Invocation,
+    /,
+    stack: str,
+    tag: str | None,
+    images: tuple[str, ...],
+    overlays: tuple[str, ...],
+    places: tuple[str, ...],
+) -> None:
+    """Run what would ship in a copy of an environment.
+
+    Over a copy of its data, taken now. It has a database, volumes, addresses, hosts and secrets of
+    its own. `rehearsal` in berth.yaml says what it is told instead: doubles for mail and payment.
+    """
+    from berthmaster.domain.spec import Overlay
+    from berthmaster.services.rehearsals.begin import NewRehearsal
+    from berthmaster.services.rehearsals.begin import rehearse as begin_rehearsal
+
+    named = tag and check_name("tag", tag)
+    found = parse_images(images)
+    overlay = Overlay(tuple(map(_inside, overlays)), parse_places(places))
+    wanted = invocation.declared_stack(stack)
+    asked = NewRehearsal(wanted, invocation.folder_of(wanted), named, found, overlay or None)
+    done = changing(
+        invocation, lambda outside: begin_rehearsal(outside, asked, invocation.progress)
+    )
+    if invocation.is_json:
+        print_json(_begun_json(done))
+    else:
+        _print_begun(done)
+
+
+def _inside(path: str) -> str:
+    parts = path.split("/")
+    if not path or path.startswith(("/", "~", "-")) or ".." in parts or not path.isprintable():
+        raise UserError(f"--overlay wants a file below the folder of berth.yaml, not {path!r}")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def parse_places(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read `NEW=OLD` pairs; raises `UserError`."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        new, equals, old = pair.partition("=")
+        if not equals or new == old:
+            raise UserError(f"--map wants NEW=OLD, not {pair!r}")
+        found[check_name("service", new)] = check_name("service", old)
+    if len(set(found.values())) != len(found) or found.keys() & set(found.values()):
+        raise UserError("--map gives one place to two services, or a place to one that leaves its")
+    return found
+
+
+def _begun_json(done: "Begun") -> dict[str, Any]:
+    return {
+        "stack": str(done.stack),
+        "of": str(done.of.stack),
+        "of_release": done.of.number,
+        "release": done.outcome.plan.new,
+        "hosts": done.hosts,
+        "restored": done.restored,
+        "deployment": done.outcome.deployment,
+        "seconds": round(done.seconds, 3),
+    }
+
+
+def _print_begun(done: "Begun") -> None:
+    of = done.of.stack
+    line = paint(f"{done.stack}  runs beside {of} {done.of.label}", "green", bold=True)
+    click.echo(f"{line}  ({done.outcome.deployment}, {done.seconds:.1f} s)")
+    click.echo(f"  hosts: {', '.join(done.hosts)}")
+    if done.restored:
+        click.echo(f"  data: {', '.join(done.restored)} of now, restored and verified")
+    click.echo(f"  end it: berth rehearse finish {of}")
+
+
+@click.command(cls=BerthCommand)
+@environment_argument
+@click.pass_obj
+def finish(invocation: Invocation, stack: str) -> None:
+    """End the copy with all that was made for it."""
+    from berthmaster.services.rehearsals.finish import finish as finish_rehearsal
+
+    wanted = declared_environment(invocation, stack)
+    done = changing(
+        invocation, lambda outside: finish_rehearsal(outside, wanted, invocation.progress)
+    )
+    _print_finished(invocation, done)
+
+
+def declared_environment(invocation: Invocation, text: str) -> StackId:
+    """The environment that a rehearsal is of; raises `UserError` for a tenant."""
+    found = invocation.declared_stack(text)
+    if found.tenant is not None:
+        raise UserError(f"{text} is no environment: write {text.partition('/')[0]}")
+    return found
+
+
+def _print_finished(invocation: Invocation, done: "Finished") -> None:
+    if invocation.is_json:
+        print_json({"stack": str(done.stack), "is_gone": True, "removed": done.removed})
+        return
+    click.echo(f"{done.stack}  is gone, with its database, volumes and secrets")

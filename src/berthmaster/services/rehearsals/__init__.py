@@ -1,0 +1,1 @@
+"""Use cases about the copy of an environment: made, compared, shipped from, ended."""

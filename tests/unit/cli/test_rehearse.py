@@ -1,0 +1,130 @@
+"""A copy of production beside it: nothing is shared, and nothing of it is left."""
+
+import pytest
+from tests.unit.cli.rehearsals import BERTHFILE, COPY, LIVE_KEY, MAP, PROD, Rehearsals
+
+from berthmaster.testing.behaviour import NEVER_HEALTHY
+
+STATE = ("watch-prod-db", "watch-prod-redis")
+
+
+@pytest.mark.requirement("R5")
+def test_a_copy_runs_beside_production_over_its_data(rehearsals: Rehearsals) -> None:
+    before = rehearsals.running(*STATE, "watch-prod-r1")
+    answer = rehearsals.good("rehearse", "prod", "--tag", "v2")
+    assert "watch@prod/rehearsal  runs beside watch@prod r1" in answer.out
+    assert rehearsals.databases.inside("watch-prod-rehearsal-db-1") == {"postgres": "customers"}
+    assert rehearsals.running(*STATE, "watch-prod-r1") == before
+    assert rehearsals.image("web").endswith("2")
+    hosts = {item.host for item in rehearsals.table.hosts if item.stack == COPY.project}
+    assert hosts == {"rehearsal.watch.test", "*.rehearsal.watch.test"}
+
+
+def test_the_copy_is_told_of_doubles_and_knows_no_secret(rehearsals: Rehearsals) -> None:
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    assert rehearsals.told("web")["EMAIL_HOST"] == "mail"
+    assert rehearsals.told("web")["STRIPE_SECRET_KEY"].startswith("sk_test_")
+    assert rehearsals.told("beat")["EMAIL_HOST"] == "mail"
+    assert rehearsals.told("web", PROD)["STRIPE_SECRET_KEY"] == LIVE_KEY
+    assert any(item.name == "mail" for item in rehearsals.live(COPY).services)
+    own = rehearsals.shop.folder / "server/tenants/watch-prod-rehearsal/secrets/db_password"
+    assert own.read_text() != "Zk4pQ8vLw2Rt6YbN9mXc3HsD7fGj5aTe"
+
+
+def test_a_secret_of_production_is_refused_until_it_is_declared(rehearsals: Rehearsals) -> None:
+    own = "STRIPE_SECRET_KEY: sk_test_0123456789ab"
+    rehearsals.write("berth.yaml", BERTHFILE.replace(f", {own}", ""))
+    text = rehearsals.refused("rehearse", "prod")
+    assert "watch@prod/rehearsal has no STRIPE_SECRET_KEY" in text
+    assert "rehearsal: {env: {STRIPE_SECRET_KEY: ...}}" in text
+    assert rehearsals.store.stack(COPY) is None
+
+
+def test_a_value_that_reaches_a_service_past_the_files_is_seen(rehearsals: Rehearsals) -> None:
+    """As an `env_file` of the service would bring it."""
+    rehearsals.compose.literals = {
+        "API_TOKEN": "tok-9fK2mQ7xW4tR8zLp",
+        "DSN": "postgres://a:b4c@x/y",
+    }
+    rehearsals.good("deploy", "prod", "--tag", "v1", "--force")
+    text = rehearsals.refused("rehearse", "prod")
+    assert "would have secrets of watch@prod: beat: API_TOKEN, beat: DSN" in text
+    assert "rehearsal: {secrets: [API_TOKEN, DSN]}" in text
+    shared = "  secrets: [API_TOKEN]\n  env: {DSN: 'postgres://c:d5e@x/y', "
+    rehearsals.write("berth.yaml", BERTHFILE.replace("  env: {", shared))
+    rehearsals.good("rehearse", "prod")
+    assert rehearsals.told("web")["API_TOKEN"].startswith("tok-")
+    assert rehearsals.told("web")["DSN"] == "postgres://c:d5e@x/y"
+
+
+@pytest.mark.requirement("R11")
+@pytest.mark.requirement("R12")
+def test_services_of_an_overlay_take_the_places_of_others(rehearsals: Rehearsals) -> None:
+    rehearsals.good("rehearse", "prod", "--overlay", "mod.yaml", *MAP)
+    assert rehearsals.image("web").startswith("registry.test/modular@")
+    assert rehearsals.image("worker").startswith("registry.test/modular@")
+    assert rehearsals.image("beat").startswith("registry.test/watch@")
+    assert rehearsals.told("web")["DB"] == "postgres://app@db:5432/app"
+    names = {item.name for item in rehearsals.live(COPY).services}
+    assert names == {"web", "worker", "beat", "db", "redis", "mail"}
+    db = next(item for item in rehearsals.live(COPY).services if item.name == "db")
+    assert "rows" in str(rehearsals.live(COPY).state_model["services"][db.compose_services[0]])
+
+
+def test_finish_leaves_nothing(rehearsals: Rehearsals) -> None:
+    engine = rehearsals.shop.world.engine
+    before, table = engine.snapshot(), rehearsals.table
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    assert "is gone" in rehearsals.good("rehearse", "finish", "prod").out
+    assert engine.snapshot() == before
+    assert rehearsals.table == table
+    assert rehearsals.store.stack(COPY) is None
+    folder = rehearsals.shop.folder / "server/tenants/watch-prod-rehearsal/secrets"
+    assert [item for item in folder.iterdir() if item.name != ".gitignore"] == []
+    assert "has no rehearsal" in rehearsals.refused("rehearse", "finish", "prod")
+
+
+def test_a_second_rehearsal_is_refused_until_the_first_is_over(rehearsals: Rehearsals) -> None:
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    text = rehearsals.refused("rehearse", "prod", "--tag", "v2")
+    assert "has a rehearsal already" in text
+    assert "berth rehearse finish watch@prod" in text
+
+
+def test_a_release_that_is_bad_is_known_before_it_ships(rehearsals: Rehearsals) -> None:
+    rehearsals.publish("registry.test/watch:v2", 2, NEVER_HEALTHY)
+    before = rehearsals.running("watch-prod-")
+    text = rehearsals.refused("rehearse", "prod", "--tag", "v2", code=1)
+    assert "did not become healthy" in text or "unhealthy" in text
+    assert rehearsals.running("watch-prod-r1", *STATE) == before
+    rehearsals.good("rehearse", "finish", "prod")
+
+
+def test_a_copy_is_never_deployed_to_by_itself(rehearsals: Rehearsals) -> None:
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    text = rehearsals.refused("deploy", "prod/rehearsal", "--tag", "v1")
+    assert "is the rehearsal of watch@prod" in text
+    answer = rehearsals.good("deploy", "--all", "--json").json
+    assert "watch@prod/rehearsal" in str(answer["skipped"])
+
+
+def test_a_freeze_does_not_stop_a_rehearsal(rehearsals: Rehearsals) -> None:
+    rehearsals.write(".deploy-freeze", "")
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--overlay", "../x.yaml"), "below the folder"),
+        (("--overlay", "no.yaml"), "no.yaml: no such file"),
+        (("--map", "mod_api"), "NEW=OLD"),
+        (("--map", "nobody=web"), "names nobody"),
+        (("--map", "a=web", "--map", "b=web"), "one place to two"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    rehearsals: Rehearsals, words: tuple[str, ...], said: str
+) -> None:
+    assert said in rehearsals.refused("rehearse", "prod", *words)
+    assert "watch-prod-rehearsal" not in str(rehearsals.shop.world.engine.snapshot())
