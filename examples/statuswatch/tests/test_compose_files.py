@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ CELERY_BROKER_URL CELERY_RESULT_BACKEND PENDING_REQUEUE_GRACE_SECONDS LOG_TO_FIL
 """.split()
 
 
-def render(*files: str) -> dict[str, dict[str, object]]:
-    """Return the services that Compose makes of the files and of .env.example."""
+def render(*files: str, **variables: str) -> dict[str, dict[str, object]]:
+    """Return the services that Compose makes of the files, of .env.example and of variables."""
     chosen = [word for file in files for word in ("-f", file)]
     command = ["docker", "compose", "--env-file", ".env.example", *chosen, "config", "--format", "json"]
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **variables}
     done = subprocess.run(command, cwd=EXAMPLE, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
@@ -41,7 +42,20 @@ def production() -> dict[str, dict[str, object]]:
     return render("compose.yaml", "docker-compose.production.yml")
 
 
+@pytest.fixture(scope="module")
+def rehearsed() -> dict[str, dict[str, object]]:
+    return render("compose.yaml", "docker-compose.production.yml", "docker-compose.mod.yml")
+
+
 Services = dict[str, dict[str, object]]
+MOD = {"mod_api": "web", "mod_worker": "worker", "mod_beat": "beat", "mod_db": "db", "mod_redis": "redis"}
+# What a rehearsal must not have in common with production, or must not do to the outside.
+OWN = {
+    *"ALLOWED_HOSTS CACHE_URL CELERY_BROKER_URL CELERY_RESULT_BACKEND POSTGRES_DB POSTGRES_HOST REDIS_URL".split(),
+    *"EMAIL_HOST ENFORCE_HTTPS SENTRY_ENVIRONMENT SSRF_ALLOWED_TARGETS STRIPE_API_BASE STRIPE_PRO_PRICE_ID".split(),
+    *"STRIPE_PUBLIC_KEY STRIPE_SECRET_KEY STRIPE_SECRET_KEY_FILE STRIPE_WEBHOOK_SECRET".split(),
+    "STRIPE_WEBHOOK_SECRET_FILE",
+}
 
 
 @pytest.mark.requirement("R69", "R87", "R92", "R99")
@@ -84,6 +98,60 @@ def test_the_tag_chooses_the_image_in_every_service(production: Services) -> Non
     assert images == {"127.0.0.1:5000/statuswatch-web:v1"}  # traps 3 to 5: no tag is written down twice
 
 
+@pytest.mark.requirement("R11", "R12")
+def test_the_modular_stack_stands_beside_the_other_and_shares_nothing(rehearsed: Services) -> None:
+    mod = {name: service for name, service in rehearsed.items() if name.startswith("mod_")}
+    assert set(mod) == set(MOD)
+    rest = [service for name, service in rehearsed.items() if name not in mod]
+    assert volumes_of(mod.values()) & volumes_of(rest) == set()
+    assert ports_of(mod.values()) == {"5433", "6380", "8081"}
+    assert ports_of(rest) & ports_of(mod.values()) == set()
+    for name in ("mod_api", "mod_worker", "mod_beat"):
+        assert set(mod[name]["depends_on"]) == {"mod_db", "mod_redis"}
+        servers = {"POSTGRES_HOST": "mod_db", "REDIS_URL": "redis://mod_redis:6379/0"}
+        assert servers.items() <= mod[name]["environment"].items()
+
+
+def test_no_two_rehearsals_collide_by_name() -> None:
+    for path in EXAMPLE.glob("*compose*.y*ml"):
+        assert "container_name:" not in path.read_text()  # trap 6
+
+
+@pytest.mark.requirement("R10")
+def test_a_rehearsal_has_productions_form_over_whatever_it_is_laid(rehearsed: Services) -> None:
+    local = render("compose.yaml", "docker-compose.mod.yml")
+    assert {name: local[name] for name in MOD} == {name: rehearsed[name] for name in MOD}  # trap 6
+    for name in ("mod_api", "mod_worker", "mod_beat"):
+        here, there = rehearsed[name], rehearsed[MOD[name]]
+        for key in ("command", "healthcheck", "read_only", "cap_drop", "security_opt", "secrets", "mem_limit"):
+            assert here[key] == there[key], (name, key)
+        assert "build" not in here
+        assert "volumes" not in here  # trap 5: no source is mounted over the image
+        changed = {key for key in here["environment"] if here["environment"][key] != there["environment"].get(key)}
+        assert changed <= OWN
+        assert set(there["environment"]) <= set(here["environment"])
+
+
+def test_what_is_rehearsed_can_be_named_by_its_digest() -> None:
+    image = "127.0.0.1:5000/statuswatch-web@sha256:" + "0" * 64
+    chosen = render("compose.yaml", "docker-compose.mod.yml", MOD_IMAGE=image)
+    assert {chosen[name]["image"] for name in ("mod_api", "mod_worker", "mod_beat")} == {image}  # traps 3 to 5
+
+
+def test_the_tag_of_the_environment_wins_and_no_file_writes_one_down() -> None:
+    tagged = render("compose.yaml", "docker-compose.production.yml", IMAGE_TAG="other")
+    assert {tagged[name]["image"] for name in ("web", "worker", "beat")} == {"127.0.0.1:5000/statuswatch-web:other"}
+    for path in EXAMPLE.glob("*compose*.y*ml"):  # trap 4: an override file that says `edge`
+        assert re.findall(r"statuswatch-web:(?!\$)", path.read_text()) == []
+
+
+def test_the_double_of_stripe_is_asked_instead_of_stripe() -> None:
+    for files in (("compose.yaml",), ("compose.yaml", "docker-compose.production.yml")):
+        services = render(*files, "docker-compose.stripe.yml")
+        assert services["web"]["environment"]["STRIPE_API_BASE"] == "http://stripe:8420"
+        assert services["stripe"]["environment"]["WEBHOOK_URL"] == "http://web:8000/api/billing/webhook/"
+
+
 def test_production_takes_no_secret_from_the_environment(production: Services) -> None:
     for name in ("web", "worker", "beat"):
         given = production[name]["environment"]
@@ -117,3 +185,11 @@ def test_production_starts_with_the_example_file(production: Services, tmp_path:
     environment = {"PATH": os.environ["PATH"], **given, **files}
     done = subprocess.run(command, cwd=EXAMPLE / "backend", env=environment, capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def volumes_of(services: Iterable[dict[str, object]]) -> set[str]:
+    return {mount["source"] for service in services for mount in service.get("volumes", [])}
+
+
+def ports_of(services: Iterable[dict[str, object]]) -> set[str]:
+    return {port["published"] for service in services for port in service.get("ports", [])}
