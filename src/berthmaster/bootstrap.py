@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from berthmaster.adapters.ssh.catalogue import Catalogue
     from berthmaster.adapters.ssh.serving import FarSide
     from berthmaster.adapters.ssh.system import SystemSsh
+    from berthmaster.domain.domainpolicy import Outline
     from berthmaster.domain.elsewhere import ServerEntry
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def build_outside(settings: Settings) -> Outside:
         vault=lazily(lambda: _vault(settings)),
         secret_files=lazily(_secret_files),
         files=lazily(lambda: _files(settings)),
-        specs=lazily(_specs),
+        specs=cast(Specs, _LazySpecs(settings)),
         databases=lazily(lambda: _databases(runtime)),
         firewall=lazily(_firewall),
         clock=clock,
@@ -204,6 +205,23 @@ class _LazyRuntime(Lazy):
         from berthmaster.adapters.docker import quick
 
         return await quick.list_containers(self._url, labels)
+
+
+class _LazySpecs(Lazy):
+    """Input files; the outline of one that is as it was goes without pydantic."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(_specs)
+        self._state_folder = settings.state_folder
+
+    def outline(self, folder: Path) -> "Outline":
+        from berthmaster.adapters.files.outlines import Outlines
+
+        return Outlines(self._state_folder).outline(folder, self._read)
+
+    def _read(self, folder: Path) -> "Outline":
+        found: Outline = self.__getattr__("outline")(folder)
+        return found
 
 
 def _clock() -> Clock:

@@ -52,6 +52,16 @@ async def test_a_release_is_attached_switched_to_and_detached(router: Router) ->
     assert (await router.status()).differences == ()
 
 
+async def test_who_has_a_host_is_known_without_reading_the_table(router: Router) -> None:
+    shared = HostClaim("plain", "*.shop.test", STACK)
+    await router.claim_hosts([CLAIM, shared], fence=1)
+    assert await router.claims_of("shop.test") == (CLAIM,)
+    assert await router.claims_of("*.shop.test") == (shared,)
+    assert await router.claims_of("acme.shop.test") == ()
+    await router.release_hosts([CLAIM], fence=1)
+    assert await router.claims_of("shop.test") == ()
+
+
 async def test_every_change_may_be_made_twice(router: Router) -> None:
     for _ in range(2):
         await attach(router)

@@ -33,6 +33,7 @@ class Server:
     plain: int = 0
     https: int = 0
     registry_port: int = 0
+    ask_port: int = 0
     backends: int = 60  # of the router's pool: more than one for each release that is attached
 
     @property
@@ -66,20 +67,24 @@ class Server:
 
     async def set_up(self) -> None:
         """Bring registry, images and gateway up."""
-        self.plain, self.https, ask, self.registry_port = free_ports(4)
-        (self.root / "settings.toml").write_text(
-            f'state_folder = "{self.state}"\naddress_block = "{BLOCK}"\ndisk_floor_percent = 1\n'
-            f'docker_host = "{os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")}"\n'
-            f"[pool]\nbackends = {self.backends}\nservers = 4\n"
-            f'[gateway]\ncontainer_prefix = "sc{self.run}"\nask_port = {ask}\n'
-            f'[[entrypoints]]\nname = "https"\nport = {self.https}\ntls = "local"\n'
-            f'[[entrypoints]]\nname = "plain"\nport = {self.plain}\n'
-        )
+        self.write_settings()
         await self._start_registry()
         await asyncio.gather(*(self._build(version) for version in VERSIONS))
         for words in (("server", "prepare"), ("gateway", "up")):
             done = await self.berth(*words)
             assert done.code == 0, done.said
+
+    def write_settings(self) -> None:
+        """Choose ports and write them down; nothing is started."""
+        self.plain, self.https, self.ask_port, self.registry_port = free_ports(4)
+        (self.root / "settings.toml").write_text(
+            f'state_folder = "{self.state}"\naddress_block = "{BLOCK}"\ndisk_floor_percent = 1\n'
+            f'docker_host = "{os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")}"\n'
+            f"[pool]\nbackends = {self.backends}\nservers = 4\n"
+            f'[gateway]\ncontainer_prefix = "sc{self.run}"\nask_port = {self.ask_port}\n'
+            f'[[entrypoints]]\nname = "https"\nport = {self.https}\ntls = "local"\n'
+            f'[[entrypoints]]\nname = "plain"\nport = {self.plain}\n'
+        )
 
     async def _start_registry(self) -> None:
         await docker(

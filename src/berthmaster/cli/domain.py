@@ -76,16 +76,15 @@ def add(
     vouched: bool,
 ) -> None:
     """Route a domain to a tenant; nothing is deployed or reloaded."""
+    from berthmaster.services.domains.elsewhere import read_policy
     from berthmaster.services.domains.names import NewDomain, add_domain, warm_certificate
-    from berthmaster.services.domains.rows import policy_of, read_spec_of
 
     wanted = invocation.declared_stack(stack)
     folder = invocation.folder_of(wanted)
     asked = NewDomain(host, wanted, tenant, is_primary, vouched)
 
     async def work(outside: "Outside") -> "tuple[Added, str]":
-        spec = read_spec_of(outside, wanted, folder)
-        added = await add_domain(outside, asked, policy_of(spec, wanted.environment))
+        added = await add_domain(outside, asked, read_policy(outside, wanted, folder))
         return added, await warm_certificate(outside, added.domain)
 
     _print_added(invocation, *invocation.run(work))

@@ -14,8 +14,8 @@ from berthmaster.domain.names import StackId, parse_stack
 
 if TYPE_CHECKING:
     from berthmaster.cli.progress import Told
+    from berthmaster.domain.domainpolicy import Outline
     from berthmaster.domain.elsewhere import Allowance
-    from berthmaster.domain.spec import AppSpec
     from berthmaster.ports.outside import Outside
     from berthmaster.ports.store import StackRecord
     from berthmaster.settings import Settings
@@ -100,7 +100,7 @@ class Invocation:
             return parse_stack(text)
         if not (self.folder / FILE).is_file():
             return self.known_stack(text)
-        spec = self.outside.specs.read(self.folder.resolve())
+        spec = self.outside.specs.outline(self.folder.resolve())
         if text:
             return _declared(parse_stack(text, default_app=spec.app), spec)
         names = sorted(spec.environments)
@@ -114,7 +114,7 @@ class Invocation:
         when none is named.
         """
         if (self.folder / FILE).is_file():
-            spec = self.outside.specs.read(self.folder.resolve())
+            spec = self.outside.specs.outline(self.folder.resolve())
             if app in (None, spec.app) and environment in spec.environments:
                 return
         for item in self.outside.store.stacks():
@@ -126,7 +126,7 @@ class Invocation:
     def folder_of(self, stack: StackId) -> Path:
         """Where the stack's `berth.yaml` is: here, or where it was last deployed from."""
         here = self.folder.resolve()
-        if (here / FILE).is_file() and self.outside.specs.read(here).app == stack.app:
+        if (here / FILE).is_file() and self.outside.specs.outline(here).app == stack.app:
             return here
         record = self.outside.store.stack(stack)
         if record is not None and (Path(record.folder) / FILE).is_file():
@@ -147,10 +147,10 @@ class Invocation:
             return self.served.app
         if not (self.folder / FILE).is_file():
             return None
-        return self.outside.specs.read(self.folder.resolve()).app
+        return self.outside.specs.outline(self.folder.resolve()).app
 
 
-def _declared(stack: StackId, spec: "AppSpec") -> StackId:
+def _declared(stack: StackId, spec: "Outline") -> StackId:
     if stack.environment not in spec.environments:
         known = ", ".join(sorted(spec.environments))
         raise NotFound(f"{FILE} has no environment {stack.environment!r}; it has {known}")

@@ -7,11 +7,13 @@ update and the diagram in the docs come from it.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from berthmaster.domain.errors import Bug
 from berthmaster.domain.names import StackId
-from berthmaster.domain.plan import Plan
+
+if TYPE_CHECKING:
+    from berthmaster.domain.plan import Plan  # a hundredth of a second, for commands without one
 
 
 class DeploymentState(StrEnum):
@@ -79,7 +81,7 @@ class Deployment:
     stack: StackId
     release: int | None  # None for work that makes no release: destroy, maintenance
     verb: str  # deploy, promote, rollback, destroy, maintenance, state
-    plan: Plan
+    plan: "Plan"
     state: DeploymentState
     started_at: datetime
     ended_at: datetime | None = None

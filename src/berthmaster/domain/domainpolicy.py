@@ -11,6 +11,7 @@ from typing import Final
 
 from berthmaster.domain.errors import InvalidName
 from berthmaster.domain.names import check_host
+from berthmaster.domain.spec import AppSpec
 
 RESERVED: Final = (
     *("www", "api", "admin", "public", "status", "tenant", "tenants", "mail", "static", "assets"),
@@ -64,6 +65,14 @@ class DomainPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """What of `berth.yaml` a command needs that deploys nothing: which stacks, and what names."""
+
+    app: str
+    environments: Mapping[str, DomainPolicy | None]  # None: the app has no tenants
+
+
+@dataclass(frozen=True, slots=True)
 class Violation:
     """One rule that a row, or a tenant's rows together, break."""
 
@@ -72,6 +81,32 @@ class Violation:
     tenant: str
     what: str
     remedy: str
+
+
+def has_tenants(spec: AppSpec) -> bool:
+    """Whether there are rows to judge."""
+    return spec.tenancy is not None or spec.domains.source is not None
+
+
+def policy_of(spec: AppSpec, environment: str) -> DomainPolicy:
+    """What names of an environment must be like; one that is not strict forbids no part."""
+    there, given = spec.environments[environment], spec.domains
+    suffix = spec.tenancy.suffix(environment) if spec.tenancy else None
+    return DomainPolicy(
+        suffix=suffix or next(iter(given.suffixes), None),
+        forbidden=given.forbidden if there.is_strict else (),
+        reserved=(*RESERVED, *given.reserved),
+        exempt=given.exempt,
+        may_be_custom=given.may_be_custom,
+        suffixes=given.suffixes,
+    )
+
+
+def outline_of(spec: AppSpec) -> Outline:
+    """The outline of a whole file."""
+    is_judged = has_tenants(spec)
+    names = spec.environments
+    return Outline(spec.app, {name: policy_of(spec, name) if is_judged else None for name in names})
 
 
 def check_domain(policy: DomainPolicy, domain: str, tenant: str) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from berthmaster.domain.release import Release, ReleaseRoute
-from berthmaster.domain.routing import Prefix
+from berthmaster.domain.routing import Naming, Prefix
 
 
 class Answering(Protocol):
@@ -91,3 +91,8 @@ def _ranks(routes: Sequence[Route], host: str) -> tuple[list[Route], ...]:
 
 def _is_below(path: str, prefix: str) -> bool:
     return f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/")
+
+
+def own_naming(release: Release) -> Naming:
+    """How requests for a tenant's own host of a release say whose they are."""
+    return Naming.HOST if release.naming is Naming.HEADER else Naming.NONE

@@ -19,6 +19,10 @@ class Router(Protocol):
         """What the router's memory holds now."""
         ...
 
+    async def claims_of(self, host: str) -> tuple[HostClaim, ...]:
+        """Who has a host now, on which entrypoints; not looked for below a suffix."""
+        ...
+
     async def attach(
         self, stack: str, backends: Sequence[Backend], prefixes: Sequence[Prefix], *, fence: int
     ) -> None:

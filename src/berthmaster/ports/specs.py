@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from berthmaster.domain.domainpolicy import Outline
 from berthmaster.domain.freeze import FreezeWindow
 from berthmaster.domain.secret import Need
 from berthmaster.domain.spec import AppSpec
@@ -15,6 +16,12 @@ class Specs(Protocol):
 
     def read(self, folder: Path) -> AppSpec:
         """Read `berth.yaml` of a folder."""
+        ...
+
+    def outline(self, folder: Path) -> Outline:
+        """The part of it that commands need which deploy nothing; remembered while it is the
+        same, so Compose files that broke since are not seen.
+        """
         ...
 
     def check_compose_files(self, folder: Path, files: tuple[str, ...]) -> None:

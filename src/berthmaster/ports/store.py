@@ -10,15 +10,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from berthmaster.domain.deployment import Deployment, DeploymentState, JournalRow, Lease, StepState
 from berthmaster.domain.judgement import Judgement
 from berthmaster.domain.names import StackId
-from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.spec import Overlay, RetentionSpec
 from berthmaster.ports.tenancy import TenancyStore
+
+if TYPE_CHECKING:
+    from berthmaster.domain.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,14 @@ class Store(TenancyStore, Protocol):
 
     # deployments and journal
     def open_deployment(
-        self, stack: StackId, *, verb: str, plan: Plan, release: int | None, actor: str, fence: int
+        self,
+        stack: StackId,
+        *,
+        verb: str,
+        plan: "Plan",
+        release: int | None,
+        actor: str,
+        fence: int,
     ) -> Deployment:
         """At most one unfinished deployment per stack exists; a second raises `NotAllowed`."""
         ...

@@ -4,7 +4,7 @@ The router's memory and files are copies; this is the original. Warm releases st
 a rollback is one switch.
 """
 
-from berthmaster.domain.hosting import prefixes_of
+from berthmaster.domain.hosting import own_naming, prefixes_of
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import Backend, HostClaim, Naming, Prefix, RouteTable
@@ -55,11 +55,6 @@ def _claims_of_pool(release: Release, pooled: dict[StackId, list[str]]) -> list[
     hosts = pooled.get(release.stack, ())
     naming = own_naming(release)
     return [HostClaim(release.entrypoint, host, release.stack.project, naming) for host in hosts]
-
-
-def own_naming(release: Release) -> Naming:
-    """How requests for a tenant's own host of a release say whose they are."""
-    return Naming.HOST if release.naming is Naming.HEADER else Naming.NONE
 
 
 def wanted_table(

@@ -44,6 +44,10 @@ class FakeRouter:
             raise GatewayRefused("the router does not run", subject="gateway")
         return self._table
 
+    async def claims_of(self, host: str) -> tuple[HostClaim, ...]:
+        """Who has a host."""
+        return tuple(claim for claim in (await self.table()).hosts if claim.host == host)
+
     async def attach(
         self, stack: str, backends: Sequence[Backend], prefixes: Sequence[Prefix], *, fence: int
     ) -> None:

@@ -6,15 +6,16 @@ A certificate that is there already and is only renewed is not a new order.
 """
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 HOUR: Final = 3600.0
 WEEK: Final = 7 * 24 * HOUR
 PENDING_SECONDS: Final = 120.0  # after it an order without a certificate has failed
+SETTLE_SECONDS: Final = 1.0  # so often it is looked what became of pending orders
 ALERT_SHARE: Final = 0.8
 
 
@@ -38,7 +39,7 @@ class Limits:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Order:
     """One certificate that the edge was allowed to ask for."""
 
@@ -46,10 +47,14 @@ class Order:
     name: str
     domain: str  # registered
     result: str = "pending"  # issued, failed
+    is_strange: bool = False  # nothing but a suffix lets the name in: anybody could have made it up
 
 
 class Budget:
-    """Counts orders; `has_certificate` says whether the edge has a name's certificate."""
+    """Counts orders; `has_certificate` says whether the edge has a name's certificate.
+
+    A decision looks at the orders of its own name and at counters, however many others there are.
+    """
 
     def __init__(
         self,
@@ -62,82 +67,109 @@ class Budget:
         self._allowed = self.limits.with_margin()
         self._journal, self._has_certificate = journal, has_certificate
         self._registered = registered
-        self._orders: deque[Order] = deque(_read(journal))
+        self._orders: deque[Order] = deque()  # oldest first
+        self._recent: deque[Order] = deque()  # of three hours
+        self._pending: deque[Order] = deque()
+        self._of_name: dict[str, list[Order]] = {}
+        self._of_domain: Counter[str] = Counter()  # orders that did not fail
+        self._strange: Counter[str] = Counter()  # those of them that anybody could have made up
+        self._settled_at = 0.0
+        for order in _read(journal):
+            self._add(order)
 
-    def refusal(self, name: str, now: float) -> str:
+    def refusal(self, name: str, now: float, *, is_strange: bool = False) -> str:
         """Why a new order for this name may not be placed now; empty when it may."""
-        self.settle(now)
+        self._settle_when_due(now)
         most, domain = self._allowed, self._registered(name)
-        week = [item for item in self._orders if item.result != "failed"]
-        of_name = [item for item in self._orders if item.name == name]
-        counts = (
-            (
-                sum(item.name == name for item in week),
-                most.name_week,
-                f"{name} had {self.limits.name_week} certificates in 7 days, or nearly",
-            ),
-            (
-                sum(item.at > now - HOUR and item.result != "issued" for item in of_name),
-                most.name_hour,
-                f"{name} failed to get one {most.name_hour} times within the hour",
-            ),
-            (
-                sum(item.domain == domain for item in week),
-                most.domain_week,
-                f"{domain} is close to {self.limits.domain_week} new certificates in 7 days",
-            ),
-            (
-                sum(item.at > now - 3 * HOUR for item in self._orders),
-                most.account_three_hours,
-                f"this account is close to {self.limits.account_three_hours} orders in 3 hours",
-            ),
-        )
-        return next((why for count, allowed, why in counts if count >= allowed), "")
+        of_name = self._of_name.get(name, ())
+        if sum(item.result != "failed" for item in of_name) >= most.name_week:
+            return f"{name} had {self.limits.name_week} certificates in 7 days, or nearly"
+        failed = sum(item.at > now - HOUR and item.result != "issued" for item in of_name)
+        if failed >= most.name_hour:
+            return f"{name} failed to get one {most.name_hour} times within the hour"
+        if self._of_domain[domain] >= most.domain_week:
+            return f"{domain} is close to {self.limits.domain_week} new certificates in 7 days"
+        if is_strange and self._strange[domain] >= max(1, most.domain_week // 2):
+            return f"names that only a suffix of {domain} lets in have had their half of 7 days"
+        if len(self._recent) >= most.account_three_hours:
+            limit = self.limits.account_three_hours
+            return f"this account is close to {limit} orders in 3 hours"
+        return ""
 
     def is_pending(self, name: str, now: float) -> bool:
         """Whether an order for the name runs: every handshake that waits for it asks again."""
         return any(
-            item.name == name and item.result == "pending" and item.at > now - PENDING_SECONDS
-            for item in reversed(self._orders)
+            item.result == "pending" and item.at > now - PENDING_SECONDS
+            for item in self._of_name.get(name, ())
         )
 
-    def place(self, name: str, now: float) -> Order:
+    def place(self, name: str, now: float, *, is_strange: bool = False) -> Order:
         """Count an order."""
-        order = Order(now, name, self._registered(name))
-        self._orders.append(order)
+        order = Order(now, name, self._registered(name), is_strange=is_strange)
+        self._add(order)
         self._append(order)
         return order
 
     def settle(self, now: float) -> None:
         """Find out what became of pending orders; forget those that no limit counts any more."""
+        self._settled_at = now
         while self._orders and self._orders[0].at < now - WEEK:
-            self._orders.popleft()
-        for position, item in enumerate(self._orders):
-            if item.result != "pending":
-                continue
+            self._forget(self._orders.popleft())
+        while self._recent and self._recent[0].at <= now - 3 * HOUR:
+            self._recent.popleft()
+        still: deque[Order] = deque()
+        for item in self._pending:
             if self._has_certificate(item.name):
-                ended = replace(item, result="issued")
+                self._end(item, "issued")
             elif item.at <= now - PENDING_SECONDS:
-                ended = replace(item, result="failed")
+                self._end(item, "failed")
             else:
-                continue
-            self._orders[position] = ended
-            self._append(ended)
+                still.append(item)
+        self._pending = still
+
+    def _settle_when_due(self, now: float) -> None:
+        if not self._settled_at <= now < self._settled_at + SETTLE_SECONDS:
+            self.settle(now)
+
+    def _add(self, order: Order) -> None:
+        self._orders.append(order)
+        self._recent.append(order)
+        self._of_name.setdefault(order.name, []).append(order)
+        if order.result == "pending":
+            self._pending.append(order)
+        if order.result != "failed":
+            self._of_domain[order.domain] += 1
+            self._strange[order.domain] += order.is_strange
+
+    def _end(self, order: Order, result: str) -> None:
+        order.result = result
+        self._append(order)
+        if result == "failed":
+            self._uncount(order)
+
+    def _forget(self, order: Order) -> None:
+        if order.result != "failed":
+            self._uncount(order)
+        rest = [item for item in self._of_name.pop(order.name, ()) if item is not order]
+        if rest:
+            self._of_name[order.name] = rest
+
+    def _uncount(self, order: Order) -> None:
+        self._of_domain[order.domain] -= 1
+        self._strange[order.domain] -= order.is_strange
+        if not self._of_domain[order.domain]:
+            del self._of_domain[order.domain], self._strange[order.domain]
 
     def alerts(self, now: float) -> tuple[str, ...]:
         """What is used to four fifths and more, in words."""
-        self.settle(now)
-        used: dict[str, int] = {}
-        for item in self._orders:
-            if item.result != "failed":
-                used[item.domain] = used.get(item.domain, 0) + 1
+        self._settle_when_due(now)
         most = self.limits.domain_week
         lines = [
             f"{domain}: {count} of {most} certificates of 7 days are used"
-            for domain, count in sorted(used.items())
+            for domain, count in sorted(self._of_domain.items())
             if count >= ALERT_SHARE * most
         ]
-        recent = sum(item.at > now - 3 * HOUR for item in self._orders)
+        recent = len(self._recent)
         if recent >= ALERT_SHARE * self.limits.account_three_hours:
             lines.append(
                 f"{recent} of {self.limits.account_three_hours} orders of 3 hours are used"
@@ -164,7 +196,8 @@ class Budget:
 
 
 def _line(order: Order) -> str:
-    return f"{order.at:.3f} {order.result} {order.name} {order.domain}\n"
+    strange = " strange" if order.is_strange else ""
+    return f"{order.at:.3f} {order.result} {order.name} {order.domain}{strange}\n"
 
 
 def _read(journal: Path) -> list[Order]:
@@ -176,6 +209,7 @@ def _read(journal: Path) -> list[Order]:
         return []
     for line in lines:
         words = line.split(" ")
-        if len(words) == 4 and words[1] in ("pending", "issued", "failed"):
-            found[words[0], words[2]] = Order(float(words[0]), words[2], words[3], words[1])
+        if len(words) in (4, 5) and words[1] in ("pending", "issued", "failed"):
+            at, result, name, domain, *more = words
+            found[at, name] = Order(float(at), name, domain, result, more == ["strange"])
     return sorted(found.values(), key=lambda item: item.at)

@@ -62,7 +62,7 @@ class Decider:
         """Yes or no for one name in lower case; never raises."""
         found = self._known(name)
         if isinstance(found, Known):
-            found = await self._by_app(found, name) if found.app else self._by_budget(name)
+            found = await self._by_app(found, name) if found.app else self._by_budget(name, found)
         self.counts[found.reason.partition(":")[0]] += 1
         return found
 
@@ -72,7 +72,7 @@ class Decider:
         if isinstance(found, Known):
             if found.app is not None:
                 return None
-            found = self._by_budget(name)
+            found = self._by_budget(name, found)
         self.counts[found.reason.partition(":")[0]] += 1
         return found
 
@@ -87,14 +87,14 @@ class Decider:
         now = self.clock()
         said, at = self._answers.get(name, (False, 0.0))
         if now - at < (KNOWN_SECONDS if said else UNKNOWN_SECONDS):
-            return self._by_budget(name) if said else Decision(False, "unknown to the app")
+            return self._by_budget(name, known) if said else Decision(False, "unknown to the app")
         answer = await self._question(known.stack, known.app, name, now)
         if answer is None:
             if said and now - at < STALE_SECONDS:
-                return self._by_budget(name)
+                return self._by_budget(name, known)
             return Decision(False, "the app did not answer")
         self._remember(name, answer, now)
-        return self._by_budget(name) if answer else Decision(False, "unknown to the app")
+        return self._by_budget(name, known) if answer else Decision(False, "unknown to the app")
 
     async def _question(self, stack: str, app: AppQuestion, name: str, now: float) -> bool | None:
         """One question for all who ask at the same time."""
@@ -114,14 +114,15 @@ class Decider:
         while len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
 
-    def _by_budget(self, name: str) -> Decision:
+    def _by_budget(self, name: str, known: Known) -> Decision:
         now = self.clock()
         if self.has_certificate(name):
             return Decision(True, "known")
         if self.budget.is_pending(name, now):
             return Decision(True, "being ordered")
-        why = self.budget.refusal(name, now)
+        is_strange = known.is_by_suffix and known.app is None
+        why = self.budget.refusal(name, now, is_strange=is_strange)
         if why:
             return Decision(False, f"budget: {why}")
-        self.budget.place(name, now)
+        self.budget.place(name, now, is_strange=is_strange)
         return Decision(True, "new order")

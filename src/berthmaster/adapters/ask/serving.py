@@ -82,6 +82,7 @@ class Responder:
     def state(self) -> dict[str, object]:
         """For `berth gateway status` and `berth cert list`."""
         now = time.time()
+        self.decider.budget.settle(now)
         return {
             "started_at": self.started_at,
             "names": self.decider.table.count,
@@ -91,9 +92,13 @@ class Responder:
         }
 
     def _write(self, **fields: str) -> None:
+        """A line of its own, whole or not at all: a log that is full must not stop handshakes."""
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        sys.stdout.write(json.dumps({"at": at, **fields}) + "\n")
-        sys.stdout.flush()
+        line = json.dumps({"at": at, **fields}) + "\n"
+        try:
+            os.write(sys.stdout.fileno(), line.encode())
+        except BlockingIOError:
+            self.decider.counts["lines not logged"] += 1
 
 
 class Certificates:
@@ -176,6 +181,7 @@ async def serve(
     gateway: Path, port: int, entrypoints: frozenset[str], limits: Limits | None = None
 ) -> None:
     """Answer for ever."""
+    os.set_blocking(sys.stdout.fileno(), False)
     responder = Responder(gateway, entrypoints, limits)
     loop = asyncio.get_running_loop()
     socket = gateway / "run/ask.sock"

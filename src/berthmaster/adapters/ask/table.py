@@ -30,6 +30,7 @@ class Known:
 
     stack: str
     app: AppQuestion | None = None  # that has the last word; None: the table has
+    is_by_suffix: bool = False  # no row names it
 
 
 class Table:
@@ -37,20 +38,27 @@ class Table:
 
     def __init__(self, hosts: Path, apps: Path, entrypoints: frozenset[str]) -> None:
         self._hosts_path, self._apps_path = hosts, apps
-        self._entrypoints = entrypoints  # those with TLS
+        self._entrypoints = tuple(sorted(entrypoints))  # those with TLS
         self._stamps: tuple[Stamp, Stamp] = (NONE, NONE)
-        self._names: dict[str, str] = {}
+        self._entries: dict[str, str] = {}  # as the router's map has them
         self._apps: dict[str, AppQuestion] = {}
         self.is_read = False
 
     def find(self, name: str) -> Known | None:
         """Exactly, then by the suffix after the first dot, as the router does."""
         self.refresh()
-        stack = self._names.get(name)
+        stack = self._stack(name)
         if stack is not None:
             return Known(stack)
-        stack = self._names.get("*." + name.partition(".")[2])
-        return Known(stack, self._apps.get(stack)) if stack is not None else None
+        stack = self._stack("*." + name.partition(".")[2])
+        return Known(stack, self._apps.get(stack), is_by_suffix=True) if stack is not None else None
+
+    def _stack(self, host: str) -> str | None:
+        for entrypoint in self._entrypoints:
+            found = self._entries.get(f"{entrypoint}|{host}")
+            if found is not None:
+                return found.partition(":")[0]
+        return None
 
     def refresh(self) -> bool:
         """Read what was replaced; True when something was. What cannot be read keeps its last."""
@@ -59,17 +67,18 @@ class Table:
             return False
         try:
             apps = _read_apps(self._apps_path)
-            names = _read_hosts(self._hosts_path, self._entrypoints)
+            entries = _read_entries(self._hosts_path)
         except (OSError, ValueError, TypeError, KeyError):
             return False
         self._apps = apps
-        self._names, self._stamps, self.is_read = names, stamps, True
+        self._entries, self._stamps, self.is_read = entries, stamps, True
         return True
 
     @property
     def count(self) -> int:
         """How many names and suffixes there are."""
-        return len(self._names)
+        keys = (key.partition("|") for key in self._entries)
+        return len({host for entrypoint, _, host in keys if entrypoint in self._entrypoints})
 
 
 def write_apps(questions: Mapping[str, AppQuestion]) -> str:
@@ -84,17 +93,15 @@ def _read_apps(path: Path) -> dict[str, AppQuestion]:
     return {str(stack): AppQuestion(**item) for stack, item in data.items()}
 
 
-def _read_hosts(path: Path, entrypoints: frozenset[str]) -> dict[str, str]:
-    """`https|shop.example.com shop-prod`, one a line; none at all is an empty table."""
-    names: dict[str, str] = {}
+def _read_entries(path: Path) -> dict[str, str]:
+    """`https|shop.example.com shop-prod`, one a line; none at all is an empty table.
+
+    Kept as they are: ten thousand are read while questions wait.
+    """
     if not path.exists():
-        return names
-    for line in path.read_text().splitlines():
-        key, _, stack = line.partition(" ")
-        entrypoint, _, host = key.partition("|")
-        if entrypoint in entrypoints:
-            names[host] = stack.partition(":")[0]
-    return names
+        return {}
+    lines = path.read_text().split("\n")
+    return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
 def _stamp(path: Path) -> Stamp:

@@ -12,6 +12,7 @@ from berthmaster.adapters.berthfile.convert import environment_of
 from berthmaster.adapters.berthfile.document import read_text
 from berthmaster.adapters.berthfile.needs import needs_of
 from berthmaster.adapters.berthfile.read import read_berthfile
+from berthmaster.domain.domainpolicy import Outline, outline_of
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.freeze import FREEZE_FILE, FreezeWindow, parse_freeze
 from berthmaster.domain.secret import Need
@@ -25,6 +26,10 @@ class BerthfileSpecs:
     def read(self, folder: Path) -> AppSpec:
         """Read `berth.yaml` of a folder."""
         return read_berthfile(folder)
+
+    def outline(self, folder: Path) -> Outline:
+        """Read all of it for the outline."""
+        return outline_of(self.read(folder))
 
     def check_compose_files(self, folder: Path, files: tuple[str, ...]) -> None:
         """Check each file, and what it includes, against the Compose schema."""

@@ -11,10 +11,10 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from berthmaster.adapters.haproxy import table as text
 from berthmaster.adapters.haproxy.errors import FilesNotWritten, GatewayBusy, RecordDamaged
@@ -33,6 +33,24 @@ class Record:
 
     table: RouteTable = field(default_factory=RouteTable)
     fences: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HostsRecord:
+    """The record with its hosts as the map has them, and everything else unread."""
+
+    table: Any  # as it is written
+    entries: Mapping[str, str]
+    fences: Mapping[str, int]
+
+    def with_entries(
+        self, keys: Iterable[str], new: Mapping[str, str], fences: Mapping[str, int]
+    ) -> "HostsRecord":
+        """With other entries for these keys, or none."""
+        kept = dict(self.entries)
+        for key in keys:
+            kept.pop(key, None)
+        return HostsRecord(self.table, {**kept, **new}, fences)
 
 
 class RecordFiles:
@@ -68,12 +86,30 @@ class RecordFiles:
         except (ValueError, KeyError, TypeError, AttributeError, Bug) as error:
             raise RecordDamaged(path, f"cannot be read ({error})") from error
 
+    def load_hosts(self) -> HostsRecord:
+        """Read the record and look at its hosts only."""
+        try:
+            data = json.loads(self._layout.record.read_bytes())
+            if not data["table"]["hosts"]:
+                return HostsRecord(data["table"], dict(data["hosts"]), dict(data["fences"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass  # said by `load`, or an older record, or none
+        record = self.load()
+        entries = text.render_entries(record.table)["hosts"]
+        return HostsRecord(_encoded(record.table), entries, record.fences)
+
+    def save_hosts(self, record: HostsRecord) -> None:
+        """Write the record and the map of hosts."""
+        data = {"table": record.table, "hosts": record.entries, "fences": dict(record.fences)}
+        self._write(self._layout.record, json.dumps(data) + "\n")
+        self._write(self._layout.map("hosts"), text.render_map(record.entries))
+
     def save(self, record: Record) -> None:
         """Write the record, then every file that differs from what it says."""
         entries = text.render_entries(record.table)
         # Hosts as the map has them: ten thousand of them are written at each change.
         data = {
-            "table": codec.encode(replace(record.table, hosts=())),
+            "table": _encoded(record.table),
             "hosts": entries["hosts"],
             "fences": dict(record.fences),
         }
@@ -81,10 +117,13 @@ class RecordFiles:
         files |= {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
         files[self._layout.pool] = text.render_pool(record.table.backends, self._size)
         for path, content in files.items():
-            try:
-                write_atomically(path, content)
-            except OSError as error:
-                raise FilesNotWritten(path, error) from error
+            self._write(path, content)
+
+    def _write(self, path: Path, content: str) -> None:
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            raise FilesNotWritten(path, error) from error
 
     def stale(self) -> tuple[Path, ...]:
         """Files that are not what the record says: the router would start from them."""
@@ -93,6 +132,11 @@ class RecordFiles:
         wanted = {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
         wanted[self._layout.pool] = text.render_pool(table.backends, self._size)
         return tuple(path for path, content in wanted.items() if _content(path) != content)
+
+
+def _encoded(table: RouteTable) -> Any:
+    """Without the hosts, which stand beside it as the map has them."""
+    return codec.encode(replace(table, hosts=()))
 
 
 def write_atomically(path: Path, content: str, mode: int = 0o600) -> bool:

@@ -49,6 +49,11 @@ class HaproxyRouter:
         maps = {name: dict(pairs) for name, pairs in (await self._runtime.maps()).items()}
         return text.parse_table(maps, await self._runtime.servers())
 
+    async def claims_of(self, host: str) -> tuple[HostClaim, ...]:
+        """Who has a host in the router's memory, by one look-up for each entrypoint."""
+        keys = [text.host_key(item.name, host) for item in self._entrypoints]
+        return text.parse_claims(dict(await self._runtime.entries("hosts", keys)))
+
     async def attach(
         self, stack: str, backends: Sequence[Backend], prefixes: Sequence[Prefix], *, fence: int
     ) -> None:
@@ -69,13 +74,11 @@ class HaproxyRouter:
 
     async def claim_hosts(self, claims: Sequence[HostClaim], *, fence: int) -> None:
         """Give hosts to their stacks."""
-        stacks = [claim.stack for claim in claims]
-        await self._change(stacks, fence, lambda old: change.claim_hosts(old, claims))
+        await self._change_hosts(claims, fence, lambda old: change.claim_hosts(old, claims))
 
     async def release_hosts(self, claims: Sequence[HostClaim], *, fence: int) -> None:
         """Take hosts away: they get 421 from the next request on."""
-        stacks = [claim.stack for claim in claims]
-        await self._change(stacks, fence, lambda old: change.release_hosts(old, claims))
+        await self._change_hosts(claims, fence, lambda old: change.release_hosts(old, claims))
 
     async def switch(self, stack: str, release: str | None, *, fence: int) -> None:
         """One `set map`: every route, domain and site of the stack at once."""
@@ -149,6 +152,38 @@ class HaproxyRouter:
             text.render_entries(new.table)
             await self._runtime.info()  # a router that is down refuses before anything is written
             await self._write(old, new, moves_slots)
+
+    async def _change_hosts(self, claims: Sequence[HostClaim], fence: int, apply: Change) -> None:
+        """The same for a few of ten thousand hosts: nothing is looked at but their own entries."""
+        keys = sorted({text.host_key(claim.entrypoint, claim.host) for claim in claims})
+        async with self._files.locked():
+            old = self._files.load_hosts()
+            for claim in claims:
+                change.check_fence(claim.stack, old.fences.get(claim.stack, 0), fence)
+            there = {key: old.entries[key] for key in keys if key in old.entries}
+            part = apply(RouteTable(hosts=text.parse_claims(there)))
+            wanted = text.render_entries(part)["hosts"]
+            fences = {**old.fences, **{claim.stack: fence for claim in claims}}
+            new = old.with_entries(keys, wanted, fences)
+            await self._runtime.info()
+            self._files.save_hosts(new)
+            try:
+                await self._converge_hosts(keys, wanted)
+            except OutsideError:
+                self._files.save_hosts(old.with_entries([], {}, fences))
+                raise
+
+    async def _converge_hosts(self, keys: Sequence[str], wanted: text.Entries) -> None:
+        said = ""
+        for _ in range(2):
+            have = await self._runtime.entries("hosts", keys)
+            put, gone = self._runtime.map_commands("hosts", have, wanted)
+            if not put and not gone:
+                return
+            said = await self._runtime.send([*put, *gone])
+        have = await self._runtime.entries("hosts", keys)
+        if dict(have) != wanted:
+            raise CommandRefused(f"the hosts were not taken ({said.strip()[:300] or 'no answer'})")
 
     async def _write(self, old: Record, new: Record, moves_slots: bool) -> None:
         """Files, then memory; the files as they were when the memory does not take it."""

@@ -40,6 +40,11 @@ class Runtime:
             for name in table.MAPS
         }
 
+    async def entries(self, name: str, keys: Sequence[str]) -> Pairs:
+        """What a map holds for these keys."""
+        said = await self.send([f"get map {self._map(name)} {key}" for key in keys])
+        return table.parse_found(said)
+
     async def servers(self) -> tuple[Backend, ...]:
         """What the slots hold; 6 ms for 4,000 servers."""
         return table.parse_servers(await self._ask("show servers state"))

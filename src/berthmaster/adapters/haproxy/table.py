@@ -25,6 +25,7 @@ SITE_BACKEND: Final = "site"
 OWN_HOSTS: Final = ":h"  # ends the value of a prefix whose release has some for single hosts
 NOWHERE: Final = ("127.0.0.1", 1)  # of an empty slot, which is in maintenance too
 _FORCED_MAINTENANCE: Final = 1  # bit of srv_admin_state; others tell how it was at start
+_FOUND: Final = re.compile(r'key="([^"]*)", value="([^"]*)"')
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~:/|*-]+\Z")
 
 Entries = dict[str, str]
@@ -35,10 +36,20 @@ def backend_name(slot: int) -> str:
     return f"b{slot:04d}"
 
 
+def host_key(entrypoint: str, host: str) -> str:
+    """How the map of hosts names a place."""
+    return f"{entrypoint}|{host}"
+
+
+def parse_found(said: str) -> list[tuple[str, str]]:
+    """Keys and values of answers to `get map`."""
+    return [(found[1], found[2]) for found in _FOUND.finditer(said)]
+
+
 def render_entries(table: RouteTable) -> dict[str, Entries]:
     """Every map's keys and values; raises `GatewayRefused` for text that a map cannot hold."""
     entries = {
-        "hosts": {f"{claim.entrypoint}|{claim.host}": _claim_value(claim) for claim in table.hosts},
+        "hosts": {host_key(item.entrypoint, item.host): _claim_value(item) for item in table.hosts},
         "live": dict(table.live),
         "prefixes": _render_prefixes(table.prefixes),
         "maintenance": dict.fromkeys(sorted(table.maintenance), "1"),

@@ -6,6 +6,7 @@ Every change is guarded by the state it leaves and by the lease's fence.
 import json
 import sqlite3
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from berthmaster.adapters.store.lease import check_fence, lease_lost
 from berthmaster.adapters.store.part import Part, instant_or_none
@@ -20,14 +21,23 @@ from berthmaster.domain.deployment import (
 )
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId, parse_stack
-from berthmaster.domain.plan import Plan
+
+if TYPE_CHECKING:
+    from berthmaster.domain.plan import Plan
 
 
 class Deployments(Part):
     """The part of the store about deployments."""
 
     def open_deployment(
-        self, stack: StackId, *, verb: str, plan: Plan, release: int | None, actor: str, fence: int
+        self,
+        stack: StackId,
+        *,
+        verb: str,
+        plan: "Plan",
+        release: int | None,
+        actor: str,
+        fence: int,
     ) -> Deployment:
         """Record a new attempt.
 
@@ -137,6 +147,8 @@ class Deployments(Part):
 
 
 def _read(row: sqlite3.Row) -> Deployment:
+    from berthmaster.domain.plan import Plan
+
     return Deployment(
         id=row["id"],
         stack=parse_stack(row["stack"]),

@@ -4,9 +4,10 @@ from typing import Final
 
 from berthmaster.domain import checks
 from berthmaster.domain.check import Check
-from berthmaster.domain.domainpolicy import check_rows
+from berthmaster.domain.domainpolicy import check_rows, has_tenants, policy_of
 from berthmaster.services.checks.facts import CheckFacts
-from berthmaster.services.domains.rows import has_tenants, hosts_elsewhere, policy_of, read_rows
+from berthmaster.services.domains.elsewhere import hosts_elsewhere
+from berthmaster.services.domains.rows import read_rows
 
 SHOWN: Final = 5
 

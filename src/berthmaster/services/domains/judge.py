@@ -7,20 +7,15 @@ are made; only an app's own table is ever repaired.
 from dataclasses import dataclass
 from pathlib import Path
 
-from berthmaster.domain.domainpolicy import DomainRow, Violation, check_rows
+from berthmaster.domain.domainpolicy import DomainRow, Violation, check_rows, policy_of
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
 from berthmaster.engine.lease import hold
 from berthmaster.planner.domainfix import DomainFix, plan_domain_fix
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.domains.rows import (
-    container_of,
-    hosts_elsewhere,
-    policy_of,
-    read_rows,
-    read_spec_of,
-)
+from berthmaster.services.domains.elsewhere import hosts_elsewhere
+from berthmaster.services.domains.rows import container_of, read_rows, read_spec_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from berthmaster.domain.domainpolicy import DomainPolicy, check_domain
 from berthmaster.domain.errors import NotAllowed, NotFound
-from berthmaster.domain.hosting import is_covered
+from berthmaster.domain.hosting import is_covered, own_naming
 from berthmaster.domain.names import StackId, check_host
 from berthmaster.domain.release import Release
 from berthmaster.domain.routing import HostClaim, Tls
@@ -18,8 +18,7 @@ from berthmaster.domain.tenancy import Domain, Proof
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.domains.rows import hosts_elsewhere
-from berthmaster.services.route_table import own_naming
+from berthmaster.services.domains.elsewhere import owner_elsewhere
 
 RECORD: Final = "_berthmaster"  # TXT record below the host
 WELL_KNOWN: Final = "/.well-known/berthmaster"
@@ -194,7 +193,7 @@ def refuse_bad(policy: DomainPolicy, host: str, tenant: str) -> None:
 async def _refuse_taken(outside: Outside, stack: StackId, host: str) -> None:
     held = outside.store.domain(host)
     owner = str(held.stack) if held and held.stack != stack else ""
-    owner = owner or (await hosts_elsewhere(outside, stack)).get(host, "")
+    owner = owner or await owner_elsewhere(outside, stack, host)
     if owner:
         raise NotAllowed(f"{host} belongs to {owner}", next_command="berth domain move")
 

@@ -1,38 +1,15 @@
-"""The rows of an environment's domains, whoever keeps them, and the policy that they must keep."""
+"""The rows of an environment's domains, whoever keeps them."""
 
 from pathlib import Path
-from typing import Final
 
-from berthmaster.domain.domainpolicy import RESERVED, DomainPolicy, DomainRow
-from berthmaster.domain.errors import GatewayRefused, NotAllowed
+from berthmaster.domain.domainpolicy import DomainRow, has_tenants
+from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release
-from berthmaster.domain.routing import RouteTable
 from berthmaster.domain.spec import AppSpec, TenancyMode
 from berthmaster.ports.outside import Outside
+from berthmaster.services.domains.elsewhere import NO_TENANTS
 from berthmaster.services.observe import applied_states
-from berthmaster.services.route_table import wanted_table
-
-NO_TENANTS: Final = "the app has no tenants: write `tenancy` in berth.yaml"
-
-
-def policy_of(spec: AppSpec, environment: str) -> DomainPolicy:
-    """What names of an environment must be like; one that is not strict forbids no part."""
-    there, given = spec.environments[environment], spec.domains
-    suffix = spec.tenancy.suffix(environment) if spec.tenancy else None
-    return DomainPolicy(
-        suffix=suffix or next(iter(given.suffixes), None),
-        forbidden=given.forbidden if there.is_strict else (),
-        reserved=(*RESERVED, *given.reserved),
-        exempt=given.exempt,
-        may_be_custom=given.may_be_custom,
-        suffixes=given.suffixes,
-    )
-
-
-def has_tenants(spec: AppSpec) -> bool:
-    """Whether there are rows to judge."""
-    return spec.tenancy is not None or spec.domains.source is not None
 
 
 async def read_rows(
@@ -72,28 +49,6 @@ def container_of(outside: Outside, stack: StackId, service: str) -> str | None:
         f"domains.source.service: {stack} has no state service {service}",
         next_command="name one of its databases",
     )
-
-
-async def hosts_elsewhere(outside: Outside, stack: StackId) -> dict[str, str]:
-    """Every exact host that another app or environment has, and whose it is."""
-    found = {
-        item.host: str(item.stack)
-        for item in outside.store.domains()
-        if (item.stack.app, item.stack.environment) != (stack.app, stack.environment)
-    }
-    own = {stack.project} | {
-        item.id.project
-        for item in outside.store.stacks()
-        if (item.id.app, item.id.environment) == (stack.app, stack.environment)
-    }
-    try:
-        table = await outside.router.table()
-    except GatewayRefused:
-        table = wanted_table(outside, RouteTable())
-    for claim in table.hosts:
-        if claim.stack not in own:
-            found.setdefault(claim.host, claim.stack)
-    return found
 
 
 def read_spec_of(outside: Outside, stack: StackId, folder: Path) -> AppSpec:

@@ -3,13 +3,13 @@
 A host is taken here, in the store; the deployment that follows claims it in the router.
 """
 
+from berthmaster.domain.domainpolicy import policy_of
 from berthmaster.domain.errors import GatewayRefused, InvalidSpec, NotAllowed
 from berthmaster.domain.names import StackId, check_host
 from berthmaster.domain.spec import AppSpec
 from berthmaster.domain.tenancy import Domain
 from berthmaster.ports.outside import Outside
 from berthmaster.services.domains.names import refuse_bad
-from berthmaster.services.domains.rows import policy_of
 
 
 def addresses_of(spec: AppSpec, stack: StackId, domain: str | None) -> tuple[Domain, ...]:

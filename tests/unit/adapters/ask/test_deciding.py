@@ -129,6 +129,7 @@ async def test_two_who_ask_at_once_are_one_question_and_one_order(world: World) 
 
 
 async def test_a_domain_is_refused_before_the_authority_would_refuse_it(world: World) -> None:
+    world.hosts("shop.test", *(f"t{number}.watch.test" for number in range(100)))
     decider = world.decider()
     reasons = []
     for number in range(60):
@@ -144,6 +145,48 @@ async def test_a_domain_is_refused_before_the_authority_would_refuse_it(world: W
     )
     world.now += 7 * 24 * 3600
     assert await said(decider, "t99.watch.test") == "new order"
+
+
+async def test_names_that_anybody_can_make_up_leave_half_for_those_that_a_row_names(
+    world: World,
+) -> None:
+    decider = world.decider()
+    reasons = [await said(decider, f"x{number}.watch.test") for number in range(30)]
+    assert reasons.count("new order") == 22
+    assert reasons[-1].startswith("budget: names that only a suffix of watch.test lets in")
+    world.hosts("*.watch.test", "acme.watch.test")
+    assert await said(decider, "acme.watch.test") == "new order"
+    again = world.decider()  # a restart knows which were which
+    assert (await said(again, "x40.watch.test")).startswith("budget: ")
+    world.now += 7 * 24 * 3600 + 1
+    assert await said(again, "x40.watch.test") == "new order"
+
+
+async def test_what_an_app_vouches_for_is_not_made_up(world: World) -> None:
+    (world.folder / "apps").write_text(write_apps({"shop-prod": APP}))
+    world.answers = {f"t{number}.watch.test": True for number in range(30)}
+    decider = world.decider()
+    reasons = [await said(decider, f"t{number}.watch.test") for number in range(30)]
+    assert reasons == ["new order"] * 30
+
+
+async def test_a_decision_looks_at_no_other_names_orders(world: World) -> None:
+    world.limits = Limits(*[10**9] * 4)
+    names = [f"t{number}.watch.test" for number in range(2000)]
+    world.hosts(*names)
+    decider = world.decider()
+    for name in names:
+        assert await said(decider, name) == "new order"
+    looked: list[str] = []
+
+    def has_certificate(name: str) -> bool:
+        looked.append(name)
+        return False
+
+    decider.budget._has_certificate = has_certificate
+    assert await said(decider, names[0]) == "being ordered"
+    assert decider.budget.refusal("more.watch.test", world.now) == ""
+    assert looked == []
 
 
 async def test_a_name_that_keeps_failing_is_left_alone_within_the_hour(world: World) -> None:
@@ -180,6 +223,7 @@ async def test_the_account_has_a_budget_too(world: World) -> None:
 
 async def test_a_restart_forgets_no_order(world: World) -> None:
     world.limits = Limits(domain_week=3)
+    world.hosts("a.watch.test", "b.watch.test", "c.watch.test")
     first = world.decider()
     assert await said(first, "a.watch.test") == "new order"
     assert await said(first, "b.watch.test") == "new order"
