@@ -7,6 +7,7 @@ from accounts import views as accounts
 from app.lazily import lazily
 from billing import views as billing
 from monitors import views as monitors
+from tenants import views as tenants
 
 router = DefaultRouter()
 router.include_root_view = False
@@ -25,6 +26,7 @@ urlpatterns = [
     path("", include("app.urls_shared")),
     path("", monitors.status_page),
     path("api/status/", monitors.status_json),
+    path("api/host/", tenants.host),
     path("api/auth/", include("app.urls_sessions")),
     path("api/auth/me/", accounts.MeView.as_view()),
     path("api/pay/config/", billing.PaymentConfigView.as_view()),

@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/docs/", lazily("page")),
     path("", include("app.urls_shared")),
     path("", views.welcome),
+    path("api/host/", views.host),
     path("verify-email/", accounts.verify_email),
     path("api/auth/", include("app.urls_sessions")),
     path("api/auth/register/", accounts.RegisterView.as_view()),

@@ -46,6 +46,14 @@ class Row:
         first = RESULTS_SHOWN - len(results)
         return [_bar(first + index, result, slowest) for index, result in enumerate(reversed(results))]
 
+    @property
+    def recent(self) -> list[dict[str, object]]:
+        """The shown results for programs, oldest first."""
+        return [
+            {"at": result.checked_at, "is_up": result.is_up, "latency_ms": result.latency_ms}
+            for result in reversed(self._results())
+        ]
+
     def _results(self) -> list[CheckResult]:
         return self.endpoint.recent  # type: ignore[attr-defined,no-any-return]
 

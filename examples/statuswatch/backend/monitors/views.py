@@ -176,11 +176,13 @@ def status_json(request: HttpRequest) -> JsonResponse:
         "status": "down" if any(row.state == "down" for row in rows) else "up",
         "endpoints": [
             {
+                "id": row.endpoint.pk,
                 "name": row.endpoint.name,
                 "state": row.state,
                 "latency_ms": row.endpoint.last_latency_ms,
                 "uptime": row.uptime,
                 "checked_at": row.endpoint.last_checked_at,
+                "recent": row.recent,
             }
             for row in rows
         ],

@@ -2,9 +2,12 @@
 
 import logging
 
+from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_safe
 
 from shared.inside import is_inside
 from tenants.models import Client, Domain
@@ -19,6 +22,22 @@ def welcome(request: HttpRequest) -> HttpResponse:
         request,
         "public.html",
         {"tenant_count": Client.objects.exclude(schema_name="public").count()},
+    )
+
+
+@never_cache
+@require_safe
+def host(request: HttpRequest) -> JsonResponse:
+    """Say what this host is: one build of the frontend is served on all of them."""
+    is_public = connection.schema_name == "public"
+    return JsonResponse(
+        {
+            "kind": "public" if is_public else "organization",
+            "organization": "" if is_public else connection.tenant.name,
+            "public_host": settings.DEFAULT_TENANT_DOMAIN_SUFFIX,
+            "has_demo": bool(settings.DEMO_TENANT),
+            "version": settings.APP_VERSION,
+        }
     )
 
 
