@@ -41,7 +41,9 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     async def serve(behaviour: Behaviour) -> None:
         async def answer(asked: web.Request) -> web.Response:
             headers = {"Location": behaviour.location} if behaviour.location else {}
-            return web.Response(status=behaviour.status, text=behaviour.body, headers=headers)
+            headers |= {"Content-Type": "text/plain", **behaviour.headers}
+            body = behaviour.body.encode()
+            return web.Response(status=behaviour.status, body=body, headers=headers)
 
         app = web.Application()
         app.router.add_get("/{path:.*}", answer)
@@ -105,6 +107,15 @@ async def test_a_redirect_to_the_same_place_is_never_good(subject: Subject) -> N
     await subject.serve(Behaviour(status=301, location=location))
     result = await subject.prober.probe(subject.probe(forwarded_proto="https"))
     assert not result.is_good
+
+
+async def test_the_body_is_kept_when_it_is_wanted(subject: Subject) -> None:
+    await subject.serve(Behaviour(body='{"a": 1}', headers={"Content-Type": "application/json"}))
+    kept = await subject.prober.probe(subject.probe(keeps_body=True))
+    assert (kept.body, kept.media_type) == ('{"a": 1}', "application/json")
+    assert (await subject.prober.probe(subject.probe())).body == ""
+    head = await subject.prober.probe(subject.probe(keeps_body=True, method="HEAD"))
+    assert (head.status, head.body, head.media_type) == (200, "", "application/json")
 
 
 async def test_nothing_listening_is_told_apart(subject: Subject) -> None:

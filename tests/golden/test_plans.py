@@ -80,6 +80,9 @@ PLANS: dict[str, Callable[[], Plan]] = {
         verb="rehearse",
         restores=(replace(RESTORE, point="copy-20261121-db"),),
     ),
+    "ship_behind_the_page": lambda: plan_deploy(
+        release(7), observed(release(6)), slots=(2,), verb="ship", is_closed=True
+    ),
     "copy": lambda: plan_copy(
         SHOP, release(6).with_role(Role.STATE), observed(release(6)), "copy-20261121"
     ),

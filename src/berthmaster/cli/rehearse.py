@@ -7,16 +7,22 @@ import click
 from berthmaster.cli.group import LazyGroup
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks
-from berthmaster.cli.output import paint, print_json
-from berthmaster.cli.release import parse_images
+from berthmaster.cli.output import paint, print_json, print_table
+from berthmaster.cli.planned import print_plan
+from berthmaster.cli.release import despite_option, make_live, parse_images
 from berthmaster.domain.errors import UserError
 from berthmaster.domain.names import StackId, check_name
 
 if TYPE_CHECKING:
+    from berthmaster.ports.outside import Outside
+    from berthmaster.services.carry_out import Outcome
+    from berthmaster.services.deploy import Unchanged
     from berthmaster.services.rehearsals.begin import Begun
+    from berthmaster.services.rehearsals.compare import Compared
     from berthmaster.services.rehearsals.finish import Finished
 
 _HERE: Final = "berthmaster.cli.rehearse"
+BAD_CODE: Final = 1
 
 
 @click.group(
@@ -25,6 +31,8 @@ _HERE: Final = "berthmaster.cli.rehearse"
     sections={
         "From begin to end": {
             "begin": f"{_HERE}:begin",
+            "compare": f"{_HERE}:compare",
+            "ship": f"{_HERE}:ship",
             "finish": f"{_HERE}:finish",
         },
     },
@@ -59,9 +67,9 @@ environment_argument = click.argument("stack", metavar="[APP@]ENV", shell_comple
     multiple=True,
     help="A service of the overlay that takes another's place: mod_api=web.",
 )
-@click.pass_obj
+@click.pass_context
 def begin(
-    invocation: Invocation,
+    context: click.Context,
     /,
     stack: str,
     tag: str | None,
@@ -73,23 +81,33 @@ def begin(
 
     Over a copy of its data, taken now. It has a database, volumes, addresses, hosts and secrets of
     its own. `rehearsal` in berth.yaml says what it is told instead: doubles for mail and payment.
+    Then both are compared.
     """
     from berthmaster.domain.spec import Overlay
     from berthmaster.services.rehearsals.begin import NewRehearsal
     from berthmaster.services.rehearsals.begin import rehearse as begin_rehearsal
+    from berthmaster.services.rehearsals.compare import compare as compare_both
 
+    invocation = context.find_object(Invocation) or Invocation()
     named = tag and check_name("tag", tag)
-    found = parse_images(images)
     overlay = Overlay(tuple(map(_inside, overlays)), parse_places(places))
     wanted = invocation.declared_stack(stack)
-    asked = NewRehearsal(wanted, invocation.folder_of(wanted), named, found, overlay or None)
-    done = changing(
-        invocation, lambda outside: begin_rehearsal(outside, asked, invocation.progress)
+    asked = NewRehearsal(
+        wanted, invocation.folder_of(wanted), named, parse_images(images), overlay or None
     )
+
+    async def work(outside: "Outside") -> "tuple[Begun, Compared]":
+        done = await begin_rehearsal(outside, asked, invocation.progress)
+        return done, await compare_both(outside, wanted)
+
+    done, found = changing(invocation, work)
     if invocation.is_json:
-        print_json(_begun_json(done))
+        print_json({**_begun_json(done), **_compared_json(found)})
     else:
         _print_begun(done)
+        _print_compared(found)
+    if not found.is_good:
+        context.exit(BAD_CODE)
 
 
 def _inside(path: str) -> str:
@@ -132,7 +150,110 @@ def _print_begun(done: "Begun") -> None:
     click.echo(f"  hosts: {', '.join(done.hosts)}")
     if done.restored:
         click.echo(f"  data: {', '.join(done.restored)} of now, restored and verified")
-    click.echo(f"  end it: berth rehearse finish {of}")
+    click.echo(f"  ship it: berth rehearse ship {of}; end it: berth rehearse finish {of}")
+
+
+@click.command(cls=BerthCommand)
+@environment_argument
+@click.pass_context
+def compare(context: click.Context, stack: str) -> None:
+    """Ask production and its copy the same, then smoke the copy.
+
+    The requests of `rehearsal.parity` in berth.yaml: status, kind and JSON shape must be the same.
+    """
+    from berthmaster.services.rehearsals.compare import compare as compare_both
+
+    invocation = context.find_object(Invocation) or Invocation()
+    wanted = declared_environment(invocation, stack)
+    found = invocation.run(lambda outside: compare_both(outside, wanted))
+    if invocation.is_json:
+        print_json(_compared_json(found))
+    else:
+        _print_compared(found)
+    if not found.is_good:
+        context.exit(BAD_CODE)
+
+
+def _compared_json(found: "Compared") -> dict[str, Any]:
+    return {
+        "is_good": found.is_good,
+        "parity": [
+            {
+                "request": item.request,
+                "production": item.production,
+                "rehearsal": item.rehearsal,
+                "differences": item.differences,
+            }
+            for item in found.parity
+        ],
+        "smoke": [
+            {"condition": item.condition, "asked": item.way, "error": item.error}
+            for item in found.findings
+        ],
+    }
+
+
+def _print_compared(found: "Compared") -> None:
+    rows = [
+        (
+            "failed" if item.differences else "ok",
+            item.request,
+            item.production,
+            item.rehearsal,
+            text,
+        )
+        for item in found.parity
+        for text in item.differences or ("",)
+    ]
+    if rows:
+        print_table(("IS", "REQUEST", "PRODUCTION", "REHEARSAL", "DIFFERENCE"), rows, coloured=0)
+    else:
+        click.echo("no request to compare: `rehearsal.parity` in berth.yaml is empty")
+    for item in found.unmet:
+        click.echo(f"{paint('failed', 'red')}  smoke {item.condition} {item.way}: {item.error}")
+    of = found.production.stack
+    if found.is_good:
+        word = paint("may be shipped", "green", bold=True)
+        click.echo(f"{found.rehearsal.stack}  {word}: {found.text}")
+    else:
+        word = paint("must not be shipped", "red", bold=True)
+        click.echo(f"{found.rehearsal.stack}  {word}")
+        click.echo(f"  mend it, berth rehearse finish {of}, then begin again")
+
+
+@click.command(cls=BerthCommand)
+@environment_argument
+@click.option(
+    "--maintenance", "is_closed", is_flag=True, help="Put the page up until the new release serves."
+)
+@click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
+@click.option(
+    "--based-on",
+    metavar="HASH",
+    help="Refuse when the world is not the one of the plan that was looked at.",
+)
+@despite_option
+@click.pass_obj
+def ship(invocation: Invocation, /, stack: str, based_on: str | None, **options: Any) -> None:
+    """Make what was rehearsed production's next release.
+
+    The same images by digest. Refused when anything changed since, and when production and its copy
+    did not answer alike. Data of the copy stays where it is.
+    """
+    from berthmaster.services.rehearsals.ship import Shipping, plan_ship
+    from berthmaster.services.rehearsals.ship import ship as ship_rehearsed
+
+    wanted = declared_environment(invocation, stack)
+    folder = invocation.folder_of(wanted)
+    shipping = Shipping(wanted, folder, options["despite"], options["is_closed"])
+    if options["is_plan"]:
+        print_plan(invocation, invocation.run(lambda outside: plan_ship(outside, shipping)))
+        return
+
+    async def work(outside: "Outside") -> "Outcome | Unchanged":
+        return await ship_rehearsed(outside, shipping, invocation.progress, based_on=based_on)
+
+    make_live(invocation, wanted, work)
 
 
 @click.command(cls=BerthCommand)

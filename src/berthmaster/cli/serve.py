@@ -36,6 +36,7 @@ AT_HOME: Final = {
     "server upgrade": "it is about the servers that you know",
     "serve-request": "it is not for people",
 }
+_BRINGING_OUT: Final = frozenset({"deploy", "promote", "rehearse begin", "rehearse ship"})
 _ABOUT_NO_STACK: Final = frozenset({"attach"})  # checks the stack of its deployment itself
 
 
@@ -174,7 +175,7 @@ def check_limits(invocation: Invocation, command: str, given: Mapping[str, Any])
     """
     allowance = invocation.served.allowance if invocation.served else Allowance()
     _check_environment(allowance, command, given)
-    if allowance.is_limited and not allowance.may_override and command in ("deploy", "promote"):
+    if allowance.is_limited and not allowance.may_override and command in _BRINGING_OUT:
         _refuse_overrides(invocation, allowance, given)
 
 

@@ -44,6 +44,8 @@ TRANSITIONS: Final = frozenset(
         (_S.STUCK, _S.RETIRING),
     }
 )
+# Verbs whose deployments bring a new release out.
+RELEASING: Final = frozenset({"deploy", "promote", "rehearse", "ship"})
 TERMINAL: Final = frozenset({_S.SUCCEEDED, _S.UNWOUND, _S.FAILED})
 
 

@@ -3,7 +3,8 @@
 One window a line: `ENVIRONMENTS FROM UNTIL WHY`. `ENVIRONMENTS` is names with commas, or `*` for
 every strict environment. `FROM` and `UNTIL` are instants with their offset (`2026-12-20T18:00Z`),
 or `fri-16:00` and `mon-07:00` for each week in UTC; `always` stands for both. `#` begins a comment.
-A file without any window freezes every strict environment for as long as it is there.
+A file without any window freezes every strict environment for as long as it is there. It, and a
+window whose reason begins with `cutover`, let a rehearsed release through.
 """
 
 import re
@@ -17,6 +18,7 @@ from berthmaster.domain.names import check_line
 
 FREEZE_FILE: Final = ".deploy-freeze"  # beside berth.yaml
 ALL: Final = "*"
+CUTOVER: Final = "cutover"  # how the reason of such a window begins
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKLY: Final = re.compile(rf"({'|'.join(_DAYS)})-([01]\d|2[0-3]):([0-5]\d)\Z")
 _WEEK: Final = timedelta(weeks=1)
@@ -32,6 +34,11 @@ class FreezeWindow:
     until: Moment | None
     why: str
     line: int = 0
+
+    @property
+    def is_for_cutover(self) -> bool:
+        """Whether it lets what was rehearsed through: a bare file, or a reason that says so."""
+        return self.line == 0 or self.why.lower().startswith(CUTOVER)
 
     def holds(self, environment: str, *, is_strict: bool, now: datetime) -> bool:
         """Whether the environment is frozen by this window at an instant."""

@@ -1,7 +1,7 @@
 """One HTTP question and its answer; redirects are never followed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -25,10 +25,13 @@ class Probe:
     forwarded_proto: str | None = None  # what the edge would say: `https`
     is_lenient: bool = False  # no readiness path was declared: anything but 400 and 5xx will do
     smoke: SmokeSpec | None = None  # whose headers, JSON and time the answer must meet, too
+    method: str = "GET"
+    sends: Mapping[str, str] = field(default_factory=dict)  # headers, beside those of every probe
+    keeps_body: bool = False  # the result has what was read of it, good or not
 
     def describe(self) -> str:
         """The question, for a report."""
-        return f"GET http://{self.address}:{self.port}{self.path} Host: {self.host}"
+        return f"{self.method} http://{self.address}:{self.port}{self.path} Host: {self.host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class ProbeResult:
     release: str | None = None  # as the router named it
     excerpt: str = ""  # start of the body when it was not good
     refused: bool = False  # nothing listens there
+    body: str = ""  # when it was to be kept: at most 64 KiB
+    media_type: str = ""  # `application/json`
 
     def describe(self) -> str:
         """The answer in a few words, for a report."""

@@ -12,6 +12,7 @@ from itertools import count, groupby
 from typing import Final
 
 from berthmaster.domain.deployment import (
+    RELEASING,
     TERMINAL,
     Deployment,
     DeploymentState,
@@ -334,7 +335,7 @@ def _current_task() -> "asyncio.Task[object]":
 
 
 def _what_serves(deployment: Deployment) -> str:
-    is_release = deployment.verb in ("deploy", "promote", "rollback")
+    is_release = deployment.verb in {*RELEASING, "rollback"}
     is_release = is_release and deployment.release is not None
     return f" Release r{deployment.release} serves." if is_release else ""
 

@@ -63,21 +63,26 @@ def plan_deploy(
     slots: tuple[int, ...],
     verb: str = "deploy",
     restores: tuple[Restore, ...] = (),
+    is_closed: bool = False,
 ) -> Plan:
     """Plan to bring `release` up beside the live one, switch to it, watch it and retire the old.
 
     `slots` are the places in the router's pool reserved for the release, one for each distinct
-    upstream set. `restores` fill the databases of a stack that begins as a copy.
+    upstream set. `restores` fill the databases of a stack that begins as a copy. With `is_closed`
+    visitors get the maintenance page until the switch, as an incompatible migration has it.
     """
     steps = StepList()
+    closes = observed.live is not None and (is_closed or _is_incompatible(release))
     bring_inputs(steps, release, observed)
     start_state(steps, release, observed)
     for restore in restores:
         put_back(steps, release, restore)
-    _migrate(steps, release, observed)
+    _migrate(steps, release, observed, closes)
     _start_routed(steps, release)
-    _hand_work_over(steps, release, observed)
-    _switch(steps, release, observed, slots)
+    if not closes:
+        _stop_old(steps, release, observed, f"{release.label} takes over")
+    _hand_work_over(steps, release)
+    _switch(steps, release, observed, slots, closes)
     _start_singles(steps, release, observed)
     watch(steps, release)
     retiring.retire_old(steps, release, observed)
@@ -90,7 +95,7 @@ def plan_deploy(
         based_on=observed.generation(),
         steps=steps.done(),
         services=tuple(service_line(service, observed) for service in release.services),
-        gaps=_gaps(release, observed),
+        gaps=_gaps(release, observed, is_closed),
         routes=tuple(describe_routes(release)),
     )
 
@@ -149,16 +154,25 @@ def _runs(release: Release, observed: Observed) -> bool:
     return release.number in there
 
 
-def _migrate(steps: StepList, release: Release, observed: Observed) -> None:
+def _is_incompatible(release: Release) -> bool:
+    """Whether old code cannot work on what a job before the switch changes."""
+    before = (job for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH)
+    return any(not job.is_compatible for job in before)
+
+
+def _migrate(steps: StepList, release: Release, observed: Observed, closes: bool) -> None:
     jobs = [job for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH]
-    if any(not job.is_compatible for job in jobs) and observed.live:
+    if closes:
+        is_needed = _is_incompatible(release)
+        cause = "an incompatible migration follows" if is_needed else "asked for"
         steps.add(
             SetMaintenance(release.stack, True),
-            (str(release.stack), "maintenance on", "an incompatible migration follows"),
+            (str(release.stack), "maintenance on", cause),
             (SetMaintenance(release.stack, False), "maintenance off"),
         )
         steps.barrier()
-        _stop_old(steps, release, observed, "old code must not write during the migration")
+        why = "old code must not write during the migration" if is_needed else "asked for"
+        _stop_old(steps, release, observed, why)
     if any(job.is_migration for job in jobs) and observed.live:
         _restore_points(steps, release)
     beside = _served_beside(release, observed, jobs)
@@ -253,12 +267,7 @@ def smoke(steps: StepList, release: Release, *, is_public: bool = False) -> None
         steps.barrier()
 
 
-def _hand_work_over(steps: StepList, release: Release, observed: Observed) -> None:
-    is_stopped_already = any(
-        not job.is_compatible for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH
-    )
-    if not is_stopped_already:
-        _stop_old(steps, release, observed, f"{release.label} takes over")
+def _hand_work_over(steps: StepList, release: Release) -> None:
     for wave in waves(release.with_role(Role.CONSUMER)):
         start(steps, release, wave, f"{release.label} takes work over")
         await_ready(steps, release, wave, "gate before the switch")
@@ -283,11 +292,14 @@ def _stop_old(steps: StepList, release: Release, observed: Observed, cause: str)
         steps.barrier()
 
 
-def _switch(steps: StepList, release: Release, observed: Observed, slots: tuple[int, ...]) -> None:
+def _switch(
+    steps: StepList, release: Release, observed: Observed, slots: tuple[int, ...], closes: bool
+) -> None:
     if not release.routes:
         return
     attach_and_switch(steps, release, observed, slots)
-    _leave_maintenance(steps, release, observed)
+    if closes and not observed.is_in_maintenance:
+        _leave_maintenance(steps, release)
     probe_gateway(steps, release)
 
 
@@ -336,17 +348,13 @@ def probe_gateway(steps: StepList, release: Release) -> None:
     steps.barrier()
 
 
-def _leave_maintenance(steps: StepList, release: Release, observed: Observed) -> None:
-    was_entered = observed.live is not None and any(
-        not job.is_compatible for job in release.jobs if job.when is JobMoment.BEFORE_SWITCH
+def _leave_maintenance(steps: StepList, release: Release) -> None:
+    steps.add(
+        SetMaintenance(release.stack, False),
+        (str(release.stack), "maintenance off", "the new release serves"),
+        (SetMaintenance(release.stack, True), "maintenance on"),
     )
-    if was_entered and not observed.is_in_maintenance:
-        steps.add(
-            SetMaintenance(release.stack, False),
-            (str(release.stack), "maintenance off", "the new release serves"),
-            (SetMaintenance(release.stack, True), "maintenance on"),
-        )
-        steps.barrier()
+    steps.barrier()
 
 
 def _start_singles(steps: StepList, release: Release, observed: Observed) -> None:
@@ -392,7 +400,7 @@ def describe_routes(release: Release) -> list[str]:
     return lines
 
 
-def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
+def _gaps(release: Release, observed: Observed, is_closed: bool) -> tuple[Gap, ...]:
     if observed.live is None:
         return ()
     gaps = []
@@ -416,6 +424,9 @@ def _gaps(release: Release, observed: Observed) -> tuple[Gap, ...]:
     if any(not job.is_compatible for job in release.jobs):
         longest = sum(job.timeout_seconds for job in release.jobs if not job.is_compatible)
         gaps.append(Gap("maintenance page", longest, "the migration is declared compatible: no"))
+    elif is_closed:
+        ready = max((item.ready_seconds for item in release.with_role(Role.ROUTED)), default=0.0)
+        gaps.append(Gap("maintenance page", ready, "asked for; migrations and starts come on top"))
     return tuple(gaps)
 
 

@@ -189,7 +189,9 @@ async def _plan(outside: Outside, request: ReleaseRequest, prepared: Prepared) -
     slots = reserve_slots(outside, release)
     is_again = verified is not None and verified.stack == release.stack  # with a rotated secret
     verb = "deploy" if verified is None or is_again else "promote"
-    plan = plan_deploy(release, observed, slots=slots, verb=verb)
+    if verified is not None and is_rehearsal(outside, verified.stack):
+        verb = "ship"
+    plan = plan_deploy(release, observed, slots=slots, verb=verb, is_closed=request.is_closed)
     details = {"tag": release.tag} if release.tag else {}
     if verified is not None and not is_again:
         details |= {"artifact": release.artifact[:12], "from": f"{verified.stack} {verified.label}"}

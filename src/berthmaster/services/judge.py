@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from berthmaster.domain import judgement as judging
-from berthmaster.domain.deployment import Deployment
+from berthmaster.domain.deployment import RELEASING, Deployment
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.judgement import Judgement, JudgementKind
 from berthmaster.domain.names import StackId
@@ -80,7 +80,7 @@ def note_verified(outside: Outside, deployment: Deployment) -> None:
     """Record that a deployment verified its release's artifact: it was watched to the end, and
     every smoke condition held. Other deployments, of rollbacks for example, say nothing new.
     """
-    if deployment.verb not in ("deploy", "promote", "rehearse") or deployment.release is None:
+    if deployment.verb not in RELEASING or deployment.release is None:
         return
     release = outside.store.release(deployment.stack, deployment.release)
     if release is None:

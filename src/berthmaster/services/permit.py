@@ -14,7 +14,7 @@ from berthmaster.domain.spec import EnvironmentSpec
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.render_model import ReleaseRequest, environment_of
-from berthmaster.services.tenant_spec import read_spec
+from berthmaster.services.tenant_spec import is_rehearsal, read_spec
 
 
 def refuse_unmovable(outside: Outside, request: ReleaseRequest) -> None:
@@ -60,6 +60,8 @@ def _freeze(outside: Outside, request: ReleaseRequest) -> tuple[str, str, str] |
     if there.rehearsal is not None:  # what a freeze protects is production
         return None
     now = outside.clock.now()
+    if request.verified is not None and is_rehearsal(outside, request.verified.stack):
+        windows = tuple(item for item in windows if not item.is_for_cutover)
     window = frozen_by(windows, there.name, is_strict=there.is_strict, now=now)
     if window is None:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from berthmaster.domain.deployment import Deployment, DeploymentState, StepState
+from berthmaster.domain.deployment import RELEASING, Deployment, DeploymentState, StepState
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.judgement import Judgement, JudgementKind
 from berthmaster.domain.names import StackId
@@ -21,7 +21,7 @@ RECORDS: Final = "deployments"  # folder beside berth.yaml, one file for each en
 REPORTS: Final = "docs/reports"
 TEMPLATE_FILE: Final = f"{REPORTS}/TEMPLATE.md"  # of the app's own, if it is there
 LOOKED_AT: Final = 200  # deployments of a stack among which the live release's is looked for
-_MAKE_LIVE: Final = ("deploy", "promote", "rollback")
+_MAKE_LIVE: Final = frozenset({*RELEASING, "rollback"})
 
 
 @dataclass(frozen=True, slots=True)

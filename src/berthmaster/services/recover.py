@@ -4,7 +4,7 @@ command.
 
 import contextlib
 
-from berthmaster.domain.deployment import Deployment, DeploymentState
+from berthmaster.domain.deployment import RELEASING, Deployment, DeploymentState
 from berthmaster.domain.errors import LeaseHeld, NotAllowed, NotFound
 from berthmaster.domain.plan import RecordStates
 from berthmaster.domain.release import ReleaseState
@@ -98,7 +98,7 @@ def _settle(outside: Outside, deployment: Deployment) -> None:
         forget_refused(outside, deployment.stack)
     if deployment.verb == "rollback" and deployment.release is not None:
         give_slots_back(outside, deployment.stack, deployment.release)
-    if deployment.verb not in ("deploy", "promote") or deployment.release is None:
+    if deployment.verb not in RELEASING or deployment.release is None:
         return
     release = outside.store.release(deployment.stack, deployment.release)
     if release is not None and release.state is ReleaseState.PREPARED:

@@ -46,6 +46,7 @@ class ReleaseRequest:
     verified: Release | None = None  # whose artifact is promoted: its images, not the tag's of now
     despite: str | None = None  # why it is done in spite of a hold or a freeze
     told: tuple[str, ...] = ()  # what was noticed before, for the plan's notes
+    is_closed: bool = False  # visitors get the maintenance page until the switch
     overlay: Overlay | None = None  # over the environment's Compose files; None: as what runs
 
     def options(self) -> dict[str, str]:

@@ -34,6 +34,13 @@ async def verify(outside: Outside, stack: StackId) -> Verification:
     release = outside.store.release(stack, number) if number is not None else None
     if release is None:
         raise NotFound(f"{stack} runs no release", next_command=f"berth deploy {stack}")
+    found = Verification(release, await ask_all(outside, release))
+    outside.store.judge(_judgement(outside, found))
+    return found
+
+
+async def ask_all(outside: Outside, release: Release) -> tuple[Finding, ...]:
+    """Ask a release all of its conditions, at its own address and the public way."""
     findings = []
     for spec in release.smoke:
         asked = (
@@ -41,9 +48,7 @@ async def verify(outside: Outside, stack: StackId) -> Verification:
             await ask_publicly(outside, release, spec),
         )
         findings += [item for item in asked if item is not None]
-    found = Verification(release, tuple(findings))
-    outside.store.judge(_judgement(outside, found))
-    return found
+    return tuple(findings)
 
 
 def _judgement(outside: Outside, found: Verification) -> Judgement:

@@ -95,4 +95,11 @@ def _answer(
         location=location,
         release=release if probe.marks_release else None,
         excerpt=body if error else "",
+        body=body if probe.keeps_body and probe.method != "HEAD" else "",
+        media_type=_media_type(by),
     )
+
+
+def _media_type(by: Behaviour | None) -> str:
+    headers = {name.lower(): value for name, value in (by.headers if by else {}).items()}
+    return headers.get("content-type", "text/plain").partition(";")[0]

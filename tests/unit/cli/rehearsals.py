@@ -16,6 +16,7 @@ from berthmaster.domain.sealed import SealedValues
 from berthmaster.testing.behaviour import HEALTHY, Behaviour
 from berthmaster.testing.compose import FakeCompose
 from berthmaster.testing.databases import FakeDatabases
+from berthmaster.testing.prober import FakeProber
 from berthmaster.testing.registry import FakeRegistry
 
 PROD = StackId("watch", "prod")
@@ -131,6 +132,10 @@ class Rehearsals:
     @property
     def compose(self) -> LayeredCompose:
         return cast(LayeredCompose, self.shop.world.outside.compose)
+
+    @property
+    def prober(self) -> FakeProber:
+        return cast(FakeProber, self.shop.world.outside.prober)
 
     @property
     def databases(self) -> FakeDatabases:

@@ -1,9 +1,13 @@
 """A copy of production beside it: nothing is shared, and nothing of it is left."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.cli.rehearsals import BERTHFILE, COPY, LIVE_KEY, MAP, PROD, Rehearsals
 
-from berthmaster.testing.behaviour import NEVER_HEALTHY
+from berthmaster.domain.container import Health
+from berthmaster.domain.judgement import JudgementKind
+from berthmaster.testing.behaviour import NEVER_HEALTHY, Behaviour
 
 STATE = ("watch-prod-db", "watch-prod-redis")
 
@@ -69,6 +73,32 @@ def test_services_of_an_overlay_take_the_places_of_others(rehearsals: Rehearsals
     assert names == {"web", "worker", "beat", "db", "redis", "mail"}
     db = next(item for item in rehearsals.live(COPY).services if item.name == "db")
     assert "rows" in str(rehearsals.live(COPY).state_model["services"][db.compose_services[0]])
+
+
+def test_both_are_asked_the_same_and_answer_alike(rehearsals: Rehearsals) -> None:
+    answer = rehearsals.good("rehearse", "prod", "--tag", "v2")
+    assert "GET /api/ping/" in answer.out
+    assert "may be shipped: 1 request answered alike; 1 smoke condition held" in answer.out
+    asked = [item for item in rehearsals.prober.asked if item.path == "/api/ping/"]
+    assert {item.host for item in asked} == {"watch.test"}
+    assert len({item.address for item in asked}) == 2
+    assert rehearsals.good("rehearse", "compare", "prod", "--json").json["is_good"]
+
+
+@pytest.mark.requirement("R3")
+def test_an_answer_of_another_shape_is_shown_and_ends_with_1(rehearsals: Rehearsals) -> None:
+    json = {"Content-Type": "application/json"}
+    old = Behaviour(Health.HEALTHY, body='{"status": "ok"}', headers=json)
+    rehearsals.publish("registry.test/watch:v1", 1, old)
+    rehearsals.publish("registry.test/watch:v2", 2, replace(old, body='{"state": 1}'))
+    answer = rehearsals.berth("rehearse", "prod", "--tag", "v2")
+    assert answer.code == 1
+    assert "must not be shipped" in answer.out
+    text = " ".join(rehearsals.refused("rehearse", "compare", "prod", code=1).split())
+    assert "state: only in the rehearsal" in text
+    assert "status: only in production" in text
+    (last, *_) = rehearsals.store.judgements("watch", artifact=rehearsals.live(COPY).artifact)
+    assert (last.kind, last.stack) == (JudgementKind.UNVERIFIED, COPY)
 
 
 def test_finish_leaves_nothing(rehearsals: Rehearsals) -> None:

@@ -63,7 +63,8 @@ async def _ask(probe: Probe, started: float) -> ProbeResult:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
         ) as session,
-        session.get(
+        session.request(
+            probe.method,
             url,
             headers=_headers(probe),
             allow_redirects=False,
@@ -76,7 +77,8 @@ async def _ask(probe: Probe, started: float) -> ProbeResult:
 
 
 def _headers(probe: Probe) -> dict[str, str]:
-    headers = {"Host": probe.host, "User-Agent": "berthmaster-probe", "Accept": "*/*"}
+    headers = {"User-Agent": "berthmaster-probe", "Accept": "*/*", **probe.sends}
+    headers["Host"] = probe.host
     if probe.marks_release:
         headers[MARK_HEADER] = "1"
     if probe.forwarded_proto:
@@ -118,4 +120,6 @@ def _judge(
         location=location,
         release=answer.headers.get(RELEASE_HEADER),
         excerpt=text[:EXCERPT_CHARACTERS].strip() if error else "",
+        body=text if probe.keeps_body else "",
+        media_type=answer.content_type,
     )
