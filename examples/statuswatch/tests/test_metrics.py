@@ -47,6 +47,7 @@ def test_the_figures_count_all_tenants(public: TenantBrowser, endpoints: None, s
         'statuswatch_endpoints{state="up"} 2',  # trap 12: healthy was always 0
         'statuswatch_endpoints{state="down"} 1',
         'statuswatch_endpoints{state="pending"} 1',
+        'statuswatch_endpoints{state="paused"} 0',
         "statuswatch_incidents_open 1",
         "statuswatch_dead_letters 1",
         "statuswatch_checks_last_hour 3",
@@ -78,7 +79,7 @@ def test_the_figures_of_the_database_come_without_the_broker(
 
 
 def test_a_server_without_a_tenant_has_figures_too(public: TenantBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert metrics._counts([]) == (0,) * 7
+    assert metrics._counts([]) == (0,) * 8
 
 
 def test_a_label_cannot_break_out() -> None:

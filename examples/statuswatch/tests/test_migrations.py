@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tenants.migrations import _domains
@@ -203,3 +203,35 @@ def test_a_laptop_gets_its_names_once(settings: object, request: pytest.FixtureR
 @pytest.mark.requirement("R14", "R18")
 def test_production_gets_no_name_of_a_laptop(production: None, development_hosts: list[str]) -> None:
     assert development_hosts == []
+
+
+def test_names_that_differ_in_case_only_are_refused_with_the_remedy(acme: Client) -> None:
+    """0006 meets them only before its own constraint is there, so it is taken away first."""
+    refuse = import_module("tenants.migrations.0006_alter_client_name").refuse_twins
+    refuse(apps, None)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX client_name_any_case")
+    twin = Client(schema_name="twin", name="ACME")
+    twin.auto_create_schema = False
+    twin.save()
+    with pytest.raises(CommandError) as refused:
+        refuse(apps, None)
+    assert "acme: Acme\n  twin: ACME\n" in str(refused.value)
+    assert 'manage.py rename_organization SCHEMA "NEW NAME"' in str(refused.value)
+    assert "beta" not in str(refused.value)
+    call_command("rename_organization", "twin", "Acme of the north")
+    refuse(apps, None)
+
+
+@pytest.mark.parametrize(("schema", "name"), [("nobody", "New"), ("acme", "BETA")])
+def test_a_rename_that_cannot_be_is_refused(acme: Client, schema: str, name: str) -> None:
+    with pytest.raises(CommandError):
+        call_command("rename_organization", schema, name)
+    acme.refresh_from_db()
+    assert acme.name == "Acme"
+
+
+def test_an_organization_may_change_the_case_of_its_own_name(acme: Client) -> None:
+    call_command("rename_organization", "acme", "ACME")
+    acme.refresh_from_db()
+    assert acme.name == "ACME"

@@ -22,7 +22,7 @@ def is_due(client: Client, endpoint: Endpoint, **seconds_ago: int | None) -> boo
     values = {name: None if age is None else NOW - timedelta(seconds=age) for name, age in ages.items()}
     with tenant_context(client):
         Endpoint.objects.filter(pk=endpoint.pk).update(**values)
-        return schedule.due(NOW).exists()
+        return schedule.due(NOW, "pro").exists()
 
 
 def test_an_endpoint_is_due_when_its_interval_is_over(acme: Client, endpoint: Endpoint) -> None:
@@ -47,20 +47,20 @@ def test_an_endpoint_whose_task_was_lost_is_enqueued_after_the_grace(acme: Clien
 def test_an_endpoint_is_enqueued_once(acme: Client, endpoint: Endpoint, enqueued: list[tuple[str, str]]) -> None:
     with tenant_context(acme):
         later = NOW + timedelta(hours=1)
-        assert [schedule.enqueue_due(later), schedule.enqueue_due(later)] == [1, 0]
+        assert [schedule.enqueue_due(later, "pro"), schedule.enqueue_due(later, "pro")] == [1, 0]
     assert enqueued == [("acme", str(endpoint.pk))]
 
 
 @pytest.mark.django_db(transaction=False)
 def test_rows_that_another_scheduler_holds_are_left_to_it(acme: Client, endpoint: Endpoint) -> None:
     with tenant_context(acme):
-        assert "SKIP LOCKED" in str(schedule.due(NOW).select_for_update(skip_locked=True).query)
+        assert "SKIP LOCKED" in str(schedule.due(NOW, "pro").select_for_update(skip_locked=True).query)
 
 
 def test_one_failing_tenant_does_not_stop_the_others(
     acme: Client, endpoint: Endpoint, enqueued: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail_for_beta(now: object) -> int:
+    def fail_for_beta(now: object, plan: str) -> int:
         from django.db import connection
 
         if connection.schema_name == "beta":
@@ -109,7 +109,7 @@ def test_a_network_error_is_tried_again_and_keeps_waiting_meanwhile(
         endpoint.refresh_from_db()
         assert endpoint.last_enqueued_at is not None
         assert endpoint.last_checked_at is None  # a hiccup is no result
-        assert not schedule.due(timezone.now()).exists()
+        assert not schedule.due(timezone.now(), "pro").exists()
 
 
 def test_every_retry_ends_within_the_grace(settings: object) -> None:
@@ -135,4 +135,4 @@ def test_retries_end_in_the_dead_letters(
 
 def test_a_task_for_what_is_gone_ends_quietly(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ping(endpoint, monkeypatch, Outcome("200"), "no_such_tenant") == "tenant is gone"
-    assert ping(endpoint, monkeypatch, Outcome("200"), "beta") == "endpoint is gone"
+    assert ping(endpoint, monkeypatch, Outcome("200"), "beta") == "endpoint is gone or paused"

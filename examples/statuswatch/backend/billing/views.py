@@ -206,6 +206,7 @@ def _return_address(request: Request) -> str:
 def _describe(client: Client, request: Request) -> dict[str, object]:
     account = Account.objects.filter(client=client).first() or Account(client=client)
     limit, count = endpoint_limit_or_none(client.subscription_status), Endpoint.objects.count()
+    wanted = Endpoint.objects.filter(is_paused=False).count()
     body = {
         "plan": client.subscription_status,
         "status": account.status,
@@ -214,7 +215,7 @@ def _describe(client: Client, request: Request) -> dict[str, object]:
         "cancel_at_period_end": account.cancel_at_period_end,
         "endpoint_limit": limit,
         "endpoint_count": count,
-        "endpoints_over_limit": 0 if limit is None else max(0, count - limit),
+        "endpoints_over_limit": 0 if limit is None else max(0, wanted - limit),
         "can_manage": bool(settings.STRIPE_SECRET_KEY) and is_owner(request),
         "plans": PLANS,
     }

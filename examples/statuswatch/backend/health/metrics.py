@@ -13,7 +13,8 @@ from tenants.models import Client
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # NOTE: a good check has a status of digits only; the original asked for "success", which no check ever stored.
 COUNTS = """
-SELECT count(*) FILTER (WHERE last_status ~ '^[0-9]+$'), count(*) FILTER (WHERE last_status = 'pending'), count(*),
+SELECT count(*) FILTER (WHERE last_status ~ '^[0-9]+$' AND NOT is_paused),
+    count(*) FILTER (WHERE last_status = 'pending' AND NOT is_paused), count(*) FILTER (WHERE is_paused), count(*),
     (SELECT count(*) FROM {schema}.monitors_incident WHERE resolved_at IS NULL),
     (SELECT count(*) FROM {schema}.monitors_alert WHERE state = 'pending'),
     (SELECT count(*) FROM {schema}.monitors_deadletter),
@@ -29,10 +30,10 @@ def render() -> str:
 
 def _families() -> Iterator[str]:
     schemas = list(Client.objects.exclude(schema_name="public").values_list("schema_name", flat=True))
-    up, pending, total, incidents, alerts, letters, checks = _counts(schemas)
+    up, pending, paused, total, incidents, alerts, letters, checks = _counts(schemas)
     yield _family("build_info", "The release.", {(("version", settings.APP_VERSION),): 1})
     yield _family("tenants", "Organizations.", {(): len(schemas)})
-    states = {"up": up, "pending": pending, "down": total - up - pending}
+    states = {"up": up, "pending": pending, "paused": paused, "down": total - up - pending - paused}
     yield _family(
         "endpoints", "Endpoints by their last check.", {(("state", state),): count for state, count in states.items()}
     )
@@ -54,12 +55,12 @@ def _families() -> Iterator[str]:
 
 def _counts(schemas: list[str]) -> tuple[int, ...]:
     if not schemas:
-        return (0,) * 7
+        return (0,) * 8
     quoted = [connection.ops.quote_name(schema) for schema in schemas]
     each = " UNION ALL ".join(COUNTS.format(schema=schema) for schema in quoted)
-    sums = ", ".join(f"sum(c{column})" for column in range(1, 8))
+    sums = ", ".join(f"sum(c{column})" for column in range(1, 9))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sums} FROM ({each}) AS t(c1, c2, c3, c4, c5, c6, c7)")  # noqa: S608 - names are quoted
+        cursor.execute(f"SELECT {sums} FROM ({each}) AS t(c1, c2, c3, c4, c5, c6, c7, c8)")  # noqa: S608 - names are quoted
         return tuple(int(value) for value in cursor.fetchone())
 
 

@@ -30,6 +30,7 @@ class Endpoint(ReleaseFields, models.Model):
     body_contains = models.CharField(max_length=200, blank=True, default="", db_default="")
     max_latency_ms = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     min_certificate_days = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(365)])
+    is_paused = models.BooleanField(default=False, db_default=False)  # by a person; the plan's limit is not stored
     last_status = models.CharField(max_length=64, default=PENDING, editable=False)
     last_checked_at = models.DateTimeField(null=True, editable=False)
     last_latency_ms = models.PositiveIntegerField(null=True, editable=False)

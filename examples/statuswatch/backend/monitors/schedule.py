@@ -9,12 +9,13 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet, V
 from django.db.models.functions import Coalesce
 from kombu.exceptions import OperationalError
 
+from monitors import watching
 from monitors.models import Alert, CheckResult, DeadLetter, DeployMark, Endpoint
 
 logger = logging.getLogger(__name__)
 
 
-def due(now: datetime) -> QuerySet[Endpoint]:
+def due(now: datetime, plan: str) -> QuerySet[Endpoint]:
     """Return endpoints whose interval is over and which do not wait for a worker.
 
     One that was enqueued waits until it is answered, but no longer than the grace: then its task is taken for lost.
@@ -30,13 +31,15 @@ def due(now: datetime) -> QuerySet[Endpoint]:
     )
     never_enqueued, given_up = Q(last_enqueued_at=None), Q(last_enqueued_at__lte=now - grace)
     answered = Q(last_checked_at__gte=F("last_enqueued_at"))
-    return Endpoint.objects.annotate(due_at=due_at).filter(never_enqueued | given_up | answered, due_at__lte=horizon)
+    return (
+        watching.watched(plan).annotate(due_at=due_at).filter(never_enqueued | given_up | answered, due_at__lte=horizon)
+    )
 
 
-def enqueue_due(now: datetime) -> int:
+def enqueue_due(now: datetime, plan: str) -> int:
     """Enqueue what is due in the current schema; rows that another scheduler holds are left to it."""
     with transaction.atomic():
-        endpoints = list(due(now).select_for_update(skip_locked=True))
+        endpoints = list(due(now, plan).select_for_update(skip_locked=True))
         Endpoint.objects.filter(pk__in=[endpoint.pk for endpoint in endpoints]).update(last_enqueued_at=now)
     return sum(_enqueue(endpoint) for endpoint in endpoints)
 

@@ -4,18 +4,22 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from rest_framework import serializers
 
-from monitors import conditions, target
+from monitors import conditions, target, watching
 from monitors.models import Alert, AlertChannel, DeadLetter, DeployMark, Endpoint, Incident, MaintenanceWindow
 from monitors.release_fields import API_FIELDS
+from tenants.plans import plan_here
 
 
 class EndpointSerializer(serializers.ModelSerializer):
     """What a user may read and write."""
 
+    paused_by = serializers.SerializerMethodField(help_text="`person`, `plan` (no room in it) or empty.")
+
     class Meta:
         model = Endpoint
         read_only_fields = (
             "id",
+            "paused_by",
             "last_status",
             "last_checked_at",
             "last_latency_ms",
@@ -32,8 +36,15 @@ class EndpointSerializer(serializers.ModelSerializer):
             "body_contains",
             "max_latency_ms",
             "min_certificate_days",
+            "is_paused",
             *read_only_fields,
         )
+
+    def get_paused_by(self, endpoint: Endpoint) -> str:
+        """Say why an endpoint is not checked; asked once for a whole list."""
+        if "within" not in self.context:
+            self.context["within"] = watching.within_or_none(plan_here())
+        return watching.paused_by(endpoint, self.context["within"])
 
     def validate_url(self, url: str) -> str:
         """Refuse what may not be checked."""

@@ -24,10 +24,13 @@ class Row:
     """An endpoint as the page shows it."""
 
     endpoint: Endpoint
+    is_paused: bool = False
 
     @property
     def state(self) -> str:
-        """One of up, down, pending."""
+        """One of up, down, pending, paused."""
+        if self.is_paused:
+            return "paused"
         if self.endpoint.last_status == PENDING:
             return "pending"
         return "up" if self.endpoint.is_up else "down"

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 from kombu.exceptions import OperationalError
 
-from monitors import alerts, incidents, schedule
+from monitors import alerts, incidents, schedule, watching
 from monitors.models import Alert, DeadLetter, Endpoint
 from monitors.probe import Outcome, probe
 from tenants.models import Client
@@ -30,7 +30,7 @@ def schedule_endpoint_checks() -> dict[str, int]:
         summary["tenants"] += 1
         try:
             with tenant_context(client):
-                summary["enqueued"] += schedule.enqueue_due(now)
+                summary["enqueued"] += schedule.enqueue_due(now, client.subscription_status)
                 summary["alerts"] += send_later(client.schema_name, list(alerts.pending(now)))
                 summary["pruned"] += schedule.prune(now)
         except DatabaseError as exc:
@@ -47,9 +47,9 @@ def ping_endpoint(self: Task, schema_name: str, endpoint_id: str) -> str:
     if client is None:
         return "tenant is gone"
     with tenant_context(client):
-        endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
+        endpoint = watching.watched(client.subscription_status).filter(pk=endpoint_id).first()
         if endpoint is None:
-            return "endpoint is gone"
+            return "endpoint is gone or paused"
         outcome = probe(endpoint.url, endpoint.conditions)
         retry_in = _pause_or_none(outcome, self.request.retries)
         if retry_in is not None:

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet, ModelViewSet, ReadOnlyModelViewSet
 
-from monitors import history, schedule, tasks
+from monitors import history, schedule, tasks, watching
 from monitors.models import (
     Alert,
     AlertChannel,
@@ -42,7 +42,7 @@ from monitors.serializers import (
 )
 from monitors.sparkline import RESULTS_SHOWN, Row
 from tenants.models import Client
-from tenants.plans import endpoint_limit_or_none
+from tenants.plans import endpoint_limit_or_none, plan_here
 
 INCIDENTS_SHOWN = 5
 CHANNELS_PER_TENANT = 10
@@ -205,7 +205,9 @@ def status_json(request: HttpRequest) -> JsonResponse:
 
 def _rows() -> list[Row]:
     recent = Prefetch("results", queryset=CheckResult.objects.all()[:RESULTS_SHOWN], to_attr="recent")
-    return [Row(endpoint) for endpoint in Endpoint.objects.prefetch_related(recent)]
+    within = watching.within_or_none(plan_here())
+    found = Endpoint.objects.prefetch_related(recent)
+    return [Row(endpoint, bool(watching.paused_by(endpoint, within))) for endpoint in found]
 
 
 def _check_room() -> None:

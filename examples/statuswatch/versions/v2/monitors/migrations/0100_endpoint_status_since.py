@@ -8,7 +8,7 @@ from shared import idempotent
 class Migration(migrations.Migration):
     """See the module."""
 
-    dependencies = [("monitors", "0009_deploy_marks")]
+    dependencies = [("monitors", "0010_endpoint_is_paused")]
     operations = [
         idempotent.AddField("endpoint", "status_since", models.DateTimeField(null=True, editable=False)),
     ]
