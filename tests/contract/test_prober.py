@@ -2,14 +2,14 @@
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from berthmaster.adapters.http import AiohttpProber
-from berthmaster.domain.probing import Probe
+from berthmaster.domain.probing import Fetch, Probe
 from berthmaster.ports.prober import Prober
 from berthmaster.testing.behaviour import Behaviour
 from berthmaster.testing.prober import FakeProber
@@ -24,6 +24,7 @@ class Subject:
     address: str
     port: int
     serve: Callable[[Behaviour], Awaitable[None]]
+    heads: list[dict[str, str]] = field(default_factory=list)  # of the real ones
 
     def probe(self, **more: Any) -> Probe:
         values = {"path": "/ready", "host": "shop.test", "timeout_seconds": 2.0, **more}
@@ -40,6 +41,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
     async def serve(behaviour: Behaviour) -> None:
         async def answer(asked: web.Request) -> web.Response:
+            made.heads.append(dict(asked.headers))
             headers = {"Location": behaviour.location} if behaviour.location else {}
             headers |= {"Content-Type": "text/plain", **behaviour.headers}
             body = behaviour.body.encode()
@@ -52,7 +54,8 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         await web.SockSite(runner, listener).start()
         runners.append(runner)
 
-    yield Subject(AiohttpProber(), "127.0.0.1", listener.getsockname()[1], serve)
+    made = Subject(AiohttpProber(), "127.0.0.1", listener.getsockname()[1], serve)
+    yield made
     for runner in runners:
         await runner.cleanup()
     listener.close()
@@ -125,3 +128,48 @@ async def test_nothing_listening_is_told_apart(subject: Subject) -> None:
     result = await subject.prober.probe(subject.probe(port=free))
     assert (result.status, result.is_good, result.refused) == (None, False, True)
     assert str(free) in result.describe()
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 500])
+async def test_a_whole_answer_is_read_whatever_its_status(subject: Subject, status: int) -> None:
+    await subject.serve(Behaviour(status=status, body="[1, 2]"))
+    wanted = Fetch(subject.address, subject.port, "/list", "shop.test", token="sesame")
+    found = await subject.prober.fetch(wanted)
+    assert (found.status, found.body, found.error) == (status, "[1, 2]", "")
+    for head in subject.heads:
+        assert (head["Host"], head["Authorization"]) == ("shop.test", "Bearer sesame")
+    assert "sesame" not in repr(wanted)
+
+
+async def test_a_redirect_is_not_followed_when_an_answer_is_read(subject: Subject) -> None:
+    await subject.serve(Behaviour(status=302, location="http://127.0.0.1:1/"))
+    found = await subject.prober.fetch(Fetch(subject.address, subject.port, "/list", "shop.test"))
+    assert found.status == 302
+
+
+async def test_nothing_is_read_where_nothing_listens(subject: Subject) -> None:
+    await subject.serve(Behaviour(port=subject.port))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        free = closed.getsockname()[1]
+    found = await subject.prober.fetch(Fetch(subject.address, free, "/list", "shop.test"))
+    assert found.status is None
+    assert str(free) in found.error
+
+
+async def test_no_more_is_read_than_was_allowed() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="x" * 5000)
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listener).start()
+    port = listener.getsockname()[1]
+    prober = AiohttpProber()
+    for most, is_whole in ((5000, True), (4999, False)):
+        found = await prober.fetch(Fetch("127.0.0.1", port, "/", "shop.test", most_bytes=most))
+        assert (found.status == 200) is is_whole
+        assert bool(found.error) is not is_whole
+    await runner.cleanup()

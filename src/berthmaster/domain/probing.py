@@ -57,6 +57,29 @@ class ProbeResult:
         return f"answered {self.status}{target}{f' ({self.error})' if self.error else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Read `http://address:port{path}` with this Host header; the answer counts, not the status."""
+
+    address: str
+    port: int
+    path: str
+    host: str
+    token: str = field(default="", repr=False)  # sent as a bearer's
+    forwarded_proto: str | None = None
+    most_bytes: int = 64 * 1024
+    timeout_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """`status` None means that no whole answer came, and `error` says why."""
+
+    status: int | None
+    body: str = ""
+    error: str = ""
+
+
 def judge(
     probe: Probe,
     status: int,

@@ -212,13 +212,22 @@ class RowSource:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpSource:
+    """The app's own list of domains, asked of the live release; only read."""
+
+    service: str  # a routed one, whose container is asked
+    path: str
+    token: str  # secret of the environment, sent as a bearer's
+
+
+@dataclass(frozen=True, slots=True)
 class DomainsSpec:
     suffixes: tuple[str, ...] = ()  # below which every name is ours
     may_be_custom: bool = False  # whether tenants bring names of their own
     reserved: tuple[str, ...] = ()  # that no tenant may be called
     forbidden: tuple[str, ...] = (".staging.", ".localhost")  # parts of no production name
     exempt: tuple[str, ...] = ("public", "main")  # tenants that no repair may touch
-    source: "RowSource | None" = None  # where the app keeps its rows; None: Berthmaster has them
+    source: RowSource | HttpSource | None = None  # the app's own rows; None: Berthmaster has them
     validate: str | None = None  # path where the app says whether it knows a `?domain=`
 
 

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 
 from berthmaster.domain.hosting import answering, suffix_of
-from berthmaster.domain.probing import Certificate, Probe, ProbeResult, judge
+from berthmaster.domain.probing import Certificate, Fetch, Fetched, Probe, ProbeResult, judge
 from berthmaster.domain.routing import HostClaim, RouteTable
 from berthmaster.ports.router import Router
 from berthmaster.testing.behaviour import Behaviour
@@ -18,6 +18,8 @@ class FakeProber:
         self._router = router
         self.asked: list[Probe] = []
         self.certificates: dict[str, Certificate] = {}  # by host
+        self.pages: dict[tuple[str, str], Fetched] = {}  # by address and path
+        self.fetched: list[Fetch] = []
 
     async def probe(self, probe: Probe) -> ProbeResult:
         self.asked.append(probe)
@@ -28,6 +30,21 @@ class FakeProber:
                 return _ask(self.world, probe, self.world.at_address(probe.address), probe.port)
         except Exception as exc:
             return ProbeResult(None, is_good=False, seconds=0.0, error=str(exc))
+
+    async def fetch(self, wanted: Fetch) -> Fetched:
+        self.fetched.append(wanted)
+        given = self.pages.get((wanted.address, wanted.path))
+        if given is not None and len(given.body) <= wanted.most_bytes:
+            return given
+        if given is not None:
+            return Fetched(None, error=f"the answer is longer than {wanted.most_bytes} bytes")
+        asked = Probe(wanted.address, wanted.port, wanted.path, wanted.host)
+        found = await self.probe(asked)
+        if found.status is None:
+            return Fetched(None, error=found.error)
+        container = self.world.at_address(wanted.address)
+        script = container.behaviour if container else None
+        return Fetched(found.status, script.body if script else "")
 
     async def certificate(
         self, address: str, port: int, host: str, *, timeout_seconds: float

@@ -40,7 +40,7 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
         secrets={name: _secret(name, item) for name, item in berthfile.secrets.items()},
         config=ConfigSpec(berthfile.config.required, dict(berthfile.config.formats)),
         tenancy=_tenancy(berthfile.tenancy) if berthfile.tenancy else None,
-        domains=_domains(berthfile.domains) if berthfile.domains else spec.DomainsSpec(),
+        domains=_domains(berthfile.domains, document) if berthfile.domains else spec.DomainsSpec(),
         limits={name: _limits(item) for name, item in berthfile.resources.items()},
         servers=_servers(berthfile, document),
         rehearsal=_rehearsal(berthfile.rehearsal, set(berthfile.jobs), folder, document),
@@ -253,19 +253,26 @@ def _tenancy(item: model.Tenancy) -> spec.TenancySpec:
     )
 
 
-def _domains(item: model.Domains) -> spec.DomainsSpec:
+def _domains(item: model.Domains, document: Document) -> spec.DomainsSpec:
     return spec.DomainsSpec(
         suffixes=item.suffixes,
         may_be_custom=item.custom,
         reserved=item.reserved,
         forbidden=item.forbidden,
         exempt=item.exempt,
-        source=_source(item.source) if item.source else None,
+        source=_source(item.source, document) if item.source else None,
         validate=item.validate_,
     )
 
 
-def _source(item: model.Source) -> spec.RowSource:
+def _source(item: model.Source, document: Document) -> spec.RowSource | spec.HttpSource:
+    at: Path_ = ("domains", "source")
+    if (item.path is None) != (item.token is None):
+        raise document.error("`path` and `token` stand together", at)
+    if item.path is not None and item.token is not None:
+        if item.read is not None or item.database is not None:
+            raise document.error("`path` asks over HTTP: no `read`, no `database`", at)
+        return spec.HttpSource(item.service, item.path, item.token)
     usual = f"SELECT id, domain, is_primary, tenant FROM {item.table} ORDER BY id"  # noqa: S608
     return spec.RowSource(item.service, item.database, item.table, item.read or usual)
 

@@ -295,7 +295,10 @@ class Tenancy(Section):
 class Source(Section):
     """Where a pooled app keeps its rows of domains."""
 
-    service: values.ServiceName = Field(description="State service; its own psql is used.")
+    service: values.ServiceName = Field(
+        description="State service, whose own psql is used; with `path` a routed one, asked over"
+        " HTTP."
+    )
     database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")] | None = Field(
         None, description="Default: the one that the image made, `POSTGRES_DB`."
     )
@@ -307,6 +310,14 @@ class Source(Section):
         None,
         description="SQL that gives id, domain, is_primary and tenant; run read-only."
         " Default: these four columns of the table.",
+    )
+    path: values.UrlPath | None = Field(
+        None,
+        description="Path as the service knows it that answers with a JSON list of id, domain,"
+        " is_primary and tenant. Such a list is read, never changed.",
+    )
+    token: values.ServiceName | None = Field(
+        None, description="Secret of the environment that is sent with `path` as a bearer's token."
     )
 
 

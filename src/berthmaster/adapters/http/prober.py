@@ -6,10 +6,12 @@ No redirect is followed (a redirect to HTTPS is a finding, not a success), no co
 
 import ssl
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from berthmaster.domain.probing import Certificate, Probe, ProbeResult, judge
+from berthmaster.domain.probing import Certificate, Fetch, Fetched, Probe, ProbeResult, judge
 
 if TYPE_CHECKING:
     import aiohttp
@@ -41,6 +43,28 @@ class AiohttpProber:
                 refused=errors.is_refused(exc),
             )
 
+    async def fetch(self, wanted: Fetch) -> Fetched:
+        import aiohttp
+
+        from berthmaster.adapters.http import errors
+
+        asked = Probe(
+            wanted.address,
+            wanted.port,
+            wanted.path,
+            wanted.host,
+            timeout_seconds=wanted.timeout_seconds,
+            forwarded_proto=wanted.forwarded_proto,
+        )
+        try:
+            async with _answered(asked, wanted.token) as answer:
+                body = await _read(answer, wanted.most_bytes + 1)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            return Fetched(None, error=errors.describe(exc, asked))
+        if len(body) > wanted.most_bytes:
+            return Fetched(None, error=f"the answer is longer than {wanted.most_bytes} bytes")
+        return Fetched(answer.status, body.decode(errors="replace"))
+
     async def certificate(
         self, address: str, port: int, host: str, *, timeout_seconds: float
     ) -> Certificate:
@@ -50,6 +74,13 @@ class AiohttpProber:
 
 
 async def _ask(probe: Probe, started: float) -> ProbeResult:
+    async with _answered(probe) as answer:
+        body = await _read(answer, READ_BYTES)
+        return _judge(probe, answer, body, time.monotonic() - started)
+
+
+@asynccontextmanager
+async def _answered(probe: Probe, token: str = "") -> "AsyncIterator[aiohttp.ClientResponse]":
     import aiohttp
     from yarl import URL
 
@@ -66,23 +97,24 @@ async def _ask(probe: Probe, started: float) -> ProbeResult:
         session.request(
             probe.method,
             url,
-            headers=_headers(probe),
+            headers=_headers(probe, token),
             allow_redirects=False,
             ssl=_tls(probe) if probe.is_tls else True,
             server_hostname=_plain_host(probe.host) if probe.is_tls else None,
         ) as answer,
     ):
-        body = await _read(answer)
-        return _judge(probe, answer, body, time.monotonic() - started)
+        yield answer
 
 
-def _headers(probe: Probe) -> dict[str, str]:
+def _headers(probe: Probe, token: str) -> dict[str, str]:
     headers = {"User-Agent": "berthmaster-probe", "Accept": "*/*", **probe.sends}
     headers["Host"] = probe.host
     if probe.marks_release:
         headers[MARK_HEADER] = "1"
     if probe.forwarded_proto:
         headers["X-Forwarded-Proto"] = probe.forwarded_proto
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     return headers
 
 
@@ -99,9 +131,9 @@ def _plain_host(host: str) -> str:
     return host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
 
 
-async def _read(answer: "aiohttp.ClientResponse") -> bytes:
+async def _read(answer: "aiohttp.ClientResponse", most: int) -> bytes:
     body = bytearray()
-    while len(body) < READ_BYTES and (chunk := await answer.content.read(READ_BYTES - len(body))):
+    while len(body) < most and (chunk := await answer.content.read(most - len(body))):
         body += chunk
     return bytes(body)
 

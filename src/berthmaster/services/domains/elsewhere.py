@@ -9,6 +9,7 @@ from typing import Final
 from berthmaster.domain.domainpolicy import DomainPolicy
 from berthmaster.domain.errors import GatewayRefused, NotAllowed
 from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release
 from berthmaster.domain.routing import RouteTable
 from berthmaster.ports.outside import Outside
 
@@ -54,6 +55,12 @@ async def hosts_elsewhere(outside: Outside, stack: StackId) -> dict[str, str]:
         if claim.stack not in own:
             found.setdefault(claim.host, claim.stack)
     return found
+
+
+def live_release(outside: Outside, stack: StackId) -> Release | None:
+    """What serves now."""
+    record = outside.store.stack(stack)
+    return outside.store.release(stack, record.live) if record and record.live else None
 
 
 def _place(stack: StackId) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from berthmaster.domain.domainpolicy import DomainRow, Violation, check_rows, policy_of
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
+from berthmaster.domain.spec import HttpSource, RowSource
 from berthmaster.engine.lease import hold
 from berthmaster.planner.domainfix import DomainFix, plan_domain_fix
 from berthmaster.ports.outside import Outside
@@ -67,8 +68,15 @@ async def repair_domains(outside: Outside, stack: StackId, folder: Path) -> Repa
     async with hold(outside.store, str(stack), what="berth domain fix"):
         repair = await plan_repair(outside, stack, folder)
         source = outside.specs.read(folder).domains.source
-        container = container_of(outside, stack, source.service) if source else None
-        if not repair.fix.changes or source is None or container is None:
+        if repair.fix.changes and isinstance(source, HttpSource):
+            raise NotAllowed(
+                f"{stack} gives its list of domains to read only: nothing was changed",
+                next_command="change these rows in the app, then: berth domain check",
+            )
+        if not repair.fix.changes or not isinstance(source, RowSource):
+            return repair
+        container = container_of(outside, stack, source.service)
+        if container is None:
             return repair
         name = f"before-domain-fix-{outside.clock.now():%Y%m%dT%H%M%S}"
         dumps = outside.files.dump_folder(stack.project)

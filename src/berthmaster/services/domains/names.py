@@ -12,13 +12,12 @@ from berthmaster.domain.domainpolicy import DomainPolicy, check_domain
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.hosting import is_covered, own_naming
 from berthmaster.domain.names import StackId, check_host
-from berthmaster.domain.release import Release
 from berthmaster.domain.routing import HostClaim, Tls
 from berthmaster.domain.tenancy import Domain, Proof
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.domains.elsewhere import owner_elsewhere
+from berthmaster.services.domains.elsewhere import live_release, owner_elsewhere
 
 RECORD: Final = "_berthmaster"  # TXT record below the host
 WELL_KNOWN: Final = "/.well-known/berthmaster"
@@ -156,7 +155,7 @@ def forget_certificates(outside: Outside, hosts: tuple[str, ...]) -> tuple[str, 
 
 async def warm_certificate(outside: Outside, domain: Domain) -> str:
     """Have the edge order the certificate before the first visitor; returns what came of it."""
-    release = _live(outside, domain.stack)
+    release = live_release(outside, domain.stack)
     entrypoints = {item.name: item for item in outside.entrypoints}
     entrypoint = entrypoints.get(release.entrypoint) if release else None
     if entrypoint is None or entrypoint.tls is Tls.OFF or not domain.is_routed:
@@ -219,13 +218,8 @@ def _same_tenant(outside: Outside, domain: Domain) -> list[Domain]:
     return [item for item in rows if item.tenant == domain.tenant]
 
 
-def _live(outside: Outside, stack: StackId) -> Release | None:
-    record = outside.store.stack(stack)
-    return outside.store.release(stack, record.live) if record and record.live else None
-
-
 def _claims(outside: Outside, domain: Domain) -> list[HostClaim]:
-    release = _live(outside, domain.stack)
+    release = live_release(outside, domain.stack)
     if release is None or not release.routes:
         return []
     return [HostClaim(release.entrypoint, domain.host, domain.stack.project, own_naming(release))]

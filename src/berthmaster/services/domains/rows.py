@@ -1,14 +1,15 @@
 """The rows of an environment's domains, whoever keeps them."""
 
 from pathlib import Path
+from typing import assert_never
 
 from berthmaster.domain.domainpolicy import DomainRow, has_tenants
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release
-from berthmaster.domain.spec import AppSpec, TenancyMode
+from berthmaster.domain.spec import AppSpec, HttpSource, RowSource, TenancyMode
 from berthmaster.ports.outside import Outside
-from berthmaster.services.domains.elsewhere import NO_TENANTS
+from berthmaster.services.domains.elsewhere import NO_TENANTS, live_release
+from berthmaster.services.domains.over_http import ask_rows
 from berthmaster.services.observe import applied_states
 
 
@@ -19,8 +20,14 @@ async def read_rows(
     source = spec.domains.source
     if source is None:
         return own_rows(outside, stack, spec)
-    container = container_of(outside, stack, source.service)
-    return await outside.databases.domain_rows(container, source) if container else None
+    match source:
+        case HttpSource():
+            return await ask_rows(outside, stack, spec, source)
+        case RowSource():
+            container = container_of(outside, stack, source.service)
+            return await outside.databases.domain_rows(container, source) if container else None
+        case _:
+            assert_never(source)
 
 
 def own_rows(outside: Outside, stack: StackId, spec: AppSpec) -> tuple[DomainRow, ...]:
@@ -35,10 +42,7 @@ def own_rows(outside: Outside, stack: StackId, spec: AppSpec) -> tuple[DomainRow
 
 def container_of(outside: Outside, stack: StackId, service: str) -> str | None:
     """The container of a state service; None before the first deploy, raises for another name."""
-    record = outside.store.stack(stack)
-    live: Release | None = None
-    if record is not None and record.live is not None:
-        live = outside.store.release(stack, record.live)
+    live = live_release(outside, stack)
     if live is None:
         return None
     applied = applied_states(outside, stack, live).get(service, live)

@@ -13,7 +13,7 @@ from berthmaster.adapters.berthfile.document import parse_document
 from berthmaster.adapters.berthfile.read import parse_berthfile
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.secret import Format, SecretKind
-from berthmaster.domain.spec import AppSpec, JobMoment, Role
+from berthmaster.domain.spec import AppSpec, HttpSource, JobMoment, Role, RowSource
 
 REFERENCE = Path(__file__).parents[4] / "docs" / "reference"
 EXAMPLE = (REFERENCE / "berth.example.yaml").read_text()
@@ -290,3 +290,26 @@ def test_what_a_secret_cannot_be_is_refused_with_its_line(
 
     assert message.startswith("berth.yaml:4: ")
     assert complaint in message
+
+
+SOURCE = "app: shop\nenvironments: {prod: {compose: [compose.yaml]}}\ndomains:\n  source: "
+
+
+def test_rows_of_domains_come_from_a_table_or_over_http(folder: Path) -> None:
+    found = read(folder, SOURCE + "{service: web, path: /api/domains/, token: domains_token}\n")
+    assert found.domains.source == HttpSource("web", "/api/domains/", "domains_token")
+    found = read(folder, SOURCE + "{service: db, table: names}\n")
+    assert isinstance(found.domains.source, RowSource)
+    assert found.domains.source.read.endswith("FROM names ORDER BY id")
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("{service: web, path: /api/domains/}", "stand together"),
+        ("{service: web, token: domains_token}", "stand together"),
+        ("{service: web, path: /a, token: t, read: SELECT 1}", "no `read`"),
+    ],
+)
+def test_a_source_is_one_of_the_two(folder: Path, source: str, what: str) -> None:
+    assert what in refused(folder, SOURCE + source + "\n")
