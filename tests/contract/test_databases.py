@@ -390,6 +390,21 @@ async def test_the_documents_rows_are_repaired_once_and_for_good(subject: Subjec
     }
 
 
+async def test_rows_of_any_select_are_read_as_text_and_nothing_is_changed(server: Subject) -> None:
+    await _with_rows(server)
+    sql = "SELECT is_primary, count(*), NULL AS none FROM tenants_domain GROUP BY 1 ORDER BY 1;"
+    found = await server.databases.query(server.container, sql)
+    assert [row[0] for row in found] == ["false", "true"]
+    assert {row[2] for row in found} == {""}
+    for evil in (
+        "WITH x AS (DELETE FROM tenants_domain RETURNING *) SELECT 1",
+        "SELECT 1; SELECT 2",
+    ):
+        with pytest.raises(OutsideError):
+            await server.databases.query(server.container, evil)
+    assert len(await server.databases.query(server.container, "SELECT * FROM tenants_domain")) == 6
+
+
 async def test_a_plan_from_rows_that_were_changed_since_changes_nothing(subject: Subject) -> None:
     await _with_rows(subject)
     rows = await subject.databases.domain_rows(subject.container, SOURCE) or ()

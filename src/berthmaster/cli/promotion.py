@@ -9,6 +9,8 @@ from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks
 from berthmaster.cli.output import paint, print_json, print_table
 from berthmaster.cli.planned import print_plan
 from berthmaster.cli.release import despite_option, make_live
+from berthmaster.domain.errors import UserError
+from berthmaster.domain.names import StackId
 
 if TYPE_CHECKING:
     from berthmaster.ports.outside import Outside
@@ -22,17 +24,32 @@ BAD_CODE = 1
 
 @click.command(cls=BerthCommand)
 @stack_argument
+@click.option("--checklist", metavar="FILE", help="Ask the items of this file instead.")
+@click.option("--report", metavar="FILE", help="With --checklist: write a page with the evidence.")
+@click.option(
+    "--strict", "is_strict", is_flag=True, help="With --checklist: fail for what was not asked."
+)
 @click.pass_context
-def verify(context: click.Context, stack: str | None) -> None:
-    """Ask the smoke conditions again.
+def verify(
+    context: click.Context,
+    stack: str | None,
+    checklist: str | None,
+    report: str | None,
+    is_strict: bool,
+) -> None:
+    """Ask the smoke conditions again, or a checklist.
 
     Of the live release, at its own address and through the gateway. What comes of it is recorded:
-    a promotion wants that they held.
+    a promotion wants that they held. A checklist is only asked.
     """
     from berthmaster.services.verify import verify as verify_stack
 
     invocation = context.find_object(Invocation) or Invocation()
     wanted = invocation.known_stack(stack)
+    if checklist is not None:
+        context.exit(_verify_by(invocation, wanted, checklist, report, is_strict))
+    if report or is_strict:
+        raise UserError("--report and --strict go with --checklist FILE")
     found = invocation.run(lambda outside: verify_stack(outside, wanted))
     if invocation.is_json:
         _print_json(found)
@@ -40,6 +57,26 @@ def verify(context: click.Context, stack: str | None) -> None:
         _print(found)
     if found.unmet:
         context.exit(BAD_CODE)
+
+
+def _verify_by(
+    invocation: Invocation, stack: StackId, name: str, report: str | None, is_strict: bool
+) -> int:
+    from berthmaster.cli.checklist import checklist_json, print_checklist, write_report
+    from berthmaster.domain.checklist import Verdict
+    from berthmaster.services.run_checklist import run_checklist
+
+    wanted = invocation.outside.specs.checklist(invocation.folder.resolve(), name)
+    found = invocation.run(lambda outside: run_checklist(outside, stack, wanted))
+    if report is not None:
+        write_report(found, invocation.folder / report)
+    if invocation.is_json:
+        print_json(checklist_json(found))
+    else:
+        print_checklist(found)
+    is_complete = found.count(Verdict.OK) == len(found.answers)
+    is_bad = found.count(Verdict.FAILED) > 0 or (is_strict and not is_complete)
+    return BAD_CODE if is_bad else 0
 
 
 def _print(found: "Verification") -> None:

@@ -89,6 +89,15 @@ class Databases(Protocol):
         """
         ...
 
+    async def query(
+        self, container: str, sql: str, database: str | None = None
+    ) -> tuple[tuple[str, ...], ...]:
+        """The rows of one SELECT as text, run read-only; of the image's own database by default.
+
+        Raises `OutsideError`, for SQL that would change something too.
+        """
+        ...
+
     async def drop(self, container: str, database: str) -> None:
         """Remove a database that `restore_into` made; one that is not there is no error."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from berthmaster.domain.checklist import Checklist
 from berthmaster.domain.domainpolicy import Outline
 from berthmaster.domain.freeze import FreezeWindow
 from berthmaster.domain.secret import Need
@@ -85,6 +86,10 @@ class Specs(Protocol):
 
     def written_images(self, spec: AppSpec, environment: str) -> Mapping[str, WrittenImage]:
         """The image of each service as the last Compose file that names one has it."""
+        ...
+
+    def checklist(self, folder: Path, name: str) -> Checklist:
+        """Read a checklist file of an app folder."""
         ...
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:

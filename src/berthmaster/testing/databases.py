@@ -28,6 +28,7 @@ class FakeDatabases:
         self.dumped: dict[tuple[Path, str], dict[str, str]] = {}
         self.passwords: dict[str, str] = {}  # by container; those that were set
         self.contents: dict[str, Contents] = {}
+        self.answers: dict[str, tuple[tuple[str, ...], ...]] = {}  # by SQL
         self.rows: dict[str, tuple[DomainRow, ...]] = {}  # by container
 
     def can_dump(self, image: str, environment: Mapping[str, str]) -> bool:
@@ -107,6 +108,15 @@ class FakeDatabases:
                 else:
                     rows[item.before.id] = item.after
             self.rows[container] = tuple(rows.values())
+
+    async def query(
+        self, container: str, sql: str, database: str | None = None
+    ) -> tuple[tuple[str, ...], ...]:
+        with self.world.calling("databases.query", container):
+            self._check_running(container)
+            if not sql.strip().lower().startswith("select"):
+                raise OutsideError(f"{container}: cannot run that read-only", subject=container)
+            return self.answers.get(sql, ())
 
     async def drop(self, container: str, database: str) -> None:
         with self.world.calling("databases.drop", container):

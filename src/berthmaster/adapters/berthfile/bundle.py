@@ -20,7 +20,8 @@ from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.freeze import FREEZE_FILE
 from berthmaster.domain.spec import AppSpec
 
-ALWAYS: Final = (FREEZE_FILE, *CATALOGUE_PLACES)
+ALWAYS: Final = (FREEZE_FILE, "checklists", *CATALOGUE_PLACES)
+_OVERLAYS: Final = ("*compose*.yaml", "*compose*.yml")  # that `berth rehearse` may be given
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ def bundle(spec: AppSpec, environments: Iterable[str]) -> Bundle:
     there = sorted(environments)
     for environment in there:
         _refuse_written_folders(spec, environment)
-    paths = {*artifact_inputs(spec), *ALWAYS}
+    paths = {*artifact_inputs(spec), *ALWAYS, *spec.rehearsal.compose}
+    paths |= {item.name for mask in _OVERLAYS for item in Path(spec.folder).glob(mask)}
     for environment in there:
         paths |= set(input_paths(spec, environment))
     folder = Path(spec.folder)

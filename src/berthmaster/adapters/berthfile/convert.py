@@ -33,7 +33,8 @@ def app_spec(berthfile: model.Berthfile, folder: Path, document: Document) -> sp
             for name, item in berthfile.sites.items()
         ),
         smoke=tuple(
-            _smoke(item, document, ("smoke", number)) for number, item in enumerate(berthfile.smoke)
+            smoke_spec(item, document, ("smoke", number))
+            for number, item in enumerate(berthfile.smoke)
         ),
         retention=_retention(berthfile.retention),
         release_variable=berthfile.release_variable,
@@ -197,7 +198,8 @@ def _secret(name: str, item: model.Secret) -> SecretSpec:
     )
 
 
-def _smoke(item: model.Smoke, document: Document, at: Path_) -> spec.SmokeSpec:
+def smoke_spec(item: model.Smoke, document: Document, at: Path_) -> spec.SmokeSpec:
+    """A condition; raises `InvalidSpec` for one that asks nothing, or twice."""
     if (item.path is None) == (item.command is None):
         raise document.error("a smoke condition has either a `path` or a `command`", at)
     if (item.command is None) != (item.service is None):

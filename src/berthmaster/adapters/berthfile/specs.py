@@ -8,10 +8,12 @@ from berthmaster.adapters.berthfile import checkout as committed
 from berthmaster.adapters.berthfile import compose_files, envfile, inputs, sent, versions
 from berthmaster.adapters.berthfile import propose as proposing
 from berthmaster.adapters.berthfile import revision as repository
+from berthmaster.adapters.berthfile.checklist import read_checklist
 from berthmaster.adapters.berthfile.convert import environment_of
 from berthmaster.adapters.berthfile.document import read_text
 from berthmaster.adapters.berthfile.needs import needs_of
 from berthmaster.adapters.berthfile.read import read_berthfile
+from berthmaster.domain.checklist import Checklist
 from berthmaster.domain.domainpolicy import Outline, outline_of
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.freeze import FREEZE_FILE, FreezeWindow, parse_freeze
@@ -131,6 +133,10 @@ class BerthfileSpecs:
     def written_images(self, spec: AppSpec, environment: str) -> Mapping[str, WrittenImage]:
         """Images before interpolation, with file and line."""
         return versions.written_images(spec, environment)
+
+    def checklist(self, folder: Path, name: str) -> Checklist:
+        """A checklist file."""
+        return read_checklist(folder / name, name)
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
         """The text of a new `berth.yaml`."""

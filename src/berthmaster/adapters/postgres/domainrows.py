@@ -35,6 +35,21 @@ async def read(server: Server, source: RowSource) -> tuple[DomainRow, ...] | Non
     return tuple(_row(item) for item in json.loads(answer))
 
 
+async def query(server: Server, sql: str, database: str | None) -> tuple[tuple[str, ...], ...]:
+    """The rows of any SELECT, as text."""
+    text = sql.strip().rstrip(";")
+    whole = f"SELECT coalesce(json_agg(found), '[]') FROM ({text}) AS found"  # noqa: S608
+    database = database or await _own_database(server)
+    answer = await server.ask(_READ_ONLY, whole, database=database)
+    return tuple(tuple(map(_text, item.values())) for item in json.loads(answer))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
+
 async def change(server: Server, source: RowSource, changes: Sequence[RowChange]) -> None:
     """All or nothing; raises `OutsideError`."""
     if not changes:
@@ -74,8 +89,11 @@ def _boolean(value: bool) -> str:
 
 
 async def _database(server: Server, source: RowSource) -> str:
-    if source.database:
-        return source.database
+    return source.database or await _own_database(server)
+
+
+async def _own_database(server: Server) -> str:
+    """The one that the image made."""
     answer = await server.runtime.execute(server.container, ["printenv", "POSTGRES_DB"])
     return answer.output.strip() if answer.exit_code == 0 else server.user
 

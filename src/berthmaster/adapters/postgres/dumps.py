@@ -87,6 +87,11 @@ class PostgresDumps:
     ) -> None:
         await domainrows.change(await open_server(self._runtime, container), source, changes)
 
+    async def query(
+        self, container: str, sql: str, database: str | None = None
+    ) -> tuple[tuple[str, ...], ...]:
+        return await domainrows.query(await open_server(self._runtime, container), sql, database)
+
     async def drop(self, container: str, database: str) -> None:
         await restore.drop(await open_server(self._runtime, container), database)
 
