@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle, UserRateThrottle
@@ -247,3 +248,10 @@ def test_a_user_from_before_profiles_is_verified(guest: TenantBrowser, acme: Cli
     with tenant_context(acme):
         assert not Profile.objects.exists()
     assert session(guest)["access"]
+
+
+def test_used_up_sessions_are_noted_where_their_users_are(acme: Client) -> None:
+    """The document says the public schema; a session ends in the schema of its user, in one transaction with it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'token_blacklist_blacklistedtoken'")
+        assert {schema for (schema,) in cursor.fetchall()} == {"acme", "beta"}

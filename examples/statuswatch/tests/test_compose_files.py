@@ -73,6 +73,17 @@ def test_only_production_has_a_proxy_with_tls(development: Services, production:
     assert "on_demand" in (EXAMPLE / "caddy/Caddyfile").read_text()
 
 
+def test_the_proxy_serves_no_folder_that_it_cannot_see(production: Services) -> None:
+    served = re.findall(r"^\s*root \S+ (\S+)", (EXAMPLE / "caddy/Caddyfile").read_text(), re.MULTILINE)
+    mounted = [str(mount["target"]) for mount in production["caddy"]["volumes"]]
+    assert [folder for folder in served if not folder.startswith(tuple(mounted))] == []
+
+
+def test_the_proxys_own_api_is_for_nobody_outside(production: Services) -> None:
+    assert re.search(r"^\s*admin localhost:2019$", (EXAMPLE / "caddy/Caddyfile").read_text(), re.MULTILINE)
+    assert 2019 not in {port["target"] for service in production.values() for port in service.get("ports", [])}
+
+
 @pytest.mark.requirement("R75", "R76", "R90", "R97", "R98")
 def test_database_and_redis_lie_on_volumes(development: Services, production: Services) -> None:
     for services in (development, production):

@@ -50,6 +50,19 @@ def test_a_worker_that_died_without_a_word_is_forgotten(no_worker: None, monkeyp
     assert workers.living() == {}
 
 
+def test_the_first_bad_check_hides_no_other(public: TenantBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise OSError("away")
+
+    monkeypatch.setattr(checks, "broker", fail)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM beta.django_migrations WHERE app = 'monitors'")
+    told = public.get("/health/ready/").json()["checks"]
+    assert told["database"] == "ok"
+    assert told["broker"] != "ok"
+    assert told["migrations"].startswith("1 schema(s) behind")
+
+
 def test_the_single_checks_are_told_inside_only(public: TenantBrowser, settings: object) -> None:
     outside = {"X-Forwarded-For": "203.0.113.9"}
     answer = public.get("/health/ready/", **outside)

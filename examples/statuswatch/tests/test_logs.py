@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -73,3 +74,21 @@ def test_an_exception_is_told_without_what_it_holds(lines: Lines) -> None:
 def test_a_terminal_is_spared_secrets_too() -> None:
     record = logging.makeLogRecord({"msg": "whsec_PLANTED", "levelname": "INFO"})
     assert LineFormatter("{levelname} {message}", style="{").format(record) == "INFO [redacted]"
+
+
+# What `berth logs --errors` and other tools take for an error.
+ALARMING = re.compile(r"\b(error|exception|traceback|critical|fatal|panic|failed)\b|status[=: ]+5\d\d", re.IGNORECASE)
+
+
+@pytest.mark.requirement("R182")
+def test_what_users_do_wrong_looks_like_no_error(guest: TenantBrowser, lines: Lines) -> None:
+    """Sessions end and passwords are mistyped every day; nobody should be woken for it."""
+    guest.get("/api/endpoints/")
+    guest.headers = {"Authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x"}
+    assert guest.get("/api/endpoints/").status_code == 401
+    guest.headers = {"Authorization": "Token sw_unknown"}
+    assert guest.get("/api/endpoints/").status_code == 401
+    assert guest.post("/api/auth/login/", {"username": "demo", "password": "wrong"}).status_code == 401
+    assert guest.post("/api/auth/refresh/", {"refresh": "old"}).status_code == 401
+    assert len(of_requests(lines)) == 5
+    assert [line for line in lines if ALARMING.search(json.dumps(line))] == []

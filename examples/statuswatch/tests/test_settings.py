@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -305,3 +306,20 @@ def test_a_release_broken_by_a_missing_variable_says_which() -> None:
 
 def test_an_unknown_breakage_is_refused() -> None:
     assert "choose one of: crash_loop" in read("1", BROKEN="nonsense").stderr
+
+
+SHELL = ["shell", "--no-imports", "-c", "from django.conf import settings; print(settings.DEBUG)"]
+
+
+@pytest.mark.parametrize("command", [["migrate_schemas"], SHELL, ["check"], ["seed_demo"]])
+def test_no_command_is_spared_the_check(command: list[str]) -> None:
+    started = [sys.executable, "manage.py", *command]
+    environment = {**GOOD, "STRIPE_SECRET_KEY": ""}
+    done = subprocess.run(started, cwd=BACKEND, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "STRIPE_SECRET_KEY is missing" in done.stderr
+
+
+def test_the_image_is_production_unless_told_otherwise() -> None:
+    """The router itself takes development when nobody says anything, as the document has it; no image does."""
+    assert re.search(r"^ENV .*\bDJANGO_ENV=production\b", (BACKEND.parent / "Dockerfile").read_text(), re.MULTILINE)
