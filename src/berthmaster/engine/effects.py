@@ -151,6 +151,8 @@ class Effects:
                 return await self._drain(stack.release_key(number), timeout_seconds)
             case act.MarkRetired(stack, number):
                 store.set_release_state(stack, number, ReleaseState.RETIRED)
+                # A router that lost its table was rebuilt meanwhile, and this one had its part.
+                store.free_slots(stack.release_key(number))
             case act.SetMaintenance(stack, is_on):
                 await router.set_maintenance(stack.project, is_on, fence=fence)
                 store.set_maintenance(stack, is_on)

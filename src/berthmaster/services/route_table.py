@@ -42,6 +42,16 @@ def derive_table(outside: Outside, without: frozenset[str] = frozenset()) -> Rou
     return tidied(RouteTable(tuple(hosts), live, tuple(prefixes), tuple(backends), maintenance))
 
 
+def claims_in_store(outside: Outside) -> list[HostClaim]:
+    """The hosts of all live releases; only reads, while `derive_table` reserves lost slots."""
+    pooled, claims = _pooled(outside), list[HostClaim]()
+    for summary in outside.store.releases_in(ReleaseState.LIVE):
+        release = outside.store.release(summary.stack, summary.number)
+        if release is not None and release.routes:
+            claims += (*claims_of(release), *_claims_of_pool(release, pooled))
+    return claims
+
+
 def _pooled(outside: Outside) -> dict[StackId, list[str]]:
     """Hosts of customers that share a stack, by stack; a tenant's own are in its release."""
     found: dict[StackId, list[str]] = {}

@@ -164,6 +164,19 @@ async def test_a_gateway_that_is_mended_before_the_recovery_does_not_bring_anyth
     assert await world.view() in (before, await final_view(name))
 
 
+@pytest.mark.parametrize("step", [number for name, number in STEPS if name == "retire"])
+async def test_a_router_that_is_rebuilt_from_nothing_keeps_no_slot_of_a_killed_retirement(
+    step: int,
+) -> None:
+    world, plan = await prepare("retire")
+    store = world.outside.store
+    before = store.reserve_slots(SHOP.release_key(1), 1)
+    await run(world, plan, Failpoint(str(step), "after", how="raise"))
+    await world.router.replace_table(wanted_table(world.outside, RouteTable()))
+    await recover_abandoned(world.outside, Silence())
+    assert store.reserve_slots("somebody", 1) == before
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "step"), UNDOABLE)
 async def test_a_second_kill_while_unwinding_is_mended_too(name: str, step: int) -> None:

@@ -8,7 +8,12 @@ from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.routing import RouteTable
-from berthmaster.services.route_table import compare_tables, derive_table, wanted_table
+from berthmaster.services.route_table import (
+    claims_in_store,
+    compare_tables,
+    derive_table,
+    wanted_table,
+)
 
 
 @pytest.fixture
@@ -68,3 +73,7 @@ async def test_slots_that_a_change_gave_back_are_not_reserved_again(world: World
     store.free_slots("shop-prod/r1")  # killed between this and the record that it is retired
     wanted_table(world.outside, await world.router.table())
     assert store.reserve_slots("somebody", 1) == before
+
+
+def test_the_hosts_in_the_store_are_those_of_the_derived_table(world: World) -> None:
+    assert tuple(claims_in_store(world.outside)) == derive_table(world.outside).hosts

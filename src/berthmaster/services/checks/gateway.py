@@ -9,10 +9,10 @@ from berthmaster.domain import checks
 from berthmaster.domain.check import Check
 from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.hosting import is_covered
-from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
+from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.services.bring_up_gateway import read_gateway
 from berthmaster.services.checks.facts import CheckFacts
-from berthmaster.services.route_table import wanted_table
+from berthmaster.services.route_table import claims_in_store
 
 SHOWN_DIFFERENCES: Final = 3
 DNS_SECONDS: Final = 3.0
@@ -65,12 +65,12 @@ async def check_hosts(facts: CheckFacts) -> list[Check]:
     """No other stack answers the environment's hosts on its entrypoint."""
     there, project = facts.environment, facts.stack.project
     try:
-        table = await facts.outside.router.table()
+        claims = (await facts.outside.router.table()).hosts
     except GatewayRefused:
-        table = wanted_table(facts.outside, RouteTable())
+        claims = tuple(claims_in_store(facts.outside))
     found = [
         checks.HOSTS.failed(f"{claim.host} on {claim.entrypoint} belongs to {claim.stack}")
-        for claim in table.hosts
+        for claim in claims
         if claim.entrypoint == there.entrypoint
         and claim.stack != project
         and claim.host in there.hosts

@@ -10,7 +10,6 @@ from berthmaster.domain.domainpolicy import DomainPolicy
 from berthmaster.domain.errors import GatewayRefused, NotAllowed
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release
-from berthmaster.domain.routing import RouteTable
 from berthmaster.ports.outside import Outside
 
 NO_TENANTS: Final = "the app has no tenants: write `tenancy` in berth.yaml"
@@ -46,12 +45,12 @@ async def hosts_elsewhere(outside: Outside, stack: StackId) -> dict[str, str]:
     }
     own = _own_projects(outside, stack)
     try:
-        table = await outside.router.table()
+        claims = (await outside.router.table()).hosts
     except GatewayRefused:
-        from berthmaster.services.route_table import wanted_table  # and with it the planner
+        from berthmaster.services.route_table import claims_in_store  # and with it the planner
 
-        table = wanted_table(outside, RouteTable())
-    for claim in table.hosts:
+        claims = tuple(claims_in_store(outside))
+    for claim in claims:
         if claim.stack not in own:
             found.setdefault(claim.host, claim.stack)
     return found

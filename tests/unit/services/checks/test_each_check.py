@@ -333,6 +333,16 @@ async def test_a_router_that_is_down_is_no_reason_for_silence(scene: Scene) -> N
     assert answers["hosts"] is Severity.OK  # the store knows them too
 
 
+async def test_a_check_beside_a_router_that_is_down_reserves_nothing(scene: Scene) -> None:
+    await scene.deployed()
+    store = scene.world.outside.store
+    slots = store.reserve_slots("shop-prod/r1", 1)
+    store.free_slots("shop-prod/r1")  # by a change that was killed before it recorded that
+    scene.world.router.is_up = False
+    await scene.report()
+    assert store.reserve_slots("somebody", 1) == slots
+
+
 async def test_an_image_that_is_not_here_is_asked_about_in_its_registry(scene: Scene) -> None:
     scene.world.engine.images.clear()
     report = await scene.report()
