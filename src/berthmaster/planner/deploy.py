@@ -97,6 +97,7 @@ def plan_deploy(
         services=tuple(service_line(service, observed) for service in release.services),
         gaps=_gaps(release, observed, is_closed),
         routes=tuple(describe_routes(release)),
+        notes=_notes(release, observed),
     )
 
 
@@ -447,3 +448,14 @@ def service_line(service: ReleaseService, observed: Observed) -> ServiceLine:
 
 def _release(number: int | None) -> str:
     return "nothing" if number is None else f"r{number}"
+
+
+def _notes(release: Release, observed: Observed) -> tuple[str, ...]:
+    """What nobody can turn back: a queue does not know which release is still on trial."""
+    consumers, label = release.with_role(Role.CONSUMER), release.label
+    if not consumers or observed.live is None or observed.live.number == release.number:
+        return ()
+    return (
+        f"{names_of(consumers)}: works from its start on; if {label} is turned back,"
+        f" what it did by then was done by {label}",
+    )
