@@ -44,6 +44,15 @@ def test_an_endpoint_whose_task_was_lost_is_enqueued_after_the_grace(acme: Clien
     assert is_due(acme, endpoint, checked=200, enqueued=91)
 
 
+def test_a_first_check_that_was_lost_does_not_wait_for_its_interval(acme: Client, endpoint: Endpoint) -> None:
+    with tenant_context(acme):
+        Endpoint.objects.filter(pk=endpoint.pk).update(interval_minutes=1440)
+    assert not is_due(acme, endpoint, created=389, enqueued=389)  # the queue may still give it out again
+    assert is_due(acme, endpoint, created=391, enqueued=391)
+    assert not is_due(acme, endpoint, created=391, enqueued=391, checked=380)
+    assert is_due(acme, endpoint, created=3600, enqueued=391, checked=1000)
+
+
 def test_an_endpoint_is_enqueued_once(acme: Client, endpoint: Endpoint, enqueued: list[tuple[str, str]]) -> None:
     with tenant_context(acme):
         later = NOW + timedelta(hours=1)

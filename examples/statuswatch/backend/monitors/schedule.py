@@ -20,7 +20,8 @@ def due(now: datetime, plan: str) -> QuerySet[Endpoint]:
 
     One that was enqueued waits until it is answered, but no longer than the grace: then its task is taken for lost.
     What falls due before the middle of the time to the next run is due now; else an endpoint of one minute, checked a
-    moment after each run, would be checked every second minute only.
+    moment after each run, would be checked every second minute only. One whose task the queue itself would have given
+    out again by now is due whatever its interval: a first check that was lost must not wait for a day.
     """
     horizon = now + timedelta(seconds=settings.CHECK_INTERVAL_SECONDS / 2)
     unit = timedelta(seconds=settings.INTERVAL_UNIT_SECONDS)
@@ -31,9 +32,11 @@ def due(now: datetime, plan: str) -> QuerySet[Endpoint]:
     )
     never_enqueued, given_up = Q(last_enqueued_at=None), Q(last_enqueued_at__lte=now - grace)
     answered = Q(last_checked_at__gte=F("last_enqueued_at"))
-    return (
-        watching.watched(plan).annotate(due_at=due_at).filter(never_enqueued | given_up | answered, due_at__lte=horizon)
-    )
+    unanswered = Q(last_checked_at=None) | Q(last_checked_at__lt=F("last_enqueued_at"))
+    queue = timedelta(seconds=settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"])
+    lost = unanswered & Q(last_enqueued_at__lte=now - grace - queue)
+    waited = (never_enqueued | given_up | answered) & Q(due_at__lte=horizon)
+    return watching.watched(plan).annotate(due_at=due_at).filter(waited | lost)
 
 
 def enqueue_due(now: datetime, plan: str) -> int:
