@@ -86,7 +86,11 @@ def disturb_all(labs: Sequence[str], jobs: int) -> list[Row]:
 async def _rows(engine: Engine, faults: Sequence[Fault]) -> list[Row]:
     lab, rows = await fault.furnish(engine), list[Row]()
     for one in faults:
-        if isinstance(one, partial) and one.func is fault.clock_stepped and not has_faketime():
+        if (
+            isinstance(one, partial)
+            and one.func is fault.clock_stepped
+            and fault.faketime() is None
+        ):
             continue
         try:
             rows.append(await one(lab))
@@ -102,11 +106,6 @@ def name_of(one: Fault) -> str:
         return getattr(one, "__name__", "fault").replace("_", " ")
     words = " ".join(map(str, one.keywords.values()))
     return f"{one.func.__name__.replace('_', ' ')} {words}"
-
-
-def has_faketime() -> bool:
-    """The clock is stepped by the package `faketime`, never for the machine."""
-    return fault.FAKETIME.exists()
 
 
 def report_on(rows: Sequence[Row]) -> Report:
@@ -125,8 +124,10 @@ def report_on(rows: Sequence[Row]) -> Report:
     ]
     report.notes = [f"{row.fault}: {problem}" for row in rows for problem in row.problems]
     report.notes += [f"{row.fault}: may lose, because {row.may_lose}" for row in rows if row.lost]
-    if not has_faketime():
-        report.notes.append("the clock was not stepped: the package faketime is not installed")
+    if fault.faketime() is None:
+        report.notes.append(
+            "the clock was not stepped: the package faketime is missing (scripts/bootstrap --tests)"
+        )
     return report
 
 

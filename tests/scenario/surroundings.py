@@ -27,7 +27,7 @@ from tests.scenario.registry_proxy import registry_proxy
 from tests.scenario.server import Server, free_ports, until
 
 IMAGES_OF_LAB: Final = (*IMAGES, "berthmaster/redis:7")
-FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+LIBRARIES: Final = Path("/usr/lib")
 ENDED: Final = {"succeeded", "unwound"}
 QUIET_SECONDS: Final = 60.0  # until something answers again after a fault
 
@@ -347,11 +347,16 @@ def _read_only(folder: Path) -> Iterator[None]:
 # clock
 
 
+def faketime() -> Path | None:
+    """The library that steps a clock for one process; None without the package `faketime`."""
+    return next(LIBRARIES.glob("*/faketime/libfaketime.so.1"), None)
+
+
 async def clock_stepped(lab: Lab, hours: int) -> Row:
     """The clock that `berth` reads is hours away from Docker's and from its own last time."""
     async with lab.row(f"clock {hours:+d} h for one deploy") as row:
         env = {
-            "LD_PRELOAD": str(FAKETIME),
+            "LD_PRELOAD": str(faketime()),
             "FAKETIME": f"{hours:+d}h",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
