@@ -10,11 +10,12 @@ nothing outside the servers that it makes.
 import argparse
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -25,15 +26,12 @@ from tests.scenario import server as scenario_server
 from tests.scenario.dsl import App, Seen
 from tests.scenario.server import Server
 
-from bench.report import Budget, Cell, Report, observe_machine
+from bench.kill_ledger import Kill, Ledger, Place, report_on
+from bench.report import observe_machine
 from berthmaster.engine.failpoints import DURING, POINTS, SIGNALS
 
 HERE = Path(__file__).parent
 VICTIM = HERE / "victim"
-COLUMNS = (
-    *("scenario", "steps", "kills", "recovered", "requests lost", "requests", "needed hands"),
-    *("killed again while recovering", "slowest recovery, s"),
-)
 TERMINAL = {"succeeded", "unwound"}
 INTERRUPTED = 130
 SECOND_KILL_EVERY = 6  # one recovery in so many is killed too
@@ -49,48 +47,22 @@ MIGRATION = 'jobs:\n  migrate: {service: web, command: ["true"], timeout: 30s, c
 
 
 @dataclass
-class Kill:
-    """One kill and what became of it."""
-
-    scenario: str
-    step: int
-    point: str
-    signal: str = "kill"
-    action: str = ""
-    state: str = ""  # of the deployment, after recovery
-    recovery_seconds: float = 0.0
-    is_killed_twice: bool = False
-    asked: int = 0
-    steps: int = 0  # of the plan
-    lost: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)  # what is not as promised
-
-    @property
-    def is_recovered(self) -> bool:
-        return not self.faults and not self.lost
-
-
-@dataclass
 class Killed:
-    """All kills of a scenario; a command that ended before its place was reached makes none."""
+    """All kills of a scenario in this run."""
 
     scenario: str
     kills: list[Kill] = field(default_factory=list)
-    tried: int = 0  # places
-    places: int = 0  # steps of its plan from the first wanted one on, times points
-    broke: str = ""  # why it ended before that
-
-    @property
-    def is_whole(self) -> bool:
-        return self.tried >= self.places
+    broke: str = ""  # why it ended before everything was tried
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which part of the steps, and how long a scenario may take."""
+    """Which places of a scenario, how long it may take, and who keeps what is found."""
 
     first_step: int = 1
     minutes: float = 0.0  # 0: until everything was tried
+    settled: Mapping[Place, Kill] = field(default_factory=dict)  # left out
+    ledger: Ledger | None = None
 
 
 class Victim:
@@ -235,7 +207,6 @@ SCENARIOS: dict[str, type[Scenario]] = {
     "warm": WarmRollback,
     "maintenance": Maintenance,
 }
-PLACES = (*POINTS, DURING)
 MAY_BE_AWAY = {"incompatible", "maintenance"}  # 503 is their maintenance page
 
 
@@ -243,25 +214,31 @@ async def kill_everywhere(
     scenario: Scenario, killed: Killed, limits: Limits, signal_name: str = "kill"
 ) -> None:
     """Kill at every step at every point; each step once before any of them is killed again."""
+    points = POINTS if signal_name == "kill" else (*POINTS, DURING)
     await scenario.prepare()
     end = time.monotonic() + 60 * limits.minutes
-    for turn in range(len(PLACES)):
-        step = last = limits.first_step
+    mine = (kill for kill in limits.settled.values() if kill.scenario == killed.scenario)
+    steps = max((kill.steps for kill in mine), default=0)
+    for turn in range(len(points)):
+        step, last = limits.first_step, max(steps, limits.first_step)
         while step <= last:
             if limits.minutes and time.monotonic() > end:
                 return
-            kill = Kill(killed.scenario, step, PLACES[(step + turn) % len(PLACES)], signal_name)
-            await _try(scenario, killed, kill)
-            last, step = kill.steps, step + 1
-            killed.places = len(PLACES) * (last - limits.first_step + 1)
+            kill = Kill(killed.scenario, step, points[(step + turn) % len(points)], signal_name)
+            step += 1
+            if kill.place in limits.settled:
+                continue
+            await _try(scenario, killed, kill, limits.ledger)
+            last = steps = max(steps, kill.steps)
 
 
-async def _try(scenario: Scenario, killed: Killed, kill: Kill) -> None:
-    is_killed = await kill_once(scenario, kill, f"{kill.step}:{kill.point}", len(killed.kills))
-    killed.tried += 1
-    if is_killed is not None:
-        killed.kills.append(kill)
-        print(_line(kill), file=sys.stderr, flush=True)
+async def _try(scenario: Scenario, killed: Killed, kill: Kill, ledger: Ledger | None) -> None:
+    place = f"{kill.step}:{kill.point}"
+    kill.is_hit = await kill_once(scenario, kill, place, len(killed.kills)) is not None
+    killed.kills.append(kill)
+    if ledger:
+        ledger.add(kill)
+    print(kill.line(), file=sys.stderr, flush=True)
 
 
 async def kill_once(scenario: Scenario, kill: Kill, failpoint: str, number: int) -> Kill | None:
@@ -326,17 +303,20 @@ async def _faults(scenario: Scenario, kill: Kill, killed: int, before: set[str])
         found.append(f"d{killed} is {kill.state}")
     if holder := app.lease_holder():
         found.append(f"{holder} still holds the lease")
-    world = await app.world()
+    is_live = bool(victim.releases("live"))
+    world, gateway, health = await asyncio.gather(
+        app.world(),
+        app.berth("gateway", "status", "--json"),
+        app.berth("health", app.stack, "--json"),
+    )
     if kill.state == "unwound":
         changed = (item for item in sorted(world ^ before) if not _is_data(item))
         found += [f"not as before: {item}" for item in changed]
     else:
         found += [f"left over: {item}" for item in sorted(left_over(victim, world))]
-    gateway = await app.berth("gateway", "status", "--json")
     if gateway.code != 0 or gateway.json()["differences"]:
         found.append(f"gateway: {gateway.said.strip()[-300:]}")
-    if victim.releases("live"):
-        health = await app.berth("health", app.stack, "--json")
+    if is_live:
         if health.code != 0 and kill.scenario != "maintenance":
             found.append(f"health: {health.said.strip()[-300:]}")
     elif scenario.is_answered:
@@ -397,7 +377,7 @@ async def run_scenario(name: str, limits: Limits, signal_name: str = "kill") -> 
 
 
 def _in_process(name: str, number: int, limits: Limits, signal_name: str) -> Killed:
-    scenario_server.BLOCK = f"10.{200 + number}.0.0/16"  # they run side by side
+    scenario_server.BLOCK = f"10.{200 + number + os.getppid() % 16}.0.0/16"  # side by side
     return asyncio.run(run_scenario(name, limits, signal_name))
 
 
@@ -407,61 +387,6 @@ def kill_all(
     """Scenarios side by side, each in a process and on a server of its own."""
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
         return list(pool.map(_in_process, names, count(), repeat(limits), repeat(signal_name)))
-
-
-def report_on(found: Sequence[Killed], sent: str = "kill") -> Report:
-    """One row a scenario; a kill that needs hands or loses a request misses the budget."""
-    name = "kill" if sent == "kill" else f"kill-{sent}"
-    report = Report(name, f"SIG{sent.upper()} at every step, then the next command", COLUMNS)
-    kills = [kill for one in found for kill in one.kills]
-    report.rows = [_row(one.scenario, _steps(one.kills), one.kills) for one in found]
-    steps = sum(len({kill.step for kill in one.kills}) for one in found)
-    report.rows.append(_row("all", str(steps), kills))
-    bad = [kill for kill in kills if not kill.is_recovered]
-    lost = sum(len(kill.lost) for kill in kills)
-    broken = [one for one in found if one.broke]
-    report.budgets = [
-        Budget("kills not recovered", len(bad), 0),
-        Budget("requests lost", lost, 0),
-        Budget("scenarios that broke off", len(broken), 0),
-    ]
-    report.notes = [f"{one.scenario} broke off: {one.broke}" for one in broken]
-    report.notes += [
-        f"{one.scenario}: its time ended after {one.tried} of {one.places} places"
-        for one in found
-        if not one.is_whole
-    ]
-    report.notes += [_line(kill) for kill in bad]
-    return report
-
-
-def _steps(kills: Sequence[Kill]) -> str:
-    """At how many steps of the plan."""
-    return f"{len({kill.step for kill in kills})} of {max((x.steps for x in kills), default=0)}"
-
-
-def _row(name: str, steps: str, kills: Sequence[Kill]) -> tuple[Cell, ...]:
-    return (
-        name,
-        steps,
-        len(kills),
-        sum(kill.is_recovered for kill in kills),
-        sum(len(kill.lost) for kill in kills),
-        sum(kill.asked for kill in kills),
-        sum(bool(kill.faults) for kill in kills),
-        sum(kill.is_killed_twice for kill in kills),
-        max((kill.recovery_seconds for kill in kills), default=0.0),
-    )
-
-
-def _line(kill: Kill) -> str:
-    twice = " (twice)" if kill.is_killed_twice else ""
-    verdict = "ok" if kill.is_recovered else f"BAD {kill.faults} lost {kill.lost[:5]}"
-    return (
-        f"{kill.scenario} {kill.step}:{kill.point}@{kill.signal} {kill.action}{twice}"
-        f" -> {kill.state}"
-        f" in {kill.recovery_seconds} s, {kill.asked} asked: {verdict}"
-    )
 
 
 def main() -> int:
@@ -474,17 +399,32 @@ def main() -> int:
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="end each scenario then; 0: when it is whole"
     )
-    parser.add_argument("--json", action="store_true", help="write bench/results too")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what --json has kept as recovered"
+    )
+    parser.add_argument("--json", action="store_true", help="add to bench/results, kill by kill")
     given = parser.parse_args()
-    limits = Limits(given.first_step, given.minutes)
+    ledger = Ledger(given.signal)
+    limits = Limits(
+        given.first_step,
+        given.minutes,
+        ledger.settled() if given.resume else {},
+        ledger if given.json else None,
+    )
     machine = observe_machine()  # before it is busy
     found = kill_all(given.only or list(SCENARIOS), given.jobs, limits, given.signal)
-    report = report_on(found, given.signal)
+    kills = [kill for one in found for kill in one.kills]
+    if given.json:
+        ledger.tidy()
+        kills = list(ledger.read().values())
+    report = report_on(
+        kills, [(one.scenario, one.broke) for one in found if one.broke], given.signal
+    )
     report.machine = machine
     report.print()
     if given.json:
         report.save()
-    return 0 if any(one.kills for one in found) and report.is_good else 1
+    return 0 if kills and report.is_good else 1
 
 
 if __name__ == "__main__":

@@ -218,10 +218,13 @@ class App:
     async def world(self) -> set[str]:
         """Everything of the stack that a release leaves behind when nobody tidies up."""
         wanted = ("--filter", f"label=berthmaster.stack={self.stack}")
-        names = ("--format", "{{.Names}}"), ("--format", "{{.Name}}")
-        found = {f"container {item}" for item in await self.containers(every=True)}
-        networks = await docker_lines("network", "ls", *wanted, *names[1])
-        volumes = await docker_lines("volume", "ls", *wanted, *names[1])
+        names = ("--format", "{{.Name}}")
+        containers, networks, volumes = await asyncio.gather(
+            self.containers(every=True),
+            docker_lines("network", "ls", *wanted, *names),
+            docker_lines("volume", "ls", *wanted, *names),
+        )
+        found = {f"container {item}" for item in containers}
         found |= {f"network {item}" for item in networks}
         found |= {f"volume {item}" for item in volumes}
         rows = self.server.rows("SELECT owner FROM subnets UNION ALL SELECT owner FROM slots")
