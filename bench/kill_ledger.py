@@ -4,6 +4,7 @@ A whole run takes longer than a working day has quiet hours, so it is made in pa
 written down when it is over, and a later one at the same place takes its line's place.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -82,12 +83,18 @@ class Ledger:
         """Write one down at once: whatever ends the run keeps what it has found."""
         self.path.parent.mkdir(exist_ok=True)
         with self.path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             file.write(json.dumps(asdict(kill)) + "\n")
 
     def tidy(self) -> None:
         """Keep the last line of each place, in order."""
-        kills = sorted(self.read().values(), key=lambda kill: (kill.scenario, kill.step, kill.at))
-        self.path.write_text("".join(json.dumps(asdict(kill)) + "\n" for kill in kills))
+        if not self.path.exists():
+            return
+        with self.path.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            kills = sorted(self.read().values(), key=lambda kill: (kill.scenario, kill.step))
+            file.truncate()
+            file.write("".join(json.dumps(asdict(kill)) + "\n" for kill in kills))
 
 
 def report_on(

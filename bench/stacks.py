@@ -116,6 +116,9 @@ def measure(count: int = COUNT) -> Report:
         engine.start([*IMAGES, "berthmaster/base:12"])
         with engine.inside():
             asyncio.run(_measure(engine, count, report))
+    except (Exception, KeyboardInterrupt) as error:  # what was measured by then is worth seeing
+        report.notes.append(f"broke off: {' '.join(repr(error).split())[:300]}")
+        report.budgets.append(Budget("phases that broke off", 1, 0))
     finally:
         engine.destroy()
     return report
