@@ -4,7 +4,8 @@ Killed at an effect, mended by the next command, with somebody asking all the ti
 """
 
 import pytest
-from bench.kill import Kill, Migration, Victim, kill_once
+from bench.kill import Migration, Victim, kill_once
+from bench.kill_ledger import Kill
 from tests.scenario.server import Server
 
 from berthmaster.engine.failpoints import POINTS
