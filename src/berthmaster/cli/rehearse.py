@@ -138,6 +138,7 @@ def _begun_json(done: "Begun") -> dict[str, Any]:
         "release": done.outcome.plan.new,
         "hosts": done.hosts,
         "restored": done.restored,
+        "notes": done.notes,
         "deployment": done.outcome.deployment,
         "seconds": round(done.seconds, 3),
     }
@@ -150,6 +151,8 @@ def _print_begun(done: "Begun") -> None:
     click.echo(f"  hosts: {', '.join(done.hosts)}")
     if done.restored:
         click.echo(f"  data: {', '.join(done.restored)} of now, restored and verified")
+    for note in done.notes:
+        click.echo(f"  note: {note}")
     click.echo(f"  ship it: berth rehearse ship {of}; end it: berth rehearse finish {of}")
 
 
@@ -283,3 +286,40 @@ def _print_finished(invocation: Invocation, done: "Finished") -> None:
         print_json({"stack": str(done.stack), "is_gone": True, "removed": done.removed})
         return
     click.echo(f"{done.stack}  is gone, with its database, volumes and secrets")
+
+
+def try_rollback(invocation: Invocation, stack: StackId) -> None:
+    """`berth rollback ENV --rehearse`."""
+    from berthmaster.services.rehearsals.turn_back import rehearse_rollback
+
+    done = changing(
+        invocation, lambda outside: rehearse_rollback(outside, stack, invocation.progress)
+    )
+    if invocation.is_json:
+        print_json(
+            {
+                "stack": str(done.stack),
+                "to": done.to,
+                "rehearsal": str(done.copy),
+                "is_warm": done.is_warm,
+                "seconds": round(done.outcome.seconds, 3),
+                "switch_seconds": round(done.switch_seconds, 3),
+                "untouched": done.untouched,
+                "changed": done.changed,
+                "notes": done.notes,
+            }
+        )
+        return
+    way = "a switch" if done.is_warm else "a start from its record"
+    word = paint(f"{done.stack}  back to r{done.to} works", "green", bold=True)
+    click.echo(f"{word}  ({way}, tried in {done.copy})")
+    click.echo(
+        f"  the old release answered after {done.switch_seconds:.1f} s; all of it took"
+        f" {done.outcome.seconds:.1f} s"
+    )
+    for note in done.notes:
+        click.echo(f"  note: {note}")
+    if done.changed:
+        click.echo(f"  changed meanwhile in production: {', '.join(done.changed)}")
+    else:
+        click.echo(f"  production: {done.untouched} containers, none was touched")

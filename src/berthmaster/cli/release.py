@@ -219,14 +219,19 @@ def _print_state(
     "--restore-point", metavar="NAME", help="Put the data of this restore point back, too."
 )
 @click.option("--plan", "is_plan", is_flag=True, help="Show the plan only.")
+@click.option(
+    "--rehearse", "is_tried", is_flag=True, help="Do it in the rehearsal and say how long it took."
+)
 @click.pass_obj
 def rollback(
     invocation: Invocation,
+    /,
     stack: str | None,
     to: str | None,
     tag: str | None,
     restore_point: str | None,
     is_plan: bool,
+    is_tried: bool,
 ) -> None:
     """Return to an older release.
 
@@ -239,6 +244,13 @@ def rollback(
     if to and tag:
         raise UserError("--to and --tag both name the release: give one of them")
     wanted = invocation.known_stack(stack)
+    if is_tried:
+        if to or tag or restore_point or is_plan:
+            raise UserError("--rehearse stands alone: it turns back what the rehearsal would ship")
+        from berthmaster.cli.rehearse import try_rollback
+
+        try_rollback(invocation, wanted)
+        return
     given = release_number(to) if to else None
 
     def number(outside: Outside) -> int | None:

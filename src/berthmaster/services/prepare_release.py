@@ -69,7 +69,11 @@ async def prepare_release(outside: Outside, request: ReleaseRequest, *, number: 
     rendering = await render_model(outside, request)
     refuse_violations(rendering.violations)
     overrides = await refuse_bad_configuration(outside, request, rendering)
-    kept = {**_pins_that_stay(outside, request), **promoted_pins(request, rendering)}
+    kept = {
+        **_pins_that_stay(outside, request),
+        **promoted_pins(request, rendering),
+        **_pins_alike(request, rendering),
+    }
     pinned = await pin_images(outside, rendering.model, rendering.decisions, kept)
     draft = await _draft(outside, request, rendering, pinned, number)
     rendered = render_release(_render_inputs(outside, draft))
@@ -115,6 +119,18 @@ def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, Imag
         pins[name] = next((item.image for item in release.services if item.name == name), None)
     changed = request.state_services
     return {name: pin for name, pin in pins.items() if pin and name not in changed}
+
+
+def _pins_alike(request: ReleaseRequest, rendering: Rendering) -> dict[str, ImagePin]:
+    """The images of another release, by service and under the names that the files have now."""
+    if request.like is None:
+        return {}
+    services = rendering.model["services"]
+    return {
+        item.name: replace(item.image, reference=str(services[item.name].get("image", "")))
+        for item in request.like.services
+        if item.image and item.role.is_app_service and item.name in services
+    }
 
 
 @dataclass(frozen=True, slots=True)

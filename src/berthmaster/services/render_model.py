@@ -47,6 +47,7 @@ class ReleaseRequest:
     despite: str | None = None  # why it is done in spite of a hold or a freeze
     told: tuple[str, ...] = ()  # what was noticed before, for the plan's notes
     is_closed: bool = False  # visitors get the maintenance page until the switch
+    like: Release | None = None  # whose images run, service by service, whatever tags mean now
     overlay: Overlay | None = None  # over the environment's Compose files; None: as what runs
 
     def options(self) -> dict[str, str]:

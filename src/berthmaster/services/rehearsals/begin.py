@@ -26,7 +26,7 @@ from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.deploy import bring_out, reserve_slots
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.prepare_release import Prepared, fingerprint_of, live_release
-from berthmaster.services.rehearsals.secrets import give_secrets, refuse_shared
+from berthmaster.services.rehearsals.secrets import give_secrets, other_settings, refuse_shared
 from berthmaster.services.render_model import ReleaseRequest, environment_of
 from berthmaster.services.tenant_spec import is_rehearsal, overlaid
 
@@ -53,6 +53,7 @@ class Begun:
     hosts: tuple[str, ...]
     secret_count: int
     restored: tuple[str, ...]  # databases
+    notes: tuple[str, ...]  # what is otherwise than in production
     seconds: float
 
 
@@ -76,7 +77,9 @@ async def rehearse(outside: Outside, wanted: NewRehearsal, progress: Progress) -
                 refuse_shared(outside, spec, live, prepared.release)
                 about = Rehearses(live.number, fingerprint_of(outside, request))
                 release = replace(prepared.release, rehearses=about)
-                return release, await _plan(outside, replace(prepared, release=release), points)
+                plan = await _plan(outside, replace(prepared, release=release), points)
+                told = other_settings(outside, spec, live, release)
+                return release, replace(plan, notes=(*plan.notes, *told))
 
             outcome = await bring_out(outside, lease, copied, progress, make)
     except BerthmasterError as error:
@@ -90,6 +93,7 @@ async def rehearse(outside: Outside, wanted: NewRehearsal, progress: Progress) -
         release.hosts if release else (),
         count,
         tuple(name for point in points.values() for name in point.databases),
+        outcome.plan.notes,
         outside.clock.monotonic() - start,
     )
 

@@ -19,6 +19,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.services.give_secrets import init_secrets
 from berthmaster.services.read_secrets import read_secrets
 
+SHOWN: Final = 12  # settings of a service that are named
 _LIVE: Final = re.compile(r"(?:sk|rk)_live_")  # a payment key that moves money
 
 
@@ -64,6 +65,35 @@ def refuse_shared(outside: Outside, spec: AppSpec, live: Release, copied: Releas
             next_command=f"write rehearsal: {{env: {{{names[0]}: ...}}}} for a value of its own, "
             f"or rehearsal: {{secrets: [{', '.join(names)}]}} for what both may know",
         )
+
+
+def other_settings(
+    outside: Outside, spec: AppSpec, live: Release, copied: Release
+) -> tuple[str, ...]:
+    """One line for each app service whose variables are not production's, by name."""
+    theirs, ours = _values(outside, live), _values(outside, copied)
+    lines = []
+    for service in copied.services:
+        if not service.role.is_app_service or service.name not in theirs:
+            continue
+        old, new = theirs[service.name], ours.get(service.name, {})
+        own = {*spec.rehearsal.env, *spec.rehearsal.secrets}
+        names = sorted((old.keys() | new.keys()) - own)
+        told = [
+            f"{name} {_became(old.get(name), new.get(name))}"
+            for name in names
+            if old.get(name) != new.get(name) and not is_secret_name(name)
+        ]
+        if told:
+            more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+            lines.append(f"{service.name}: settings: {', '.join(told[:SHOWN])}{more}")
+    return tuple(lines)
+
+
+def _became(old: str | None, new: str | None) -> str:
+    if old is None:
+        return "is new"
+    return "is gone" if new is None else "differs"
 
 
 def remove_secrets(outside: Outside, folder: Path) -> tuple[str, ...]:

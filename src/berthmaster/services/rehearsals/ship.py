@@ -53,8 +53,13 @@ async def plan_ship(outside: Outside, wanted: Shipping) -> Plan:
 async def _request(outside: Outside, wanted: Shipping) -> ReleaseRequest:
     stack = wanted.stack
     copy, live = live_release(outside, copy_of(stack)), live_release(outside, stack)
-    if copy is None or live is None or copy.rehearses is None:
+    if copy is None or live is None:
         raise NotFound(f"{stack} has no rehearsal", next_command=f"berth rehearse {stack}")
+    if copy.rehearses is None:
+        raise NotAllowed(
+            f"{copy.stack} was turned back: {copy.label} is production's old release",
+            next_command=f"berth rollback {stack} --rehearse",
+        )
     request = ReleaseRequest(
         stack,
         wanted.folder,
