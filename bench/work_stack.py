@@ -12,10 +12,11 @@ import os
 import shutil
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.scenario.commands import Ended, docker, start
 from tests.scenario.dsl import App
@@ -65,10 +66,15 @@ class Deployed:
     release: int = 0  # 0: Compose has none
     said: str = ""
     gaps: dict[str, float] = field(default_factory=dict)  # `no consumer` -> seconds
+    steps: list[tuple[float, str]] = field(default_factory=list)  # when each began, undone or not
 
     @property
     def is_good(self) -> bool:
         return self.tag in GOOD
+
+    def step_at(self, at: float) -> str:
+        """What was being done at a moment; empty when nobody knows."""
+        return next((what for began, what in reversed(self.steps) if began <= at), "")
 
     @property
     def is_as_wanted(self) -> bool:
@@ -135,15 +141,30 @@ class UnderBerth:
         deployed, known = Deployed(tag), len(self._deployments())
         done = await ended(await self.app.start("deploy", self.app.stack, "--tag", tag, "--force"))
         deployed.ended, deployed.code, deployed.said = time.time(), done.code, done.said
-        for state, release, plan in self._deployments()[known:]:
+        for number, state, release, text in self._deployments()[known:]:
             deployed.state, deployed.release = str(state), int(str(release))
-            for gap in json.loads(str(plan))["gaps"]:
+            plan = json.loads(str(text))
+            for gap in plan["gaps"]:
                 deployed.gaps[gap["what"].partition(" (")[0]] = float(gap["seconds"])
+            deployed.steps = self._steps(int(str(number)), plan["steps"])
         return deployed
 
+    def _steps(
+        self, deployment: int, steps: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[float, str]]:
+        named = {step["number"]: f"{step['subject']}: {step['what']}" for step in steps}
+        began = {"started": "", "undo_started": "undo of "}
+        query = "SELECT at, step, state FROM journal_entries WHERE deployment_id = ? ORDER BY id"
+        return [
+            (datetime.fromisoformat(str(at)).timestamp(), began[str(state)] + named[int(str(step))])
+            for at, step, state in self.app.server.rows(query, deployment)
+            if state in began
+        ]
+
     def _deployments(self) -> list[tuple[object, ...]]:
-        query = "SELECT state, release, plan FROM deployments WHERE stack = ? AND verb = 'deploy'"
-        return self.app.server.rows(f"{query} ORDER BY id", self.app.stack)
+        columns, mine = "id, state, release, plan", "stack = ? AND verb = 'deploy'"
+        query = f"SELECT {columns} FROM deployments WHERE {mine} ORDER BY id"
+        return self.app.server.rows(query, self.app.stack)
 
     async def connect(self) -> Connection:
         """A connection to the edge."""

@@ -171,12 +171,13 @@ def _arrived_in(seen: Seen, one: Deployed) -> str:
 
 
 def _failures(seen: Seen) -> list[str]:
-    """During which deploys requests failed while tasks were queued."""
+    """During which deploys, and which of their steps, requests failed while tasks were queued."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for at, how in seen.queued.failures:
-        during = (one.tag for one in seen.deployed if one.began <= at <= one.ended)
-        found[next(during, "no deploy")][how] += 1
-    return [f"requests that failed during {tag}: {dict(count)}" for tag, count in found.items()]
+        during = next((one for one in seen.deployed if one.began <= at <= one.ended), None)
+        step = during.step_at(at) if during else ""
+        found[f"{during.tag}, {step}" if during else "no deploy"][how] += 1
+    return [f"requests that failed during {what}: {dict(count)}" for what, count in found.items()]
 
 
 def _column(seen: Seen) -> dict[str, Cell]:
