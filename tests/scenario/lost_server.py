@@ -20,6 +20,7 @@ from tests.scenario.server import Server
 IMAGES_OF_SERVER: Final = (*IMAGES, "berthmaster/postgres:15", "berthmaster/redis:7")
 CODE: Final = re.compile(r"^ {4}((?:[A-Z0-9]{5}-){7}[A-Z0-9]{5})$", re.M)
 ROWS: Final = 5000
+LIMIT_SECONDS: Final = 300.0  # of a backup or a restore
 
 
 @dataclass
@@ -52,7 +53,8 @@ class Lost:
 
     async def back_up(self, *words: str, code: int = 0) -> Ended:
         """A backup that ends as expected; its escrow code is kept when it was printed."""
-        done = await self.server.berth("server", "backup", "--to", str(self.target), *words)
+        started = await self.server.start("server", "backup", "--to", str(self.target), *words)
+        done = await end(started, seconds=LIMIT_SECONDS)
         assert done.code == code, done.said
         if found := CODE.search(done.err):
             self.code = found[1]
@@ -65,7 +67,7 @@ class Lost:
         return ("server", "restore", "--from", str(self.target), "--code-file", str(file))
 
     async def restore(self, code: int = 0) -> Ended:
-        done = await end(await self.server.start(*self.restoring()))
+        done = await end(await self.server.start(*self.restoring()), seconds=LIMIT_SECONDS)
         assert done.code == code, done.said
         return done
 
