@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from berthmaster.cli.files import FileHere
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import print_json, print_table
 from berthmaster.domain.errors import InvalidSpec, OutsideError, UserError
@@ -64,7 +65,7 @@ def backup(
 @click.option(
     "--code-file",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FileHere(),
     help="File with the escrow code; by default it is asked for.",
 )
 @click.pass_obj
@@ -128,6 +129,7 @@ def _print_done(invocation: Invocation, done: "BackupDone") -> None:
             {
                 "backup": done.copy_id[:8],
                 "stacks": manifest.stacks,
+                "removed_tenants": manifest.removed,
                 "databases": [f"{item.stack} {item.service}" for item in manifest.databases],
                 "volumes": [item.name for item in manifest.volumes],
                 "images": len(manifest.images),
@@ -147,6 +149,8 @@ def _print_done(invocation: Invocation, done: "BackupDone") -> None:
         f"{_size(done.saved.bytes_read)} read, {_size(done.bytes_added)} new in the target,"
         f" {done.seconds:.1f} s"
     )
+    if manifest.removed:
+        click.echo(f"removed tenants, each with its last backup: {', '.join(manifest.removed)}")
     for note in manifest.notes:
         click.echo(f"note: {note}")
     if done.forgotten:
@@ -286,6 +290,8 @@ def _print_restored(invocation: Invocation, done: "ServerRestored") -> None:
                 "of": done.manifest.server,
                 "taken_at": done.manifest.taken_at,
                 "stacks": [str(item) for item in done.stacks],
+                "suspended": [str(item) for item in done.suspended],
+                "removed_tenants": done.manifest.removed,
                 "failed": {str(stack): error.message for stack, error in done.failed},
                 "done": done.told,
                 "seconds": round(done.seconds, 2),
@@ -295,7 +301,9 @@ def _print_restored(invocation: Invocation, done: "ServerRestored") -> None:
     for line in done.told:
         click.echo(line)
     for stack in done.stacks:
-        click.echo(f"{stack} serves")
+        click.echo(f"{stack} {'is suspended, as it was' if stack in done.suspended else 'serves'}")
+    for name in done.manifest.removed:
+        click.echo(f"{name} is removed, and can be restored: berth tenant restore {name}")
     click.echo(
         f"{len(done.stacks)} stacks of {done.manifest.server} are as they were at"
         f" {done.manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, {done.seconds:.1f} s"

@@ -72,6 +72,7 @@ class Manifest:
     state_folder: str
     address_block: str
     stacks: tuple[str, ...]  # with a live release
+    removed: tuple[str, ...] = ()  # tenants that can still be restored
     folders: tuple[str, ...] = ()  # of apps
     volumes: tuple[SavedVolume, ...] = ()
     databases: tuple[SavedDatabase, ...] = ()

@@ -50,6 +50,14 @@ def database_version(reference: str, environment: Mapping[str, str]) -> Database
     return None
 
 
+def told_by_environment(environment: Mapping[str, str]) -> DatabaseVersion | None:
+    """The same of an image whose name nobody knows, by the variables of official images."""
+    for _, family, parts, variables in _FAMILIES:
+        if said := next((environment[key] for key in variables if environment.get(key)), None):
+            return DatabaseVersion(family, major_of(said, parts))
+    return None
+
+
 def major_of(text: str, parts: int) -> str:
     """The major version in front of a text; empty when it has none, or not enough of it."""
     match = _VERSION.match(text.removeprefix("v"))

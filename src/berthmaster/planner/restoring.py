@@ -62,12 +62,18 @@ def plan_restore(
 
 
 def plan_bring_back(
-    release: Release, observed: Observed, restores: tuple[Restore, ...], *, slots: tuple[int, ...]
+    release: Release,
+    observed: Observed,
+    restores: tuple[Restore, ...],
+    *,
+    slots: tuple[int, ...],
+    is_closed: bool = False,
 ) -> Plan:
     """Plan to run the live release of a lost server here, over the data of its backup.
 
     Nothing serves meanwhile, so there is no page, no watch and nothing to turn back to. The
-    databases that the images made while they started are dropped in the end.
+    databases that the images made while they started are dropped in the end. What is closed gets
+    nothing that would begin to work by itself.
     """
     observed = replace(observed, live=None, warm=())
     steps = StepList()
@@ -76,13 +82,14 @@ def plan_bring_back(
     for restore in restores:
         put_back(steps, release, restore)
     _run_jobs(steps, release, observed)
-    for role in (Role.ROUTED, Role.CONSUMER):
+    for role in (Role.ROUTED,) if is_closed else (Role.ROUTED, Role.CONSUMER):
         _start(steps, release, observed, role)
     if release.routes:
         deploy.attach_and_switch(steps, release, observed, slots)
         if not observed.is_in_maintenance:
             deploy.probe_gateway(steps, release)
-    _start(steps, release, observed, Role.SINGLE)
+    if not is_closed:
+        _start(steps, release, observed, Role.SINGLE)
     retiring.retire_old(steps, release, observed)
     drop_kept(steps, restores, "the image made it empty")
     return Plan(

@@ -167,7 +167,7 @@ async def _release(
         request = replace(request, tag=request.tag or _ANY_TAG)
     rendering = _as_it_runs(await render_model(outside, request), found)
     refuse_unfit(rendering, found)
-    pinned = PinnedImages(_pins(found), {}, ())
+    pinned = PinnedImages(await _pins(outside, rendering, found), {}, ())
     release = await render_record(outside, request, rendering, pinned, ADOPTED)
     return _adopted(release, found), _notes(rendering, found)
 
@@ -236,11 +236,16 @@ def _running(items: Sequence[Container]) -> tuple[Container, ...]:
     return tuple(item for item in items if item.is_running)
 
 
-def _pins(found: _Found) -> dict[str, ImagePin]:
-    return {
-        name: ImagePin(items[0].image_id, items[0].image_id, items[0].image_id)
-        for name, items in found.containers.items()
-    }
+async def _pins(outside: Outside, rendering: Rendering, found: _Found) -> dict[str, ImagePin]:
+    """By id; under the name that the files have for it, as long as that name means this image."""
+    pins = {}
+    for name, items in found.containers.items():
+        image_id = items[0].image_id
+        asked = str(rendering.model["services"].get(name, {}).get("image") or "")
+        named = await outside.runtime.image(asked) if asked else None
+        is_same = named is not None and named.id == image_id
+        pins[name] = ImagePin(asked if is_same else image_id, image_id, image_id)
+    return pins
 
 
 def _adopted(release: Release, found: _Found) -> Release:

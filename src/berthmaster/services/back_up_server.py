@@ -145,6 +145,7 @@ def _manifest(outside: Outside, here: Installation, found: Gathered) -> Manifest
         state_folder=str(outside.state_folder),
         address_block=outside.address_block,
         stacks=tuple(found.stacks),
+        removed=tuple(found.removed),
         folders=tuple(found.folders),
         volumes=tuple(found.volumes),
         databases=tuple(found.databases),

@@ -13,11 +13,13 @@ from typing import Any, Final, TypeVar
 from berthmaster.domain.backup import POINT_PREFIX, SavedDatabase, SavedImage, SavedVolume
 from berthmaster.domain.container import LABEL_STACK
 from berthmaster.domain.errors import BerthmasterError, OutsideError
+from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import Role
+from berthmaster.domain.tenancy import TenantState
 from berthmaster.planner import composemodel as compose
-from berthmaster.planner.majors import database_version
+from berthmaster.planner.majors import DatabaseVersion, database_version, told_by_environment
 from berthmaster.ports.backups import EngineData
 from berthmaster.ports.outside import Outside
 from berthmaster.services.observe import applied_states
@@ -33,6 +35,7 @@ class Gathered:
 
     taken_at: datetime
     stacks: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)  # tenants
     folders: list[str] = field(default_factory=list)
     volumes: list[SavedVolume] = field(default_factory=list)
     databases: list[SavedDatabase] = field(default_factory=list)
@@ -55,10 +58,13 @@ async def gather(outside: Outside, data: EngineData) -> Gathered:
     found = Gathered(outside.clock.now())
     for record in outside.store.stacks():
         _add_folder(outside, found, record.folder)
-        live = outside.store.release(record.id, record.live) if record.live else None
+        live = outside.store.release(record.id, record.live) if record.live is not None else None
         if live is not None:
             found.stacks.append(str(record.id))
             await _add_data(outside, data, found, live, is_closed=record.is_in_maintenance)
+        else:
+            found.notes.append(f"{record.id} has no release that serves; its records are saved")
+    await _add_removed(outside, data, found)
     await _add_images(outside, data, found)
     return found
 
@@ -93,9 +99,28 @@ async def _add_data(
         filed |= volumes
         await found.tried(f"{live.stack} {service.name}", _settle(outside, found, record, service))
     labelled = await outside.runtime.volumes({LABEL_STACK: str(live.stack)})
-    wanted = {*live.volumes, *(item.name for item in labelled)} - (dumped - filed)
-    for name in sorted(wanted):
-        await found.tried(f"volume {name}", _add_volume(data, found, live, name))
+    own = {*live.volumes, *live.volume_names.values(), *(item.name for item in labelled)}
+    for name in sorted(own - (dumped - filed)):
+        await found.tried(f"volume {name}", _add_volume(data, found, live.stack, name))
+
+
+async def _add_removed(outside: Outside, data: EngineData, found: Gathered) -> None:
+    """What removed tenants left, to be restored one day: the last backup, volumes without a dump.
+
+    The backup itself lies in the state folder, as their secrets do; one that is not there fails.
+    """
+    for tenant in outside.store.tenants():
+        if tenant.state is not TenantState.REMOVED:
+            continue
+        stack, last = tenant.stack, tenant.backup
+        points = outside.databases.points(outside.files.dump_folder(stack.project))
+        if last and not any(
+            item.name == last or item.name.startswith(f"{last}-") for item in points
+        ):
+            found.failed.append(f"removed tenant {stack}: its last backup {last} is not there")
+        found.removed.append(str(stack))
+        for volume in await outside.runtime.volumes({LABEL_STACK: str(stack)}):
+            await found.tried(f"volume {volume.name}", _add_volume(data, found, stack, volume.name))
 
 
 async def _is_stopped(outside: Outside, service: ReleaseService) -> bool:
@@ -122,7 +147,7 @@ async def _settle(
 ) -> None:
     """Bring a service that keeps data to a state in which its files can be copied."""
     reference = service.image.reference if service.image else ""
-    kind = database_version(reference, {})
+    kind = await _kind(outside, reference)
     is_redis = "valkey" in reference or (kind is not None and kind.family == "redis")
     if kind is None and not is_redis:
         return
@@ -136,6 +161,12 @@ async def _settle(
     why = await _save_redis(outside, record, service)
     if why:
         found.notes.append(f"{record.stack} {service.name}: {why}; its files are as they lay")
+
+
+async def _kind(outside: Outside, reference: str) -> DatabaseVersion | None:
+    """By its name; an adopted image may have none but its id, and is asked for its environment."""
+    image = await outside.runtime.image(reference) if reference.startswith("sha256:") else None
+    return told_by_environment(image.environment) if image else database_version(reference, {})
 
 
 async def _save_redis(outside: Outside, record: Release, service: ReleaseService) -> str:
@@ -168,26 +199,31 @@ def _redis_login(outside: Outside, record: Release, service: ReleaseService) -> 
     return {}
 
 
-async def _add_volume(data: EngineData, found: Gathered, live: Release, name: str) -> None:
+async def _add_volume(data: EngineData, found: Gathered, stack: StackId, name: str) -> None:
     folder = await data.volume_folder(name)
     if folder is None:
         raise OutsideError("it is not there", subject=name)
     if not folder.is_dir():
         raise OutsideError(f"its files are not on this machine ({folder})", subject=name)
-    found.volumes.append(SavedVolume(name, str(live.stack), str(folder)))
+    found.volumes.append(SavedVolume(name, str(stack), str(folder)))
 
 
 def _volumes_of(record: Release, service: ReleaseService) -> set[str]:
     """Names of the volumes that a state service mounts."""
     known: Mapping[str, Any] = record.state_model.get("volumes") or {}
     services = compose.services_of(record.state_model)
+    keys = (service.name,) if record.adopted_from else service.compose_services
     mounts = [
         mount
-        for key in service.compose_services
+        for key in keys
         for mount in compose.mounts_of(services.get(key, {}))
         if mount.kind == "volume" and mount.source
     ]
-    return {str((known.get(item.source) or {}).get("name") or item.source) for item in mounts}
+    return {
+        record.volume_names.get(item.source)
+        or str((known.get(item.source) or {}).get("name") or item.source)
+        for item in mounts
+    }
 
 
 async def _add_images(outside: Outside, data: EngineData, found: Gathered) -> None:

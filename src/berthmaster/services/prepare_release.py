@@ -97,11 +97,13 @@ async def render_record(
     rendering: Rendering,
     pinned: PinnedImages,
     number: int,
+    *,
+    with_files: bool = False,
 ) -> Release:
-    """The record of a rendering whose images are known, without the files that it would carry."""
+    """The record of a rendering whose images are known; by default without the files it carries."""
     draft = await _draft(outside, request, rendering, pinned, number)
     rendered = render_release(_render_inputs(outside, draft))
-    return _record(outside, draft, replace(rendered, files=()))
+    return _record(outside, draft, rendered if with_files else replace(rendered, files=()))
 
 
 def _pins_that_stay(outside: Outside, request: ReleaseRequest) -> dict[str, ImagePin]:

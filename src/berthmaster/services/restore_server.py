@@ -7,7 +7,7 @@ the same command goes on after a kill. Refuses a server that has stacks of its o
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.planner.putback import Restore, is_kept
 from berthmaster.planner.renaming import with_images_named
 from berthmaster.planner.restoring import plan_bring_back
+from berthmaster.planner.tenants import plan_suspend
 from berthmaster.ports.backups import Backups, EngineData
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
@@ -54,6 +55,8 @@ from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.deploy_all import OneOfMany
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
+from berthmaster.services.restore_adopted import make_own
+from berthmaster.services.tenant_spec import is_suspended
 
 PROGRESS: Final = "restore.json"
 RESTORED: Final = "server_restored"
@@ -84,6 +87,7 @@ class ServerRestored:
 
     manifest: Manifest
     stacks: tuple[StackId, ...]
+    suspended: tuple[StackId, ...]  # of them: closed tenants, closed again
     failed: tuple[tuple[StackId, BerthmasterError], ...]
     told: tuple[str, ...]
     seconds: float
@@ -134,11 +138,13 @@ async def restore_server(
     for folder in source.manifest.folders:
         await steps.once(f"folder:{folder}", partial(_place_folder, source, folder, told))
     await _load_images(outside, source, progress)
+    ends = await _make_own(outside, source, told)
     await outside.firewall.ensure(
         outside.address_block, [item.port for item in outside.entrypoints]
     )
     told += (await bring_up_gateway(outside)).told
-    ends = await _bring_all_back(outside, source, steps, progress)
+    await _fill_kept_volumes(outside, source, steps)
+    ends |= await _bring_all_back(outside, source, steps, progress, lost=ends)
     failed = tuple((stack, error) for stack, error in ends.items() if error is not None)
     told += [f"wrote {name} for systemd" for name in await units.install()]
     if not failed:
@@ -148,7 +154,8 @@ async def restore_server(
         steps.end()
     served = tuple(stack for stack, error in ends.items() if error is None)
     seconds = outside.clock.monotonic() - start
-    return ServerRestored(source.manifest, served, failed, tuple(told), seconds)
+    closed = tuple(stack for stack in served if is_suspended(outside, stack))
+    return ServerRestored(source.manifest, served, closed, failed, tuple(told), seconds)
 
 
 class _Steps:
@@ -292,11 +299,36 @@ async def _load_images(outside: Outside, source: Source, progress: Progress) -> 
             outside.store.rewrite_release(changed)
 
 
+async def _fill_kept_volumes(outside: Outside, source: Source, steps: _Steps) -> None:
+    """Volumes of stacks that do not serve: a removed tenant's, for the day when it is restored."""
+    for volume in source.manifest.volumes:
+        if volume.stack not in source.manifest.stacks:
+            stack = parse_stack(volume.stack)
+            work = partial(_fill, outside, source, stack, volume)
+            await steps.once(f"volume:{volume.name}", work)
+
+
+async def _make_own(
+    outside: Outside, source: Source, told: list[str]
+) -> dict[StackId, BerthmasterError | None]:
+    """What was adopted runs as a release from now on; the stacks whose files did not allow it."""
+    failed: dict[StackId, BerthmasterError | None] = {}
+    for stack in map(parse_stack, source.manifest.stacks):
+        try:
+            if line := await make_own(outside, stack):
+                told.append(line)
+        except (Interrupted, Bug):
+            raise
+        except BerthmasterError as error:
+            failed[stack] = error
+    return failed
+
+
 async def _bring_all_back(
-    outside: Outside, source: Source, steps: _Steps, progress: Progress
+    outside: Outside, source: Source, steps: _Steps, progress: Progress, *, lost: Container[StackId]
 ) -> dict[StackId, BerthmasterError | None]:
     limit = asyncio.Semaphore(AT_ONCE)
-    stacks = [parse_stack(text) for text in source.manifest.stacks]
+    stacks = [item for item in map(parse_stack, source.manifest.stacks) if item not in lost]
 
     async def one(stack: StackId) -> BerthmasterError | None:
         async with limit:
@@ -337,10 +369,14 @@ async def _bring_back(
         release = _live(outside, stack)
         observed = await observe_stack(outside, stack, release=release)
         restores = _restores(outside, source.manifest.databases, release)
-        slots = reserve_slots(outside, release)
-        plan = plan_bring_back(release, observed, restores, slots=slots)
+        slots, is_closed = reserve_slots(outside, release), is_suspended(outside, stack)
+        plan = plan_bring_back(release, observed, restores, slots=slots, is_closed=is_closed)
         await carry_out(outside, lease, plan, OneOfMany(progress, stack))
-    progress.note(f"{stack}: {release.label} serves")
+        if is_closed:
+            plan = plan_suspend(await observe_stack(outside, stack))
+            await carry_out(outside, lease, plan, OneOfMany(progress, stack))
+    ends = "is suspended again" if is_closed else "serves"
+    progress.note(f"{stack}: {release.label} {ends}")
 
 
 async def _fill(outside: Outside, source: Source, stack: StackId, volume: SavedVolume) -> None:
@@ -354,7 +390,9 @@ async def _fill(outside: Outside, source: Source, stack: StackId, volume: SavedV
 
 def _live(outside: Outside, stack: StackId) -> Release:
     record = outside.store.stack(stack)
-    release = outside.store.release(stack, record.live) if record and record.live else None
+    release = (
+        outside.store.release(stack, record.live) if record and record.live is not None else None
+    )
     if release is None:
         raise NotFound(f"the backup has no record of a live release of {stack}")
     return release

@@ -20,6 +20,7 @@ class FakeRepository:
     code: str = ""
     copies: dict[str, Copy] = field(default_factory=dict)
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # copy -> path -> content
+    modes: dict[str, int] = field(default_factory=dict)  # by path, as it was saved last
     chunks: set[bytes] = field(default_factory=set)  # contents that were ever written
     damaged: set[str] = field(default_factory=set)  # paths, or ids of images
 
@@ -59,7 +60,9 @@ class FakeBackups:
         for top in paths:
             if not top.exists():
                 raise OutsideError(f"{top} cannot be read", subject="backup target")
-            found |= {str(path): path.read_bytes() for path in _files(top, excluded)}
+            for path in _files(top, excluded):
+                found[str(path)] = path.read_bytes()
+                self.repository.modes[str(path)] = path.stat().st_mode & 0o7777
         return self._add(copy, found)
 
     async def save_stream(self, copy: Copy, chunks: AsyncIterator[bytes]) -> Saved:
@@ -89,6 +92,7 @@ class FakeBackups:
             place = into / path.removeprefix(f"{source}/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
+            place.chmod(self.repository.modes[path])
 
     async def stream(self, copy_id: str) -> AsyncIterator[bytes]:
         yield await self.read(copy_id, "/image.tar")
