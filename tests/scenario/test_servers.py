@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.scenario.commands import Ended, end, start
+from tests.scenario.commands import Ended, docker, end, start
 from tests.scenario.engine import IMAGES, Engine
 from tests.scenario.server import HERE, until
 from tests.scenario.sshd import VENV, Far, Laptop, make_key
@@ -63,17 +63,20 @@ class Shop:
     async def berth(self, *words: str) -> Ended:
         return await end(await self.start(*words))
 
-    async def deploy(self, tag: str, *more: str) -> Ended:
-        done = await self.berth("deploy", "stage", "--tag", tag, *more)
+    async def good(self, *words: str) -> Ended:
+        done = await self.berth(*words)
         assert done.code == 0, done.said
         return done
 
+    async def deploy(self, tag: str, *more: str) -> Ended:
+        return await self.good("deploy", "stage", "--tag", tag, *more)
 
-def ask(server: Far, shop: Shop) -> str:
+
+def ask(server: Far, shop: Shop, host: str = "") -> str:
     """The version that answers through the server's gateway."""
     with server.engine.inside():
         connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
-        connection.request("GET", "/", headers={"Host": f"stage.{shop.name}.test"})
+        connection.request("GET", "/", headers={"Host": host or f"stage.{shop.name}.test"})
         answer = connection.getresponse()
         answer.read()
         return answer.headers.get("x-version", "") if answer.status == 200 else str(answer.status)
@@ -261,6 +264,49 @@ async def test_a_key_for_one_command_gets_no_shell(laptop: Laptop, web1: Far) ->
     assert "the key ci may not run `berth destroy`; it may: check, status" in refused.err
     assert not trace.exists()
     assert (shell.out, forward.code) == ("", 255)
+
+
+async def test_customers_are_looked_after_from_a_laptop(
+    laptop: Laptop, web1: Far, images: None
+) -> None:
+    up = await laptop.berth("-S", "web1", "gateway", "up")
+    assert up.code == 0, up.said
+    shop = Shop(laptop, laptop.root / "shop").write()
+    tenancy = f"tenancy: {{mode: silo, domain: {shop.name}.test}}\ndomains: {{custom: true}}\n"
+    with (shop.folder / "berth.yaml").open("a") as file:
+        file.write(tenancy)
+    rows = laptop.root / "clients.csv"
+    rows.write_text("name,GREETING\nacme,hello\nbeta,welcome\n")
+    await shop.good("tenant", "add", "stage", "--from", str(rows), "--tag", "v1")
+    listed = (await shop.good("tenant", "list", "stage", "--json")).json()["tenants"]
+    assert {one["tenant"] for one in listed} == {f"{shop.stack}/acme", f"{shop.stack}/beta"}
+    await shop.good("domain", "add", "stage/acme", f"acme.{shop.name}.example", "--vouched")
+    assert f"acme.{shop.name}.example" in (await shop.good("domain", "list", "stage")).out
+    assert ask(web1, shop, f"acme.{shop.name}.example") == "v1"
+    rolled = await shop.good("rollout", "stage", "--tag", "v2", "--json")
+    assert rolled.json()["state"] == "done"
+    assert ask(web1, shop, f"beta.{shop.name}.test") == "v2"
+    await shop.good("cert", "list", "--json")
+    await a_project_there_is_only_planned(laptop, web1)
+    saved = await shop.good("server", "backup", "--to", str(web1.root / "backups"), "--json")
+    assert set(saved.json()["stacks"]) == {f"{shop.stack}/acme", f"{shop.stack}/beta"}
+    assert "escrow code" in saved.err
+    for name in ("acme", "beta"):
+        stack = f"{shop.stack}/{name}"
+        await shop.good("tenant", "remove", f"stage/{name}", "--confirm", stack)
+
+
+async def a_project_there_is_only_planned(laptop: Laptop, web1: Far) -> None:
+    blog = Shop(laptop, laptop.root / "blog").write(IMAGE_TAG="v1")
+    words = ["--host", web1.engine.address, "compose", "-p", f"{blog.name}x"]
+    words += ["--project-directory", str(blog.folder), "--env-file", f"{blog.folder}/.env.stage"]
+    await docker(*words, "up", "--detach", "--pull", "never")
+    try:
+        planned = await blog.good("adopt", f"{blog.name}x", "stage", "--plan")
+        assert "record as live" in planned.out
+        assert blog.name not in (await blog.good("status")).out
+    finally:
+        await docker(*words, "down", "--timeout", "1")
 
 
 async def test_three_servers_at_once_and_one_of_them_is_away(web1: Far) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from berthmaster.cli.files import FileHere
 from berthmaster.cli.group import LazyGroup
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import paint, print_json, print_table
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from berthmaster.services.domains.certificates import CertificateLine, CertificateReport
 
 BAD_CODE = 3
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(
@@ -95,8 +95,8 @@ def check(context: click.Context, host: str, address: str | None, port: int | No
 
 
 @click.command("import", cls=BerthCommand)
-@click.argument("certificate", type=FILE)
-@click.argument("key", type=FILE)
+@click.argument("certificate", type=FileHere())
+@click.argument("key", type=FileHere())
 @click.pass_obj
 def import_(invocation: Invocation, certificate: Path, key: Path) -> None:
     """Show visitors a certificate that you bring, as a wildcard."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 import berthmaster
+from berthmaster.cli.files import SENT, files_here, with_names
 from berthmaster.cli.invocation import FILE, Invocation
 from berthmaster.cli.serve import stays_home
 from berthmaster.domain.elsewhere import (
@@ -58,10 +59,11 @@ RECORDED: Final = frozenset(
         "tick",
     ]
 )
-BRINGING: Final = frozenset({"check", "plan", "deploy"})  # images too, where no registry has them
+# Images too, where no registry has them.
+BRINGING: Final = frozenset({"check", "plan", "deploy", "rollout", "tenant add", "tenant restore"})
 QUIET_SECONDS: Final = 0.5  # what is sent in less needs no words
 WORTH_TELLING: Final = 1_000_000  # bytes
-LISTENING: Final = frozenset({"exec", "run"})  # what is typed belongs to them
+LISTENING: Final = frozenset({"exec", "run", "server restore"})  # what is typed belongs to them
 
 
 def run_elsewhere(invocation: Invocation, context: click.Context) -> int | None:
@@ -74,6 +76,7 @@ def run_elsewhere(invocation: Invocation, context: click.Context) -> int | None:
     is_about_machine = command.startswith("server ") and not is_named
     if why or is_about_machine or invocation.server == HERE:
         return None
+    invocation.files = tuple(files_here(context))
     names = _named(invocation) if is_named else _declared(invocation, context)
     if not names:
         return None
@@ -102,12 +105,13 @@ def make_asked(invocation: Invocation, command: str, name: str, **where: Any) ->
     is_reading = has_file and command.split(" ")[0] not in RECORDED
     spec = _spec(invocation) if is_reading else None
     found = _bundle(spec, name) if spec else None
+    sent, names = _files_here(invocation)
     streams = _streams(command) if not where else Streams()
     request = Request(
         version=berthmaster.__version__,
-        arguments=invocation.arguments,
+        arguments=with_names(invocation.arguments, names),
         actor=_actor(),
-        files=found.files if found else (),
+        files=(*(found.files if found else ()), *sent.files),
         streams=streams,
         variables={key: os.environ[key] for key in FOLLOWED_VARIABLES if _is_plain(key)},
         facts=_facts(invocation, spec) if spec else {},
@@ -115,7 +119,21 @@ def make_asked(invocation: Invocation, command: str, name: str, **where: Any) ->
         brings_images=spec is not None and command in BRINGING and which("docker") is not None,
     )
     where = where or {"told": _Sending()}
-    return Asked(request, found.sources if found else {}, images=send_wanted, **where)
+    sources = {**(found.sources if found else {}), **sent.sources}
+    return Asked(request, sources, images=send_wanted, **where)
+
+
+def _files_here(invocation: Invocation) -> tuple["Bundle", dict[str, str]]:
+    """What the command line names of this machine's files, and their names over there."""
+    from berthmaster.adapters.berthfile.bundle import Bundle, single_file
+
+    files, sources, names = [], {}, {}
+    for number, path in enumerate(invocation.files):
+        entry = single_file(path, f"{SENT}/{number}/{path.name}")
+        files.append(entry)
+        sources[entry.digest] = path
+        names[str(path)] = entry.path
+    return Bundle(tuple(files), sources), names
 
 
 class _Sending:

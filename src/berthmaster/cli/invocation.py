@@ -45,6 +45,7 @@ class Invocation:
     given_settings: "Settings | None" = None
     arguments: tuple[str, ...] = ()  # the command line as it was typed
     server: str | None = None  # what `-S` says
+    files: tuple[Path, ...] = ()  # of this machine, that the command line names
     served: "Served | None" = None  # this run was asked for over ssh
 
     @cached_property

@@ -6,6 +6,7 @@ start it with `--key` and limits: then a key can do nothing else on this machine
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,7 +37,12 @@ AT_HOME: Final = {
     "server upgrade": "it is about the servers that you know",
     "serve-request": "it is not for people",
 }
-_BRINGING_OUT: Final = frozenset({"deploy", "promote", "rehearse begin", "rehearse ship"})
+_BRINGING_OUT: Final = frozenset(
+    {
+        *("deploy", "promote", "rollout", "adopt", "tenant add", "tenant restore"),
+        *("rehearse begin", "rehearse ship"),
+    }
+)
 _ABOUT_NO_STACK: Final = frozenset({"attach"})  # checks the stack of its deployment itself
 
 
@@ -134,11 +140,19 @@ def release_request(
     if values.get("is_all"):
         return None
     try:
-        stack = invocation.declared_stack(_text(values.get("stack")))
+        stack = invocation.declared_stack(_stack_of(values))
+        if stack.tenant and invocation.outside.store.tenant(stack) is None:
+            stack = replace(stack, tenant=None)  # one that is to be made: the app's images
         images = parse_images(tuple(values.get("images") or ()))
         return ReleaseRequest(stack, folder, _text(values.get("tag")), images)
     except BerthmasterError:  # the command itself will say it
         return None
+
+
+def _stack_of(values: Mapping[str, Any]) -> str | None:
+    """What a command line is about: its `stack`, or the last of its words."""
+    words = values.get("words") or (None,)
+    return _text(values.get("stack")) or _text(words[-1])
 
 
 def _text(value: object) -> str | None:
@@ -182,8 +196,9 @@ def check_limits(invocation: Invocation, command: str, given: Mapping[str, Any])
 def _check_environment(allowance: Allowance, command: str, given: Mapping[str, Any]) -> None:
     if not allowance.environments or command in _ABOUT_NO_STACK:
         return
-    stack = given.get("stack")
-    if not isinstance(stack, str) or given.get("is_all"):
+    # Only of a rollout: in other commands the last word may be anything that somebody types.
+    stack = _stack_of(given) if command == "rollout" else _text(given.get("stack"))
+    if stack is None or given.get("is_all"):
         raise NotAllowed(
             f"the key {allowance.name} is for {', '.join(sorted(allowance.environments))} only:"
             " name one environment, with a command that takes one"
@@ -202,7 +217,7 @@ def _refuse_overrides(
     if not (invocation.folder / FILE).is_file():
         return
     spec = invocation.outside.specs.read(invocation.folder.resolve())
-    words = [str(one) for one in given.values() if isinstance(one, str)]
+    words = [one for one in (_stack_of(given), *given.values()) if isinstance(one, str)]
     named = {_environment(word) for word in words} & set(spec.environments)
     for environment in (spec.environments[name] for name in named or spec.environments):
         if not environment.is_strict or environment.allow or environment.overrides:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from berthmaster.cli.files import FileThere
 from berthmaster.cli.group import LazyGroup
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import print_json
@@ -79,7 +80,7 @@ def unprepare(invocation: Invocation) -> None:
     "--from",
     "source",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FileThere(exists=True),
     help="The copy to put back; by default the newest sound snapshot.",
 )
 @click.option("--force", is_flag=True, help="Replace a sound store, too.")

@@ -2,11 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from berthmaster.cli.confirming import confirm_name
+from berthmaster.cli.files import FileHere, FileThere
 from berthmaster.cli.group import LazyGroup
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks
@@ -435,42 +437,38 @@ def forget(invocation: Invocation, stack: str, confirm: str | None) -> None:
 
 @click.command(cls=BerthCommand)
 @tenant_argument
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", type=FileThere())
 @click.pass_obj
-def export(invocation: Invocation, stack: str, file: str) -> None:
+def export(invocation: Invocation, stack: str, file: Path) -> None:
     """Write a tenant with its data to a file.
 
     Only you can read it, and the tenant serves meanwhile. Its secrets are in it, in the open.
     """
-    from pathlib import Path
-
     from berthmaster.services.tenants.parcel import export_tenant
 
     wanted = declared_tenant(invocation, stack)
-    target = Path(file).absolute()
+    target = file.absolute()
     found = changing(
         invocation, lambda world: export_tenant(world, wanted, target, invocation.progress)
     )
     if invocation.is_json:
-        print_json({"tenant": str(wanted), "file": file, "bytes": found})
+        print_json({"tenant": str(wanted), "file": str(file), "bytes": found})
     else:
         click.echo(f"{wanted}  written to {file} ({found / _MEGABYTE:.1f} MB), secrets included")
 
 
 @click.command("import", cls=BerthCommand)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", type=FileHere())
 @click.option("--tag", metavar="T", help="Another version than the one it ran.")
 @click.pass_obj
-def import_(invocation: Invocation, file: str, tag: str | None) -> None:
+def import_(invocation: Invocation, file: Path, tag: str | None) -> None:
     """Make a tenant out of an exported file.
 
     On this server or another one; its name and hosts must be free.
     """
-    from pathlib import Path
-
     from berthmaster.services.tenants.parcel import import_tenant
 
-    source = Path(file).absolute()
+    source = file.absolute()
     checked = None if tag is None else check_name("tag", tag)
 
     async def work(outside: "Outside") -> "Added":

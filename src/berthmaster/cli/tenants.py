@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from berthmaster.cli.files import FileHere
 from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import has_colour, print_json, print_table
@@ -30,7 +31,13 @@ _COLUMNS: Final = ("name", "domain", "resources", "expires")
 
 @click.command(cls=BerthCommand)
 @click.argument("stack", metavar="[APP@]ENV[/TENANT]")
-@click.option("--from", "source", metavar="FILE.csv", help="One tenant for each row; see below.")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE.csv",
+    type=FileHere(),
+    help="One tenant for each row; see below.",
+)
 @click.option("--domain", metavar="D", help="Its primary domain, beside NAME.SUFFIX.")
 @click.option("--set", "values", metavar="K=V", multiple=True, help="A variable of its own.")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label, for rollouts.")
@@ -39,7 +46,7 @@ _COLUMNS: Final = ("name", "domain", "resources", "expires")
 @click.option("--tag", metavar="T", help="Version; by default what its neighbours run.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=4, help="With --from: at once.")
 @click.pass_context
-def add(context: click.Context, /, stack: str, source: str | None, **given: Any) -> None:
+def add(context: click.Context, /, stack: str, source: Path | None, **given: Any) -> None:
     """Make a tenant that answers.
 
     Stack, secrets, database, domain and release, in one go.
@@ -55,7 +62,7 @@ def add(context: click.Context, /, stack: str, source: str | None, **given: Any)
         return
     if given["domain"]:
         raise UserError("--domain is one tenant's; with --from it is a column")
-    context.exit(_add_many(invocation, _read(invocation, stack, Path(source), given), given))
+    context.exit(_add_many(invocation, _read(invocation, stack, source, given), given))
 
 
 def _wanted(invocation: Invocation, stack: StackId, given: dict[str, Any]) -> "NewTenant":

@@ -66,10 +66,15 @@ def _entries(folder: Path, path: str) -> Iterator[SentFile]:
             if not is_compiled(here / name):
                 yield from _entries(folder, os.path.normpath(f"{path}/{name}"))
     elif here.is_file():
-        with here.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
-            found = os.fstat(file.fileno())
-        yield SentFile(path, found.st_mode & 0o777, digest, found.st_size)
+        yield single_file(here, path)
+
+
+def single_file(here: Path, path: str) -> SentFile:
+    """One file as it is sent, under this name."""
+    with here.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+        found = os.fstat(file.fileno())
+    return SentFile(path, found.st_mode & 0o777, digest, found.st_size)
 
 
 def _link(folder: Path, path: str) -> SentFile:
