@@ -32,6 +32,7 @@ BAD_CODE: Final = 1
         "From begin to end": {
             "begin": f"{_HERE}:begin",
             "compare": f"{_HERE}:compare",
+            "announce": f"{_HERE}:announce",
             "ship": f"{_HERE}:ship",
             "finish": f"{_HERE}:finish",
         },
@@ -222,6 +223,26 @@ def _print_compared(found: "Compared") -> None:
         word = paint("must not be shipped", "red", bold=True)
         click.echo(f"{found.rehearsal.stack}  {word}")
         click.echo(f"  mend it, berth rehearse finish {of}, then begin again")
+
+
+@click.command(cls=BerthCommand)
+@environment_argument
+@click.pass_obj
+def announce(invocation: Invocation, stack: str) -> None:
+    """Tell of the next cutover window in .deploy-freeze.
+
+    The notice is recorded and printed as a sentence to post. `rehearsal.notice` in berth.yaml says
+    how long before the window it must come.
+    """
+    from berthmaster.services.rehearsals.announce import announce as announce_window
+
+    wanted = declared_environment(invocation, stack)
+    told = announce_window(invocation.outside, wanted, invocation.folder_of(wanted))
+    if invocation.is_json:
+        values = {"stack": str(told.stack), "since": told.since, "until": told.until}
+        print_json({**values, "why": told.why, "text": told.text})
+    else:
+        click.echo(told.text)
 
 
 @click.command(cls=BerthCommand)

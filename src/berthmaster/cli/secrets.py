@@ -18,6 +18,7 @@ from berthmaster.cli.output import age, print_json, print_table
 from berthmaster.cli.release import outcome_json
 from berthmaster.domain.errors import OutsideError, UserError
 from berthmaster.domain.names import StackId
+from berthmaster.domain.rehearsal import REHEARSAL, production_of
 
 if TYPE_CHECKING:
     from berthmaster.planner.secretrules import Finding, Held
@@ -123,7 +124,9 @@ def set_(invocation: Invocation, stack: str, name: str, force: bool, exact: bool
         print_json({"environment": wanted.environment, "name": name, "where": where})
         return
     click.echo(f"{name}  written to {where}")
-    click.echo(f"  next: berth deploy {wanted}", err=True)
+    is_copy = wanted.tenant == REHEARSAL
+    following = f"rehearse {production_of(wanted)}" if is_copy else f"deploy {wanted}"
+    click.echo(f"  next: berth {following}", err=True)
 
 
 def read_value(name: str, *, is_exact: bool = False) -> bytes:

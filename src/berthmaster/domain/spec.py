@@ -259,6 +259,7 @@ class RehearsalSpec:
     jobs: tuple[JobSpec, ...] = ()  # that only the copy runs, over the restored data
     parity: tuple[ParitySpec, ...] = ()
     fresh_seconds: float = 86400.0  # how long what was compared lets it be shipped
+    notice_seconds: float = 0.0  # between the notice and the window; 0: it ships at any time
 
 
 @dataclass(frozen=True, slots=True)

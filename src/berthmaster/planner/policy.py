@@ -84,6 +84,9 @@ def _mounts(
         elif relative is None and not _is_listed(mount.source, known.binds):
             remedy = f"list it in berth.yaml: services.{name}.binds: [{mount.source}]"
             yield "absolute_bind", f"mounts {mount.source} of the host", remedy
+        elif there.rehearsal is not None and not mount.is_read_only:
+            remedy = "give it a volume in a file of `rehearsal.compose`"
+            yield "tenant_bind", f"may write {mount.source}, which production writes too", remedy
         elif there.tenant is not None and not mount.is_read_only:
             remedy = "keep a tenant's data in a volume: a folder is the same for all of them"
             yield "tenant_bind", f"may write {mount.source}, which every tenant has", remedy

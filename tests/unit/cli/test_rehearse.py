@@ -1,5 +1,6 @@
 """A copy of production beside it: nothing is shared, and nothing of it is left."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -35,13 +36,20 @@ def test_the_copy_is_told_of_doubles_and_knows_no_secret(rehearsals: Rehearsals)
     assert own.read_text() != "Zk4pQ8vLw2Rt6YbN9mXc3HsD7fGj5aTe"
 
 
-def test_a_secret_of_production_is_refused_until_it_is_declared(rehearsals: Rehearsals) -> None:
+def test_a_secret_of_production_is_refused_until_it_is_declared(
+    rehearsals: Rehearsals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = "STRIPE_SECRET_KEY: sk_test_0123456789ab"
     rehearsals.write("berth.yaml", BERTHFILE.replace(f", {own}", ""))
     text = rehearsals.refused("rehearse", "prod")
     assert "watch@prod/rehearsal has no STRIPE_SECRET_KEY" in text
     assert "rehearsal: {env: {STRIPE_SECRET_KEY: ...}}" in text
     assert rehearsals.store.stack(COPY) is None
+    given = io.TextIOWrapper(io.BytesIO(b"sk_test_3fK2mQ7xW4tR8zLpV3nB"))
+    monkeypatch.setattr("sys.stdin", given)
+    rehearsals.good("secrets", "set", "prod/rehearsal", "STRIPE_SECRET_KEY")
+    rehearsals.good("rehearse", "prod")
+    assert rehearsals.told("web")["STRIPE_SECRET_KEY"].startswith("sk_test_3f")
 
 
 def test_a_value_that_reaches_a_service_past_the_files_is_seen(rehearsals: Rehearsals) -> None:
@@ -130,7 +138,10 @@ def test_a_release_that_is_bad_is_known_before_it_ships(rehearsals: Rehearsals) 
     text = rehearsals.refused("rehearse", "prod", "--tag", "v2", code=1)
     assert "did not become healthy" in text or "unhealthy" in text
     assert rehearsals.running("watch-prod-r1", *STATE) == before
-    rehearsals.good("rehearse", "finish", "prod")
+    assert rehearsals.databases.inside("watch-prod-rehearsal-db-1") == {"postgres": "first"}
+    rehearsals.publish("registry.test/watch:v2", 2)
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    assert rehearsals.databases.inside("watch-prod-rehearsal-db-1") == {"postgres": "customers"}
 
 
 def test_a_copy_is_never_deployed_to_by_itself(rehearsals: Rehearsals) -> None:

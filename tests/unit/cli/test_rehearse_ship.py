@@ -1,6 +1,6 @@
 """What was rehearsed becomes production's next release, and nothing else does."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.unit.cli.rehearsals import BERTHFILE, COPY, MAP, OVERLAY, PROD, Rehearsals
@@ -145,3 +145,45 @@ def test_the_maintenance_page_is_up_until_the_switch_when_asked(rehearsed: Rehea
 def test_there_must_be_a_rehearsal(rehearsals: Rehearsals) -> None:
     assert "has no rehearsal" in rehearsals.refused("rehearse", "ship", "prod")
     assert "has no rehearsal" in rehearsals.refused("rehearse", "compare", "prod")
+
+
+WINDOW = "prod 2026-01-03T19:30Z 2026-01-03T21:00Z cutover to the modular stack\n"
+
+
+def at(rehearsals: Rehearsals, text: str) -> None:
+    clock = rehearsals.shop.world.outside.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance((datetime.fromisoformat(text) - clock.now()).total_seconds())
+
+
+@pytest.fixture
+def noticed(rehearsals: Rehearsals) -> Rehearsals:
+    """24 hours of notice are wanted; the server's clock stands at noon of 2026-01-01."""
+    changed = BERTHFILE.replace("  parity:", "  notice: 24h\n  fresh: 7d\n  parity:")
+    rehearsals.write("berth.yaml", changed)
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    rehearsals.write(".deploy-freeze", WINDOW)
+    return rehearsals
+
+
+def test_it_ships_in_the_window_that_was_announced(noticed: Rehearsals) -> None:
+    assert "none is open" in noticed.refused("rehearse", "ship", "prod")
+    text = noticed.good("rehearse", "announce", "prod").out
+    assert "watch@prod is moved on 2026-01-03 between 19:30 and 21:00 UTC" in text
+    at(noticed, "2026-01-03T19:45+00:00")
+    assert "is frozen until 2026-01-03 21:00" in noticed.refused("deploy", "prod", "--tag", "v2")
+    noticed.good("rehearse", "ship", "prod")
+
+
+def test_a_window_that_nobody_was_told_of_in_time_is_refused(noticed: Rehearsals) -> None:
+    at(noticed, "2026-01-03T10:00+00:00")
+    text = noticed.refused("rehearse", "announce", "prod")
+    assert "begins in 10 h, and 24 h of notice are wanted" in text
+    at(noticed, "2026-01-03T19:45+00:00")
+    assert "was not announced 24 h before" in noticed.refused("rehearse", "ship", "prod")
+    noticed.good("rehearse", "ship", "prod", "--despite", "the old one is down anyway")
+
+
+def test_there_must_be_a_window_to_announce(noticed: Rehearsals) -> None:
+    noticed.write(".deploy-freeze", "prod always cutover\n")
+    assert "no cutover window of prod" in noticed.refused("rehearse", "announce", "prod")

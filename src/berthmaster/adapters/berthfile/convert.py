@@ -239,6 +239,7 @@ def _rehearsal(
             for one in item.parity
         ),
         fresh_seconds=item.fresh,
+        notice_seconds=item.notice,
     )
 
 

@@ -389,6 +389,11 @@ class Rehearsal(Section):
     fresh: values.Seconds = Field(
         86400.0, description="How long what was compared lets it be shipped."
     )
+    notice: values.Seconds = Field(
+        0.0,
+        description="It ships only in a cutover window of `.deploy-freeze` that `berth rehearse"
+        " announce` told of so long before. Default: at any time.",
+    )
 
 
 class Berthfile(Section):

@@ -21,6 +21,7 @@ from berthmaster.services.deploy import Unchanged, deploy, plan_release
 from berthmaster.services.identify_artifact import refuse_changed_inputs
 from berthmaster.services.prepare_release import fingerprint_of, live_release
 from berthmaster.services.promote import pushed_again
+from berthmaster.services.rehearsals.announce import refuse_unannounced
 from berthmaster.services.render_model import ReleaseRequest
 from berthmaster.services.tenant_spec import read_spec
 
@@ -87,6 +88,9 @@ async def _request(outside: Outside, wanted: Shipping) -> ReleaseRequest:
             next_command=again,
         )
     _refuse_uncompared(outside, request, copy)
+    if wanted.despite is None:
+        spec = read_spec(outside, request.folder, copy.stack, request.overlay)
+        refuse_unannounced(outside, stack, request.folder, spec.rehearsal)
     return request
 
 
