@@ -1,7 +1,9 @@
 """Latency over time and uptime, counted in the database."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection
 
@@ -21,6 +23,28 @@ UPTIME_QUERY = f"""
 SELECT count(*) FILTER (WHERE {UP}), count(*) FROM monitors_checkresult
 WHERE endpoint_id = %s AND checked_at >= %s AND NOT in_maintenance"""  # noqa: S608
 
+# NOTE: one short walk along the index for each endpoint; a window function would read a month of results of all.
+RECENT_QUERY = """
+SELECT endpoint.id, result.status, result.latency_ms, result.checked_at FROM monitors_endpoint endpoint
+CROSS JOIN LATERAL (
+    SELECT status, latency_ms, checked_at FROM monitors_checkresult
+    WHERE endpoint_id = endpoint.id ORDER BY checked_at DESC LIMIT %s
+) result"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check as it is shown."""
+
+    status: str
+    latency_ms: int | None
+    checked_at: datetime
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it got an answer as it should be."""
+        return self.status.isdecimal()
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -31,6 +55,16 @@ class Bucket:
     up: int
     latency_avg_ms: int | None
     latency_p95_ms: int | None
+
+
+def recent(count: int) -> dict[UUID, list[Result]]:
+    """Return the last results of every endpoint, newest first."""
+    found: dict[UUID, list[Result]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(RECENT_QUERY, [count])
+        for endpoint_id, *columns in cursor.fetchall():
+            found[endpoint_id].append(Result(*columns))
+    return found
 
 
 def buckets(endpoint: Endpoint, now: datetime, period: timedelta) -> list[Bucket]:

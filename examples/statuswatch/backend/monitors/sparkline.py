@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from monitors.models import PENDING, CheckResult, Endpoint
+from monitors.history import Result
+from monitors.models import PENDING, Endpoint
 
 RESULTS_SHOWN = 40
 BAR_WIDTH, BAR_HEIGHT = 5, 28
@@ -24,6 +25,7 @@ class Row:
     """An endpoint as the page shows it."""
 
     endpoint: Endpoint
+    results: list[Result]  # newest first
     is_paused: bool = False
 
     @property
@@ -38,13 +40,13 @@ class Row:
     @property
     def uptime(self) -> str:
         """Percent of the shown results that were up."""
-        results = self._results()
+        results = self.results
         return f"{100 * sum(result.is_up for result in results) / len(results):.0f} %" if results else "-"
 
     @property
     def bars(self) -> list[Bar]:
         """Oldest first, right aligned."""
-        results = self._results()
+        results = self.results
         slowest = max((result.latency_ms or 0 for result in results), default=0) or 1
         first = RESULTS_SHOWN - len(results)
         return [_bar(first + index, result, slowest) for index, result in enumerate(reversed(results))]
@@ -54,14 +56,11 @@ class Row:
         """The shown results for programs, oldest first."""
         return [
             {"at": result.checked_at, "is_up": result.is_up, "latency_ms": result.latency_ms}
-            for result in reversed(self._results())
+            for result in reversed(self.results)
         ]
 
-    def _results(self) -> list[CheckResult]:
-        return self.endpoint.recent  # type: ignore[attr-defined,no-any-return]
 
-
-def _bar(position: int, result: CheckResult, slowest_ms: int) -> Bar:
+def _bar(position: int, result: Result, slowest_ms: int) -> Bar:
     height = 4 + round((BAR_HEIGHT - 4) * (result.latency_ms or 0) / slowest_ms) if result.is_up else BAR_HEIGHT
     title = f"{result.checked_at:%H:%M:%S} {result.status}"
     return Bar(position * BAR_WIDTH, BAR_HEIGHT - height, height, "up" if result.is_up else "down", title)

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 from django.db import connection, transaction
-from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -24,7 +23,6 @@ from monitors import history, schedule, tasks, watching
 from monitors.models import (
     Alert,
     AlertChannel,
-    CheckResult,
     DeadLetter,
     DeployMark,
     Endpoint,
@@ -204,10 +202,11 @@ def status_json(request: HttpRequest) -> JsonResponse:
 
 
 def _rows() -> list[Row]:
-    recent = Prefetch("results", queryset=CheckResult.objects.all()[:RESULTS_SHOWN], to_attr="recent")
-    within = watching.within_or_none(plan_here())
-    found = Endpoint.objects.prefetch_related(recent)
-    return [Row(endpoint, bool(watching.paused_by(endpoint, within))) for endpoint in found]
+    recent, within = history.recent(RESULTS_SHOWN), watching.within_or_none(plan_here())
+    return [
+        Row(endpoint, recent.get(endpoint.pk, []), bool(watching.paused_by(endpoint, within)))
+        for endpoint in Endpoint.objects.all()
+    ]
 
 
 def _check_room() -> None:

@@ -68,6 +68,8 @@ export interface EndpointFields {
 
 export interface Endpoint extends EndpointFields {
   id: string;
+  is_paused: boolean;
+  paused_by: "" | "person" | "plan";
   last_status: string;
   last_checked_at: string | null;
   last_latency_ms: number | null;
