@@ -92,6 +92,9 @@ class TenantBrowser:
     def patch(self, path: str, body: object) -> object:
         return self.browser.patch(path, body, content_type="application/json", headers=self.headers)
 
+    def put(self, path: str, body: object) -> object:
+        return self.browser.put(path, body, content_type="application/json", headers=self.headers)
+
     def delete(self, path: str) -> object:
         return self.browser.delete(path, headers=self.headers)
 

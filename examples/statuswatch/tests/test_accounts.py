@@ -217,6 +217,24 @@ def test_a_program_registers_an_endpoint_and_marks_a_deploy(user: TenantBrowser,
     assert (mark["name"], mark["version"]) == ("shop@prod", "release 7")
 
 
+def test_a_program_need_not_remember_what_it_registered(user: TenantBrowser, enqueued: object) -> None:
+    program = program_with(make_key(user)[0])
+    body = {"name": "Shop", "url": "https://93.184.216.34/", "expected_status": "200"}
+    first = program.put("/api/endpoints/by-url/", body)
+    again = program.put("/api/endpoints/by-url/", {"url": body["url"], "name": "Shop, renamed"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["id"] == first.json()["id"]
+    assert (again.json()["name"], again.json()["expected_status"]) == ("Shop, renamed", "200")
+
+
+def test_registering_by_url_has_the_same_rules(user: TenantBrowser, enqueued: object) -> None:
+    assert user.put("/api/endpoints/by-url/", {"name": "Inside", "url": "http://10.0.0.1/"}).status_code == 400
+    assert user.put("/api/endpoints/by-url/", {"name": "None"}).status_code == 400
+    urls = [f"https://93.184.216.34/{number}" for number in range(4)]
+    codes = [user.put("/api/endpoints/by-url/", {"name": "One", "url": url}).status_code for url in urls]
+    assert codes == [201, 201, 201, 403]
+
+
 def test_a_key_makes_no_keys_and_opens_no_other_tenant(user: TenantBrowser) -> None:
     key, _ = make_key(user)
     assert program_with(key).get("/api/api-tokens/").status_code == 401

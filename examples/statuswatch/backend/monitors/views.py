@@ -58,6 +58,23 @@ class EndpointViewSet(ModelViewSet):
         _check_room()
         schedule.enqueue_now(serializer.save(), timezone.now())
 
+    @extend_schema(request=EndpointSerializer, responses={200: EndpointSerializer, 201: EndpointSerializer})
+    @action(detail=False, methods=["put"], url_path="by-url")
+    @transaction.atomic
+    def by_url(self, request: Request) -> Response:
+        """Store what is watched at a URL, whether or not it is there yet: a program need not remember ids.
+
+        Answer 201 when it is new, else 200; what is not sent stays as it was.
+        """
+        found = Endpoint.objects.select_for_update().filter(url=request.data.get("url", "")).first()
+        given = self.get_serializer(found, data=request.data, partial=found is not None)
+        given.is_valid(raise_exception=True)
+        if found is None:
+            self.perform_create(given)
+            return Response(given.data, status=status.HTTP_201_CREATED)
+        given.save()
+        return Response(given.data)
+
     @extend_schema(parameters=[OpenApiParameter("period", enum=list(history.PERIODS))], responses=OpenApiTypes.OBJECT)
     @action(detail=True)
     def history(self, request: Request, pk: str) -> Response:
