@@ -154,7 +154,6 @@ def _print_begun(done: "Begun") -> None:
         click.echo(f"  data: {', '.join(done.restored)} of now, restored and verified")
     for note in done.notes:
         click.echo(f"  note: {note}")
-    click.echo(f"  ship it: berth rehearse ship {of}; end it: berth rehearse finish {of}")
 
 
 @click.command(cls=BerthCommand)
@@ -219,6 +218,7 @@ def _print_compared(found: "Compared") -> None:
     if found.is_good:
         word = paint("may be shipped", "green", bold=True)
         click.echo(f"{found.rehearsal.stack}  {word}: {found.text}")
+        click.echo(f"  ship it: berth rehearse ship {of}; end it: berth rehearse finish {of}")
     else:
         word = paint("must not be shipped", "red", bold=True)
         click.echo(f"{found.rehearsal.stack}  {word}")
@@ -278,6 +278,8 @@ def ship(invocation: Invocation, /, stack: str, based_on: str | None, **options:
         return await ship_rehearsed(outside, shipping, invocation.progress, based_on=based_on)
 
     make_live(invocation, wanted, work)
+    if not invocation.is_json:
+        click.echo(f"  the copy is still there; end it: berth rehearse finish {wanted}")
 
 
 @click.command(cls=BerthCommand)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from tests.unit.cli.rehearsals import BERTHFILE, COPY, MAP, OVERLAY, PROD, Rehearsals
 
+from berthmaster.domain.release import network_in
 from berthmaster.testing.behaviour import Behaviour
 from berthmaster.testing.clock import FakeClock
 
@@ -187,3 +188,48 @@ def test_a_window_that_nobody_was_told_of_in_time_is_refused(noticed: Rehearsals
 def test_there_must_be_a_window_to_announce(noticed: Rehearsals) -> None:
     noticed.write(".deploy-freeze", "prod always cutover\n")
     assert "no cutover window of prod" in noticed.refused("rehearse", "announce", "prod")
+
+
+@pytest.fixture
+def adopted(rehearsals: Rehearsals) -> Rehearsals:
+    """Production is a Compose project that somebody else started, and Berthmaster stands beside."""
+    rehearsals.good("destroy", "prod", "--confirm", "watch@prod")
+    engine = rehearsals.shop.world.engine
+    engine.networks["old_default"] = network_in("old_default", "172.28.0.0/24")
+    engine.network_labels["old_default"] = {}
+    for position, name in enumerate(("web", "worker", "beat", "db", "redis")):
+        kind = {"db": "postgres:15", "redis": "redis:7"}.get(name, "watch:v1")
+        image = engine.add_image(f"registry.test/{kind}@sha256:{position:064x}")
+        labels = {"com.docker.compose.project": "old", "com.docker.compose.service": name}
+        made = engine.add_container(
+            f"old-{name}-1",
+            image,
+            labels=labels,
+            addresses={"old_default": f"172.28.0.{position + 10}"},
+        )
+        made.start(rehearsals.shop.world.outside.clock.now())
+    rehearsals.databases.inside("old-db-1")["postgres"] = "customers"
+    rehearsals.good("adopt", "old", "prod")
+    return rehearsals
+
+
+@pytest.mark.requirement("R8", "R35")
+def test_an_adopted_project_is_rehearsed_shipped_over_and_returned_to(
+    adopted: Rehearsals,
+) -> None:
+    before = adopted.running("old-")
+    adopted.good("rehearse", "prod", "--tag", "v2", "--overlay", "mod.yaml", *MAP)
+    copied = adopted.databases.inside("watch-prod-rehearsal-db-1")
+    assert copied == {"postgres": "customers"}
+    assert adopted.running("old-") == before
+    answer = adopted.good("rollback", "prod", "--rehearse", "--json").json
+    assert (answer["to"], answer["changed"]) == (0, [])
+    adopted.good("rehearse", "ship", "prod")
+    assert adopted.image("web", PROD).startswith("registry.test/modular@")
+    state = {name: item for name, item in before.items() if name in ("old-db-1", "old-redis-1")}
+    assert adopted.running("old-db", "old-redis") == state
+    adopted.good("rollback", "prod")
+    assert adopted.live(PROD).number == 0
+    assert adopted.running("old-db", "old-redis") == state
+    adopted.good("rehearse", "ship", "prod")
+    adopted.good("rehearse", "finish", "prod")

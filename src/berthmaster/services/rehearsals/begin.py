@@ -13,8 +13,8 @@ from berthmaster.domain.errors import BerthmasterError, InvalidSpec, NotAllowed,
 from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.rehearsal import copy_of
-from berthmaster.domain.release import Rehearses, Release
-from berthmaster.domain.spec import AppSpec, Overlay
+from berthmaster.domain.release import Rehearses, Release, ReleaseService
+from berthmaster.domain.spec import AppSpec, Overlay, Role
 from berthmaster.engine.lease import HeldLease, hold
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.putback import Restore, is_kept
@@ -77,7 +77,7 @@ async def rehearse(outside: Outside, wanted: NewRehearsal, progress: Progress) -
                 refuse_shared(outside, spec, live, prepared.release)
                 about = Rehearses(live.number, fingerprint_of(outside, request))
                 release = replace(prepared.release, rehearses=about)
-                plan = await _plan(outside, replace(prepared, release=release), points)
+                plan = await _plan(outside, replace(prepared, release=release), points, live)
                 told = other_settings(outside, spec, live, release)
                 return release, replace(plan, notes=(*plan.notes, *told))
 
@@ -145,7 +145,7 @@ def _request(outside: Outside, wanted: NewRehearsal, live: Release) -> ReleaseRe
     return ReleaseRequest(
         wanted.stack,
         wanted.folder,
-        wanted.tag or live.tag,
+        wanted.tag or (None if live.adopted else live.tag),  # r0's says nothing
         dict(wanted.images) or dict(live.images),
         command=wanted.command,
         overlay=outside.store.overlay(wanted.stack) if wanted.overlay is None else wanted.overlay,
@@ -157,7 +157,7 @@ async def _copy_data(
 ) -> dict[str, Restore]:
     """Dump production's databases; returns by service what is put back into the copy's."""
     name = f"copy-{outside.clock.now():%Y%m%d-%H%M%S}"
-    databases = dumpable(live)
+    databases = await _databases(outside, live)
     observed = await observe_stack(outside, copy)
     await carry_out(outside, lease, plan_copy(copy, databases, observed, name), progress)
     points = {
@@ -173,7 +173,22 @@ async def _copy_data(
     return found
 
 
-async def _plan(outside: Outside, prepared: Prepared, points: Mapping[str, Restore]) -> Plan:
+async def _databases(outside: Outside, live: Release) -> tuple[ReleaseService, ...]:
+    """What a dump can be taken of; of what was adopted, the image says what it is."""
+    found = []
+    for item in live.with_role(Role.STATE):
+        image = await outside.runtime.image(item.image.runs_as) if item.image else None
+        names = image.repo_digests if image else ()
+        values = dict(image.environment) if image else {}
+        is_known = any(outside.databases.can_dump(name, values) for name in (*names, ""))
+        if item.is_dumpable or is_known:
+            found.append(item)
+    return tuple(found)
+
+
+async def _plan(
+    outside: Outside, prepared: Prepared, points: Mapping[str, Restore], live: Release
+) -> Plan:
     release = prepared.release
     observed = await observe_stack(outside, release.stack, release=release)
     databases = {item.name: item.containers[0] for item in dumpable(release)}
@@ -187,13 +202,17 @@ async def _plan(outside: Outside, prepared: Prepared, points: Mapping[str, Resto
     return replace(
         plan,
         dropped=prepared.dropped,
-        notes=(*plan.notes, *prepared.notes, *_empty(release, databases)),
+        notes=(*plan.notes, *prepared.notes, *_empty(release, databases, live)),
         overrides=prepared.overrides,
         details={"tag": release.tag} if release.tag else {},
     )
 
 
-def _empty(release: Release, databases: Mapping[str, str]) -> tuple[str, ...]:
-    """What keeps data and begins without production's."""
-    names = (item.name for item in release.services if item.role.value == "state")
-    return tuple(f"{name}: begins empty" for name in names if name not in databases)
+def _empty(release: Release, databases: Mapping[str, str], live: Release) -> tuple[str, ...]:
+    """What keeps data and begins without production's, and what production does not have."""
+    theirs = {item.name for item in live.services}
+    names = [item.name for item in release.with_role(Role.STATE) if item.name not in databases]
+    return tuple(
+        f"{name}: begins empty" if name in theirs else f"{name}: only in the rehearsal"
+        for name in names
+    )

@@ -61,7 +61,7 @@ async def rehearse_rollback(outside: Outside, stack: StackId, progress: Progress
     notes = tuple(
         f"the files are not those of {old.label}: {text}"
         for text in changes(old.inputs, new.inputs)
-        if old.inputs and not text.startswith("map ")
+        if old.inputs and not text.startswith(("map ", *new.overlay.files))
     )
     number = await _with_old(outside, copy, old, new, progress)
     await _run(outside, copy, new.number, progress)
