@@ -29,6 +29,7 @@ PUBLIC = (
     Entrypoint("http", 80, redirect_to="https"),
     Entrypoint("https", 443, tls=Tls.ACME, trusted_proxies=("192.0.2.0/24",)),
 )
+MARKED = haproxy.RouterOptions(mark="0123456789abcdef")
 TUNNEL = (Entrypoint("tunnel", 8081, trusted_proxies=("127.0.0.0/8",)),)
 ACME = caddy.EdgeOptions(acme_directory="https://ca.test/dir", acme_email="ops@example.com")
 TABLE = RouteTable(
@@ -56,7 +57,7 @@ def maps() -> str:
 
 
 TEXTS: dict[str, Callable[[], str]] = {
-    "haproxy_public.cfg": lambda: haproxy.render_config(LAYOUT, PUBLIC),
+    "haproxy_public.cfg": lambda: haproxy.render_config(LAYOUT, PUBLIC, MARKED),
     "haproxy_tunnel.cfg": lambda: haproxy.render_config(LAYOUT, TUNNEL),
     "pool.cfg": lambda: render_pool(TABLE.backends, PoolSize(3, 2)),
     "maps.txt": maps,

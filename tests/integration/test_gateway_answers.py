@@ -11,7 +11,10 @@ import aiohttp
 import pytest
 from tests.gateway import HOST, STACK, Gateway, Upstream, gateway, upstream
 
+from berthmaster.adapters.http import AiohttpProber
+from berthmaster.domain.probing import Fetch
 from berthmaster.domain.routing import Prefix
+from berthmaster.domain.tenancy import WELL_KNOWN
 
 pytestmark = pytest.mark.docker
 PAGE = "<p>the same line again</p>\n" * 100
@@ -127,3 +130,17 @@ async def test_router_and_edge_tell_their_versions(made: Gateway) -> None:
     assert status.router_version.startswith("2.6.")
     assert status.edge_version
     assert status.edge_version.startswith("2.6.")
+
+
+async def test_a_name_that_nobody_has_shows_that_it_leads_here(made: Gateway) -> None:
+    async with upstream("one") as one:
+        await go_live(made, 1, one)
+        mark = made.router.mark()
+        assert len(mark) == 32
+        for entrypoint in ("http", "plain"):
+            for host, wanted in (("shop.acme.de", mark), (HOST, None)):
+                asked = Fetch("127.0.0.1", made.port(entrypoint), WELL_KNOWN, host)
+                found = await AiohttpProber().fetch(asked)
+                assert (found.status == 200 and found.body.strip() == mark) is bool(wanted)
+        other = Fetch("127.0.0.1", made.port("plain"), "/", "shop.acme.de")
+        assert (await AiohttpProber().fetch(other)).status == 421

@@ -35,6 +35,9 @@ RESERVED: Final = frozenset(
 )
 
 
+WELL_KNOWN: Final = "/.well-known/berthmaster"  # where a name shows whose it is
+
+
 class TenantState(StrEnum):
     """Where a tenant is in its life."""
 

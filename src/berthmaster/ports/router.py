@@ -23,6 +23,10 @@ class Router(Protocol):
         """Who has a host now, on which entrypoints; not looked for below a suffix."""
         ...
 
+    def mark(self) -> str:
+        """What it shows under `tenancy.WELL_KNOWN` for names that nobody has; may be empty."""
+        ...
+
     async def attach(
         self, stack: str, backends: Sequence[Backend], prefixes: Sequence[Prefix], *, fence: int
     ) -> None:

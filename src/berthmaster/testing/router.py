@@ -48,6 +48,10 @@ class FakeRouter:
         """Who has a host."""
         return tuple(claim for claim in (await self.table()).hosts if claim.host == host)
 
+    def mark(self) -> str:
+        """What it shows of this server."""
+        return "0123456789abcdef" * 2
+
     async def attach(
         self, stack: str, backends: Sequence[Backend], prefixes: Sequence[Prefix], *, fence: int
     ) -> None:

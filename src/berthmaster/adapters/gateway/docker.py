@@ -69,8 +69,8 @@ class DockerGateway:
 
     async def up(self, entrypoints: Sequence[Entrypoint]) -> tuple[str, ...]:
         """Bring all to these entrypoints; a line for each that was started, reloaded, replaced."""
-        router, edge = self._configs(entrypoints)
         self._prepare_folders()
+        router, edge = self._configs(entrypoints)
         await self._restore_files()
         async with self._docker() as client:
             containers = Containers(client)
@@ -104,7 +104,9 @@ class DockerGateway:
     def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
         layout, options = self._layout, self._options
         paths = process.edge_paths(layout)
-        router = haproxy.render_config(layout, entrypoints, _for_this_host(options.router))
+        mark = layout.mark.read_text() if layout.mark.exists() else ""
+        here = replace(_for_this_host(options.router), mark=mark)
+        router = haproxy.render_config(layout, entrypoints, here)
         edge = caddy.render_config(paths, entrypoints, options.edge)
         return (
             ConfigFile(layout.config, router, depends_on=repr(options.pool)),
@@ -122,6 +124,8 @@ class DockerGateway:
             os.chmod(private, 0o700)
         for name, page in render_pages().items():
             write_atomically(layout.page(name), page)
+        if not layout.mark.exists():
+            write_atomically(layout.mark, os.urandom(16).hex())
 
     async def _restore_files(self) -> None:
         """Make maps and pool what the record says: a truncated one is never started from."""

@@ -14,6 +14,7 @@ from berthmaster.adapters.haproxy.table import OWN_HOSTS, SITE_BACKEND
 from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.domain.table import STRIP_DEPTH
+from berthmaster.domain.tenancy import WELL_KNOWN
 
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")
 TENANT_HEADER: Final = "X-Tenant-Host"
@@ -28,6 +29,7 @@ class RouterOptions:
     tenant_header: str = TENANT_HEADER
     hsts: str | None = HSTS_DEFAULT  # on TLS entrypoints, when the app says nothing
     has_ipv6: bool = True
+    mark: str = ""  # shown under `WELL_KNOWN` for names that nobody has: they lead here
 
 
 def render_config(
@@ -42,7 +44,7 @@ def render_config(
     for entrypoint in entrypoints:
         if entrypoint.redirect_to:
             target = ports[entrypoint.redirect_to]
-            blocks.append(_redirect(layout, entrypoint, target))
+            blocks.append(_redirect(layout, entrypoint, target, options))
         elif entrypoint.tls is Tls.OFF:
             blocks.append(_plain(layout, entrypoint, options))
         else:
@@ -149,7 +151,7 @@ def _edge(layout: Layout, entrypoint: Entrypoint, options: RouterOptions) -> str
     return "\n".join([*lines, *_route(layout, entrypoint.name, options)])
 
 
-def _redirect(layout: Layout, entrypoint: Entrypoint, port: int) -> str:
+def _redirect(layout: Layout, entrypoint: Entrypoint, port: int, options: RouterOptions) -> str:
     """Behind the edge too: it owns the port for ACME's HTTP-01."""
     target = f":{port}" if port != 443 else ""
     return "\n".join(
@@ -157,7 +159,7 @@ def _redirect(layout: Layout, entrypoint: Entrypoint, port: int) -> str:
             f"frontend redirect_{entrypoint.name} from base",
             f"    bind unix@{layout.edge_socket(entrypoint.name)} mode 600",
             "    timeout http-keep-alive 10m",
-            *_stack(layout, entrypoint.redirect_to or ""),
+            *_stack(layout, entrypoint.redirect_to or "", options.mark),
             f"    http-request redirect code 308 location https://%[var(txn.host)]{target}%[pathq]",
         ]
     )
@@ -178,9 +180,13 @@ def _forwarded() -> list[str]:
     ]
 
 
-def _stack(layout: Layout, entrypoint: str) -> list[str]:
+def _stack(layout: Layout, entrypoint: str, mark: str) -> list[str]:
     """Host -> stack: exactly, then by the suffix after the first dot."""
     hosts = layout.map("hosts")
+    shown = [
+        "    http-request return status 200 content-type text/plain hdr Cache-Control no-store"
+        f' string "{mark}\\n" if {{ path {WELL_KNOWN} }} !{{ var(txn.stack) -m found }}'
+    ]
     return [
         "    http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)",
         f"    http-request set-var(txn.key) str({entrypoint}|),concat(,txn.host)",
@@ -189,6 +195,7 @@ def _stack(layout: Layout, entrypoint: str) -> list[str]:
         " unless { var(txn.stack) -m found }",
         f"    http-request set-var(txn.stack) var(txn.key),map_str({hosts})"
         " unless { var(txn.stack) -m found }",
+        *(shown if mark else []),
         "    http-request return status 421 content-type text/plain"
         ' string "No site of this server has this name.\\n"'
         " unless { var(txn.stack) -m found }",
@@ -224,7 +231,7 @@ def _route(layout: Layout, entrypoint: str, options: RouterOptions) -> list[str]
         "    http-request deny deny_status 405 if METH_CONNECT",
         "    http-request disable-l7-retry unless METH_GET or { method OPTIONS }",
         *_normalise(),
-        *_stack(layout, entrypoint),
+        *_stack(layout, entrypoint, options.mark),
         *_tenant(layout, entrypoint, options.tenant_header),
         '    http-request return status 503 content-type "text/html; charset=utf-8"'
         f" file {layout.page('maintenance')} hdr Retry-After 60 hdr Cache-Control no-store"

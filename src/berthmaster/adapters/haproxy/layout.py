@@ -99,6 +99,11 @@ class Layout:
         return self.haproxy / "table.json"
 
     @property
+    def mark(self) -> Path:
+        """A random text by which names that lead to this server are told."""
+        return self.haproxy / "mark"
+
+    @property
     def lock(self) -> Path:
         return self.haproxy / "table.lock"
 

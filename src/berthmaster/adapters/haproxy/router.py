@@ -54,6 +54,13 @@ class HaproxyRouter:
         keys = [text.host_key(item.name, host) for item in self._entrypoints]
         return text.parse_claims(dict(await self._runtime.entries("hosts", keys)))
 
+    def mark(self) -> str:
+        """What `gateway up` made; empty before."""
+        try:
+            return self._layout.mark.read_text()
+        except OSError:
+            return ""
+
     async def attach(
         self, stack: str, backends: Sequence[Backend], prefixes: Sequence[Prefix], *, fence: int
     ) -> None:

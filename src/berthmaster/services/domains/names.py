@@ -13,14 +13,13 @@ from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.hosting import is_covered, own_naming
 from berthmaster.domain.names import StackId, check_host
 from berthmaster.domain.routing import HostClaim, Tls
-from berthmaster.domain.tenancy import Domain, Proof
+from berthmaster.domain.tenancy import WELL_KNOWN, Domain, Proof
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.domains.elsewhere import live_release, owner_elsewhere
+from berthmaster.services.domains.proof import RECORD, find_missing_proof
 
-RECORD: Final = "_berthmaster"  # TXT record below the host
-WELL_KNOWN: Final = "/.well-known/berthmaster"
 DNS_SECONDS: Final = 5.0
 HANDSHAKE_SECONDS: Final = 60.0  # an order with its validation
 LOOPBACK: Final = "127.0.0.1"
@@ -81,11 +80,9 @@ async def prove_domain(outside: Outside, host: str) -> Added:
     domain = _known(outside, host)
     if domain.proof is not Proof.PENDING:
         return Added(domain, True, "it is routed already")
-    texts = await outside.host.texts(f"{RECORD}.{domain.host}", timeout_seconds=DNS_SECONDS)
-    if domain.token not in (texts or ()):
+    if missing := await find_missing_proof(outside, domain):
         raise NotAllowed(
-            f"{domain.host} is not proven: {RECORD}.{domain.host} has no TXT record with its token",
-            next_command=_instructions(domain),
+            f"{domain.host} is not proven: {missing}", next_command=_instructions(domain)
         )
     async with hold(outside.store, str(domain.stack), what="berth domain prove") as lease:
         outside.store.set_proof(domain.host, Proof.PROVEN)
@@ -201,7 +198,8 @@ def _instructions(domain: Domain) -> str:
     if domain.proof is not Proof.PENDING:
         return ""
     return (
-        f'its owner adds the TXT record {RECORD}.{domain.host} "{domain.token}";'
+        f'its owner adds the TXT record {RECORD}.{domain.host} "{domain.token}", or serves that'
+        f" text at http://{domain.host}{WELL_KNOWN}, or has DNS point the name to this server;"
         f" then: berth domain prove {domain.host}"
     )
 

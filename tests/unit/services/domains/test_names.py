@@ -8,8 +8,9 @@ from tests.unit.engine.worlds import World, empty_world
 from berthmaster.domain.domainpolicy import DomainPolicy
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
+from berthmaster.domain.probing import Fetched
 from berthmaster.domain.routing import HostClaim
-from berthmaster.domain.tenancy import Proof
+from berthmaster.domain.tenancy import WELL_KNOWN, Proof
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.outside import Outside
 from berthmaster.services.domains.names import (
@@ -38,6 +39,11 @@ class Scene:
     @property
     def outside(self) -> Outside:
         return replace(self.world.outside, host=self.host)
+
+    @property
+    def prober(self) -> FakeProber:
+        assert isinstance(self.world.outside.prober, FakeProber)
+        return self.world.outside.prober
 
     async def add(self, host: str, tenant: str = "acme", **more: bool) -> bool:
         added = await add_domain(self.outside, NewDomain(host, SHOP, tenant, **more), POLICY)
@@ -97,6 +103,76 @@ async def test_a_customers_own_domain_is_routed_when_its_owner_has_shown_it(scen
     await prove_domain(scene.outside, "shop.acme.de")
     assert "shop.acme.de" in await scene.hosts()
     assert (await prove_domain(scene.outside, "shop.acme.de")).note == "it is routed already"
+
+
+MARK = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize("shown", ["token", "mark"])
+async def test_a_proof_over_http_is_the_token_or_that_the_name_leads_here(
+    scene: Scene, shown: str
+) -> None:
+    assert not await scene.add("shop.acme.de")
+    row = scene.outside.store.domain("shop.acme.de")
+    assert row is not None
+    scene.host.names["shop.acme.de"] = ("198.51.100.9", "93.184.216.34")
+    text = row.token if shown == "token" else MARK
+    scene.prober.pages["93.184.216.34", WELL_KNOWN] = Fetched(200, f"{text}\n")
+    assert (await prove_domain(scene.outside, "shop.acme.de")).is_routed
+    assert "shop.acme.de" in await scene.hosts()
+    assert [(item.address, item.port, item.host) for item in scene.prober.fetched] == [
+        ("93.184.216.34", 80, "shop.acme.de")  # 198.51.100.9 is for documents only
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, MARK), (302, MARK), (200, ""), (200, "0" * 32), (200, MARK[:-1])]
+)
+async def test_another_answer_over_http_proves_nothing(
+    scene: Scene, status: int, body: str
+) -> None:
+    await scene.add("shop.acme.de")
+    scene.host.names["shop.acme.de"] = ("93.184.216.34",)
+    scene.prober.pages["93.184.216.34", WELL_KNOWN] = Fetched(status, body)
+    with pytest.raises(NotAllowed, match="without its token"):
+        await prove_domain(scene.outside, "shop.acme.de")
+    assert "shop.acme.de" not in await scene.hosts()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.5", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1"),
+        *("::1", "fe80::1", "fd00::1", "::ffff:10.0.0.5", "224.0.0.1"),
+    ],
+)
+async def test_dns_of_a_customer_makes_nobody_ask_a_private_address(
+    scene: Scene, address: str
+) -> None:
+    await scene.add("shop.acme.de")
+    scene.host.names["shop.acme.de"] = (address,)
+    scene.prober.pages[address, WELL_KNOWN] = Fetched(200, MARK)
+    with pytest.raises(NotAllowed, match="no public address"):
+        await prove_domain(scene.outside, "shop.acme.de")
+    assert scene.prober.fetched == []
+
+
+async def test_an_address_of_this_machine_may_be_private(scene: Scene) -> None:
+    await scene.add("shop.acme.de")
+    scene.host.own_addresses = frozenset({"10.0.0.5"})
+    scene.host.names["shop.acme.de"] = ("10.0.0.5",)
+    scene.prober.pages["10.0.0.5", WELL_KNOWN] = Fetched(200, MARK)
+    assert (await prove_domain(scene.outside, "shop.acme.de")).is_routed
+
+
+async def test_what_the_owner_can_do_is_said(scene: Scene) -> None:
+    added = await add_domain(scene.outside, NewDomain("shop.acme.de", SHOP, "acme"), POLICY)
+    for words in (
+        f'_berthmaster.shop.acme.de "{added.domain.token}"',
+        "http://shop.acme.de/.well-known/berthmaster",
+        "berth domain prove shop.acme.de",
+    ):
+        assert words in added.note
 
 
 async def test_another_tokens_record_proves_nothing(scene: Scene) -> None:
