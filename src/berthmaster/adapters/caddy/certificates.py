@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from berthmaster.adapters.ask import table
 from berthmaster.adapters.caddy.errors import EdgeMisconfigured
@@ -21,9 +21,6 @@ from berthmaster.adapters.haproxy.record import write_atomically
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import check_host
 from berthmaster.ports.certificates import AppQuestion, Asking, HeldCertificate, last_errors
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate as Parsed
 
 _SECONDS: Final = 10.0
 _WILDCARD: Final = "wildcard_."  # how Caddy's folders spell `*.`
@@ -181,27 +178,11 @@ def _held(path: Path, *, is_imported: bool) -> HeldCertificate | None:
 
 
 def _parsed(pem: bytes, *, is_imported: bool) -> HeldCertificate | None:
-    from cryptography import x509
+    from berthmaster.adapters.http.x509 import parse_pem
 
-    found = x509.load_pem_x509_certificate(pem)
-    names = _names(found)
-    if not names:
+    found = parse_pem(pem)
+    if not found.names or found.begins_at is None or found.ends_at is None:
         return None
     return HeldCertificate(
-        names[0],
-        names,
-        found.issuer.rfc4514_string(),
-        found.not_valid_before_utc,
-        found.not_valid_after_utc,
-        is_imported,
+        found.names[0], found.names, found.issuer, found.begins_at, found.ends_at, is_imported
     )
-
-
-def _names(certificate: "Parsed") -> tuple[str, ...]:
-    from cryptography import x509
-
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(found.value.get_values_for_type(x509.DNSName))

@@ -2,12 +2,8 @@
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
 
 from berthmaster.domain.probing import Certificate
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate as Parsed
 
 
 async def read_certificate(
@@ -32,25 +28,9 @@ async def read_certificate(
 
 
 def _parsed(shown: bytes) -> Certificate:
-    from cryptography import x509
+    from berthmaster.adapters.http.x509 import parse_der
 
     try:
-        found = x509.load_der_x509_certificate(shown)
-        return Certificate(
-            names=_names(found),
-            issuer=found.issuer.rfc4514_string(),
-            begins_at=found.not_valid_before_utc,
-            ends_at=found.not_valid_after_utc,
-        )
+        return parse_der(shown)
     except ValueError as exc:
         return Certificate(error=f"its certificate cannot be read: {exc}")
-
-
-def _names(certificate: "Parsed") -> tuple[str, ...]:
-    from cryptography import x509
-
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(found.value.get_values_for_type(x509.DNSName))
