@@ -49,6 +49,8 @@ def list_(invocation: Invocation) -> None:
         print_table(("HOST", "DAYS", "ISSUER", "LAST ERROR"), [_row(one) for one in report.lines])
     else:
         click.echo("the edge has no certificate yet: the first visitor of a host brings it")
+    for alert in report.alerts:
+        click.echo(paint(f"  alert: {alert.subject}: {shown(alert.text)}", "yellow"))
     if report.asking is None:
         click.echo("  the ask responder does not answer: berth gateway status", err=True)
         return
@@ -159,4 +161,5 @@ def _report_json(report: "CertificateReport") -> dict[str, object]:
         "orders": dict(asking.orders) if asking else None,
         "decisions": dict(asking.decisions) if asking else None,
         "alerts": asking.alerts if asking else (),
+        "open_alerts": [{"subject": one.subject, "text": one.text} for one in report.alerts],
     }

@@ -9,6 +9,7 @@ from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import age, paint, print_json, print_table
 from berthmaster.domain.errors import NotFound, UserError
+from berthmaster.domain.names import shown
 from berthmaster.services.read_status import StackLine, Status, read_status
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from berthmaster.services.carry_out import Outcome
 
 BAD_CODE = 1
+SHOWN_ALERTS = 5
 STATUS_HEAD = ("STACK", "STATE", "RELEASE", "TAG", "AGE", "CONTAINERS", "NOTES")
 
 
@@ -37,6 +39,10 @@ def status(invocation: Invocation, stack: str | None) -> None:
         click.echo("no stacks yet: berth init, then berth deploy ENV")
         return
     print_table(STATUS_HEAD, [status_row(line) for line in found.lines], coloured=1)
+    for alert in found.alerts[:SHOWN_ALERTS]:
+        click.echo(paint(f"  {alert.subject}: {shown(alert.text)}", "yellow"), err=True)
+    if found.alerts:
+        click.echo("  next: berth cert list", err=True)
 
 
 def status_row(line: StackLine) -> tuple[str, ...]:
@@ -69,7 +75,8 @@ def _status_json(found: Status) -> dict[str, Any]:
         }
         for line in found.lines
     ]
-    return {"stacks": stacks, "engine_error": found.engine_error}
+    alerts = [{"subject": item.subject, "text": item.text} for item in found.alerts]
+    return {"stacks": stacks, "engine_error": found.engine_error, "alerts": alerts}
 
 
 @click.command(cls=BerthCommand)

@@ -18,6 +18,7 @@ from berthmaster.domain.spec import Role
 from berthmaster.engine.gate import readiness_probe
 from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
+from berthmaster.services.domains.watch import alerts_of
 from berthmaster.services.observe import adopted_containers, applied_states
 
 BACKED_UP: Final = "server_backed_up"
@@ -68,7 +69,8 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
     containers, probes, routes = await asyncio.gather(
         _containers(outside, release), _probes(outside, release), public(outside, release)
     )
-    findings = (*containers, *probes, *routes, *backup_findings(outside))
+    noted = (*_certificates(outside, release), *backup_findings(outside))
+    findings = (*containers, *probes, *routes, *noted)
     worst = _worst(findings)
     return HealthReport(
         stack,
@@ -208,6 +210,15 @@ async def _route(outside: Outside, release: Release, host: str) -> Finding:
         evidence = f"answered by {answer.release or 'an unknown release'}, not by {release.key}"
         return Finding(subject, Verdict.DOWN, evidence, "berth gateway up")
     return Finding(subject, Verdict.OK, f"{answer.describe()} from {release.label}")
+
+
+def _certificates(outside: Outside, release: Release) -> list[Finding]:
+    """What `berth tick` found of its hosts' certificates."""
+    hosts = {*release.hosts, *(item.host for item in outside.store.domains(release.stack))}
+    return [
+        Finding(f"certificate of {item.subject}", Verdict.DEGRADED, item.text, "berth cert list")
+        for item in alerts_of(outside, hosts)
+    ]
 
 
 def backup_findings(outside: Outside) -> list[Finding]:

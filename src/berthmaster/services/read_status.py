@@ -19,6 +19,7 @@ from berthmaster.domain.names import StackId
 from berthmaster.domain.release import ADOPTED
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary, StackRecord
+from berthmaster.services.domains.watch import Alert, open_alerts
 from berthmaster.services.observe import adopted_containers
 
 
@@ -46,6 +47,7 @@ class Status:
 
     lines: tuple[StackLine, ...]
     engine_error: str | None = None
+    alerts: tuple[Alert, ...] = ()  # about certificates
 
 
 async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
@@ -72,7 +74,7 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
         )
         for record in sorted(records, key=lambda item: str(item.id))
     ]
-    return Status(tuple(lines), error)
+    return Status(tuple(lines), error, open_alerts(outside))
 
 
 async def _adopted(outside: Outside, records: list[StackRecord]) -> list[Container]:

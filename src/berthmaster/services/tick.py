@@ -15,6 +15,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.carry_out import carry_out
+from berthmaster.services.domains.watch import watch_certificates
 from berthmaster.services.forget import forget_old
 from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.services.observe import observe_stack
@@ -33,6 +34,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     told += await recover_abandoned(outside, progress)
     if starts:
         told += await start_stopped(outside)
+        told += await watch_certificates(outside)
     for item in _due(outside):
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)

@@ -18,7 +18,7 @@ def test_status_shows_the_live_release_and_the_warm_one(live_shop: Shop) -> None
 
 def test_status_as_json_is_stable(live_shop: Shop) -> None:
     found = live_shop.berth("status", "--json").json
-    assert found.keys() == {"stacks", "engine_error"}
+    assert found.keys() == {"stacks", "engine_error", "alerts"}
     assert found["stacks"][0]["state"] == "up"
     assert found["stacks"][0].keys() == {
         "stack", "state", "release", "tag", "revision", "since", "running", "containers",

@@ -12,9 +12,9 @@ from berthmaster.ports.certificates import Asking, HeldCertificate
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.bring_up_gateway import SERVER_LEASE
+from berthmaster.services.domains.watch import Alert, is_low, open_alerts
 
 HANDSHAKE_SECONDS: Final = 10.0
-LOW_DAYS: Final = 8.0  # whoever renews has failed for weeks by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,12 @@ class CertificateLine:
     held: HeldCertificate | None
     error: str  # the last one that the edge logged
     days_left: float | None
+    is_low: bool = False  # it should have been renewed long ago
 
     @property
     def is_bad(self) -> bool:
         """Whether visitors see, or soon will see, an error."""
-        return self.days_left is None or self.days_left < LOW_DAYS
+        return self.held is None or self.is_low
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class CertificateReport:
 
     lines: tuple[CertificateLine, ...]
     asking: Asking | None  # None: the responder does not answer
+    alerts: tuple[Alert, ...] = ()  # that `berth tick` has opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ async def read_certificates(outside: Outside) -> CertificateReport:
             item,
             errors.get(item.host, ""),
             (item.ends_at - now).total_seconds() / 86400,
+            is_low(item, now),
         )
         for item in held
     ]
@@ -79,7 +82,8 @@ async def read_certificates(outside: Outside) -> CertificateReport:
         if not is_covered(host, covered)
     ]
     ordered = sorted(lines, key=lambda line: line.host)
-    return CertificateReport(tuple(ordered), await outside.certificates.asking())
+    asking = await outside.certificates.asking()
+    return CertificateReport(tuple(ordered), asking, open_alerts(outside))
 
 
 async def check_certificate(
