@@ -37,6 +37,7 @@ class Load:
     is_tls: bool = False
     ca_file: Path | None = None  # None with TLS: the certificate is not checked
     version_header: str = "x-version"
+    notices_close: bool = False  # look before asking again, as the libraries of clients do
 
 
 @dataclass(slots=True)
@@ -128,6 +129,9 @@ async def _client(load: Load, tally: Tally, state: _State, number: int) -> None:
         begin = time.perf_counter()
         try:
             async with asyncio.timeout(load.timeout_seconds):
+                if connection is not None and load.notices_close and _is_closed(connection):
+                    connection[1].close()
+                    connection = None
                 if connection is None:
                     connection = await _connect(load)
                 closes = await _exchange(*connection, request, load, tally)
@@ -151,6 +155,11 @@ async def _connect(load: Load) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
     return await asyncio.open_connection(
         load.address, load.port, ssl=context, server_hostname=load.host
     )
+
+
+def _is_closed(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
+    reader, writer = connection
+    return reader.at_eof() or writer.is_closing()
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

@@ -22,6 +22,7 @@ from typing import Any, Final
 from berthmaster.domain.errors import InvalidName, InvalidSpec
 from berthmaster.domain.names import check_name
 from berthmaster.domain.routing import Entrypoint, Tls
+from berthmaster.domain.takeover import FILE, parse_takeover, with_takeover
 from berthmaster.domain.tunnel import ID, Tunnel
 
 PATH: Final = Path("/etc/berthmaster/settings.toml")
@@ -229,7 +230,7 @@ def read_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     _take_variables(values, source, variables)
     settings: Settings = _build(Settings, values, source, "")
     _check(settings, source)
-    return _with_entrypoints(settings)
+    return _with_taken_ports(_with_entrypoints(settings))
 
 
 def reference() -> tuple[tuple[str, str, str], ...]:
@@ -435,6 +436,8 @@ def _entrypoint_problem(item: Entrypoint, tls: set[str]) -> tuple[str, str] | No
         check_name("entrypoint", item.name)
     except InvalidName as error:
         return "name", error.message
+    if item.also is not None or item.listens_also:
+        return "also", "a second port is taken by `berth adopt --replace-proxy` only"
     if not 1 <= item.port <= 65535:
         return "port", f"port {item.port} does not exist"
     if item.redirect_to is not None and item.redirect_to not in tls:
@@ -459,6 +462,16 @@ def _with_entrypoints(settings: Settings) -> Settings:
             Entrypoint("stage", 8081),
         ),
     )
+
+
+def _with_taken_ports(settings: Settings) -> Settings:
+    """With what `berth adopt --replace-proxy` took; what cannot be read was never written here."""
+    try:
+        text = (settings.state_folder / "gateway" / FILE).read_text()
+    except (OSError, UnicodeDecodeError):
+        return settings
+    entrypoints = with_takeover(settings.entrypoints, parse_takeover(text))
+    return replace(settings, entrypoints=entrypoints)
 
 
 _RANGES: Final = (

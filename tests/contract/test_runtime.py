@@ -134,6 +134,22 @@ async def test_a_foreign_container_is_not_removed(subject: Subject) -> None:
     assert await subject.runtime.container(name) is not None
 
 
+async def test_a_container_of_somebody_else_gets_a_restart_policy_and_its_own_back(
+    subject: Subject,
+) -> None:
+    name = await subject.make("web", is_ours=False)
+    await subject.runtime.start(name)
+    for policy in ("on-failure:3", "always", "no"):
+        await subject.runtime.set_restart(name, policy)
+        found = await subject.runtime.container(name)
+        assert found is not None
+        assert found.restart == policy
+    assert await subject.runtime.connected(name, (80,)) == 0
+    assert await subject.runtime.connected("nobody", (80,)) == 0
+    with pytest.raises(OutsideError):
+        await subject.runtime.set_restart("nobody", "no")
+
+
 async def test_what_is_not_there_cannot_start_but_counts_as_stopped(subject: Subject) -> None:
     missing = f"{subject.names.prefix}-missing"
     await subject.runtime.stop(missing, 1)

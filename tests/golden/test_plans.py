@@ -10,9 +10,11 @@ from tests.builders import SHOP, adopted_release, after_adoption, observed, rele
 
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.spec import JobMoment, JobSpec, Role, SmokeSpec
+from berthmaster.domain.takeover import Redirected, Replaced, TakenPort, Takeover
 from berthmaster.planner.adopting import plan_adopt, plan_give_back
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.planner.destroy import plan_destroy
+from berthmaster.planner.handing_over import plan_hand_back, plan_hand_over
 from berthmaster.planner.maintenance import plan_maintenance
 from berthmaster.planner.putback import Restore
 from berthmaster.planner.rehearsing import plan_copy
@@ -28,6 +30,14 @@ FOLDER = Path(__file__).parent / "plans"
 INCOMPATIBLE = (JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True),)
 WARM_CACHE = JobSpec("warm-cache", "web", ("warm",), when=JobMoment.AFTER_SWITCH)
 
+TAKEN = (
+    Takeover(
+        "shop@prod",
+        Replaced("id-old-proxy-1", "old-proxy-1", "always", (80, 443)),
+        (TakenPort("https", 443), TakenPort("http", 80)),
+    ),
+    (Redirected(443, 8443), Redirected(443, 8443, "udp"), Redirected(80, 8080)),
+)
 RESTORE = Restore("before-r7", "shop-prod-db-1", ("shop",), "20261121_0412")
 
 PLANS: dict[str, Callable[[], Plan]] = {
@@ -110,6 +120,8 @@ PLANS: dict[str, Callable[[], Plan]] = {
         observed(after_adoption(1), warm=(adopted_release(),)),
         "its warm time is over",
     ),
+    "hand_over": lambda: plan_hand_over(adopted_release(), observed(adopted_release()), *TAKEN),
+    "hand_back": lambda: plan_hand_back(adopted_release(), observed(adopted_release()), *TAKEN),
     "maintenance": lambda: plan_maintenance(observed(release(7)), is_on=True),
     "destroy": lambda: plan_destroy(observed(release(7)), numbers=(7,), removes_volumes=True),
 }

@@ -12,11 +12,13 @@ import pytest
 from berthmaster.adapters.firewall import Iptables
 from berthmaster.adapters.firewall.rules import chain_of
 from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.takeover import Redirected
 
 pytestmark = pytest.mark.docker
 
 BLOCK = "10.254.7.0/24"
 CHAIN = chain_of(BLOCK)
+TAKEN = 443  # led to what is open
 HOST, CONTAINER = "10.254.7.1", "10.254.7.2"
 OPEN, CLOSED = 8443, 2019
 
@@ -162,3 +164,24 @@ async def test_cloud_metadata_is_out_of_reach(machine: Machine) -> None:
 async def test_a_failing_tool_is_an_error_from_outside() -> None:
     with pytest.raises(OutsideError, match="iptables"):
         await Iptables("no-such-namespace").ensure(BLOCK, (OPEN,))
+
+
+async def test_new_connections_are_led_elsewhere_and_let_in_until_it_ends(machine: Machine) -> None:
+    filters, led = (
+        Iptables(machine.server),
+        [Redirected(TAKEN, OPEN), Redirected(TAKEN, OPEN, "udp")],
+    )
+    await filters.ensure(BLOCK, [OPEN])
+    machine.iptables("-P", "INPUT", "DROP")  # no rule of the host's own knows the second port
+    assert await filters.refused([TAKEN, OPEN]) == (TAKEN, OPEN)
+    for _ in range(2):
+        await filters.redirect(BLOCK, led)
+        assert await filters.redirected(BLOCK) == tuple(led)
+        assert machine.reaches(TAKEN)
+        assert not machine.reaches(CLOSED)
+    assert await filters.differences(BLOCK, [OPEN]) == ()
+    for _ in range(2):
+        await filters.redirect(BLOCK, [])
+        assert await filters.redirected(BLOCK) == ()
+        assert not machine.reaches(TAKEN)
+    assert "berthmaster-" not in " ".join(machine.rules())

@@ -142,7 +142,8 @@ def _print_status(found: GatewayStatus) -> None:
         rows.append(("ask responder", "up" if found.is_ask_up else "down", "-"))
     for item in found.entrypoints:
         target = f"redirects to {item.redirect_to}" if item.redirect_to else f"tls {item.tls}"
-        rows.append((f"entrypoint {item.name}", f"port {item.port}", target))
+        ports = " and ".join(str(port) for port in item.ports)
+        rows.append((f"entrypoint {item.name}", f"port {ports}", target))
     print_table(("PART", "IS", "DETAIL"), rows, coloured=1)
     for line in found.differences:
         click.echo(paint(f"  differs: {line}", "yellow"))
@@ -166,6 +167,7 @@ def _status_json(found: GatewayStatus) -> dict[str, Any]:
         "edge_version": found.edge_version,
         "differences": found.differences,
         "entrypoints": [
-            {"name": item.name, "port": item.port, "tls": item.tls} for item in found.entrypoints
+            {"name": item.name, "port": item.port, "ports": item.ports, "tls": item.tls}
+            for item in found.entrypoints
         ],
     }

@@ -37,6 +37,21 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A port of the host that Docker leads into a container."""
+
+    port: int  # of the host
+    inside: int
+    protocol: str = "tcp"
+    address: str = ""  # of the host; empty: all
+
+    @property
+    def is_for_everybody(self) -> bool:
+        """Whether every address of the host answers."""
+        return self.address in ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     name: str
     id: str
@@ -54,6 +69,10 @@ class Container:
     error: str = ""  # why the engine could not start it
     started_seconds: float | None = None
     healthcheck: tuple[str, ...] = ()  # as an argument vector, so that the gate can ask it itself
+    image: str = ""  # as it was asked for
+    published: tuple[PublishedPort, ...] = ()  # ports of the host that lead here while it runs
+    restart: str = ""  # policy: always, unless-stopped, on-failure:3, no
+    shares_host_network: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -80,6 +99,7 @@ class Network:
     id: str
     subnets: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
+    gateways: tuple[str, ...] = ()  # this machine's own addresses in it, where the engine says them
 
 
 @dataclass(frozen=True, slots=True)

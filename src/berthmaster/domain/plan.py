@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import ReleaseNetwork
 from berthmaster.domain.routing import HostClaim
+from berthmaster.domain.takeover import Redirected, TakenPort, Takeover
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +327,64 @@ class SetMaintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class TakePorts:
+    """Bring the gateway to what is taken from somebody's own proxy; None gives all of it up.
+
+    Until the takeover `listens` the gateway only says the new ports in its links.
+    """
+
+    takeover: Takeover | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectPorts:
+    """Lead new connections to these ports to others of this host; none: all go where they go."""
+
+    ports: tuple[Redirected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePorts:
+    """Ask every host at the ports that visitors dial until this release answers."""
+
+    stack: StackId
+    release: int
+    ports: tuple[TakenPort, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DrainProxy:
+    """Wait until nobody is connected to somebody's own proxy; after the limit it goes on."""
+
+    container: str  # id
+    inside: tuple[int, ...]  # ports in the container
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopProxy:
+    """Stop somebody's own proxy gracefully, and have the engine leave it stopped."""
+
+    container: str  # id
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartProxy:
+    """Start it again as it was, and wait until it listens on every port that it had.
+
+    A stop that is under way is waited for first, at most `stop_seconds`.
+    """
+
+    container: str  # id
+    restart: str  # policy that it had
+    inside: tuple[int, ...]
+    stop_seconds: float
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetStack:
     """Remove the stack's records; only its tombstone in the audit trail stays."""
 
@@ -368,6 +427,12 @@ Action = (
     | Drain
     | MarkRetired
     | SetMaintenance
+    | TakePorts
+    | RedirectPorts
+    | ProbePorts
+    | DrainProxy
+    | StopProxy
+    | StartProxy
     | ForgetStack
 )
 

@@ -26,6 +26,18 @@ class Entrypoint:
     tls: Tls = Tls.OFF
     redirect_to: str | None = None  # name of the TLS entrypoint that plain requests are sent to
     trusted_proxies: tuple[str, ...] = ()  # CIDRs that may set X-Forwarded-*
+    also: int | None = None  # port that visitors dial since it was taken from somebody's proxy
+    listens_also: bool = False  # there itself; else the kernel leads them to `port`
+
+    @property
+    def visited_port(self) -> int:
+        """What stands in links to it."""
+        return self.also or self.port
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where the gateway listens for it."""
+        return (self.port, self.also) if self.also and self.listens_also else (self.port,)
 
 
 @dataclass(frozen=True, slots=True)

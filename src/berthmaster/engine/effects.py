@@ -23,7 +23,7 @@ from berthmaster.domain.names import StackId
 from berthmaster.domain.release import STATE_FILES, Release, ReleaseState
 from berthmaster.domain.routing import Backend, Prefix
 from berthmaster.domain.sealed import SealedValues
-from berthmaster.engine import jobs, through_gateway
+from berthmaster.engine import handover, jobs, through_gateway
 from berthmaster.engine.gate import Gate
 from berthmaster.engine.lease import HeldLease
 from berthmaster.planner.logins import logins_of
@@ -156,6 +156,21 @@ class Effects:
             case act.SetMaintenance(stack, is_on):
                 await router.set_maintenance(stack.project, is_on, fence=fence)
                 store.set_maintenance(stack, is_on)
+            case act.TakePorts(takeover):
+                await handover.take_ports(self._outside, takeover)
+            case act.RedirectPorts(ports):
+                await self._outside.firewall.redirect(self._outside.address_block, ports)
+            case act.ProbePorts(stack, number, ports, timeout_seconds):
+                return await handover.await_ports(
+                    self._outside, self._release(stack, number), ports, timeout_seconds
+                )
+            case act.DrainProxy():
+                return await handover.drain(self._outside, action)
+            case act.StopProxy(container, timeout_seconds):
+                await runtime.set_restart(container, "no")  # else a boot starts it again
+                await runtime.stop(container, timeout_seconds)
+            case act.StartProxy():
+                return await handover.start_again(self._outside, action)
             case act.ForgetStack(stack):
                 store.forget_stack(stack)
             case _:

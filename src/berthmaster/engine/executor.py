@@ -30,6 +30,7 @@ from berthmaster.domain.plan import (
     Action,
     AwaitReady,
     Drain,
+    DrainProxy,
     Plan,
     PullImage,
     RemoveContainers,
@@ -37,8 +38,10 @@ from berthmaster.domain.plan import (
     RestoreDatabase,
     RunJob,
     StartContainers,
+    StartProxy,
     Step,
     StopContainers,
+    StopProxy,
     TakeRestorePoint,
     Watch,
 )
@@ -381,7 +384,7 @@ def report_of(error: BerthmasterError) -> str:
 def limit_seconds(action: Action) -> float:
     """How long an effect may take before it counts as failed; its own limit plus a margin."""
     match action:
-        case AwaitReady() | Drain():
+        case AwaitReady() | Drain() | DrainProxy() | StopProxy():
             return action.timeout_seconds + 30.0
         case StopContainers() | RemoveContainers():  # older engines take one after the other
             return len(action.containers) * action.timeout_seconds + 30.0
@@ -393,6 +396,8 @@ def limit_seconds(action: Action) -> float:
             return action.timeout_seconds + 150.0
         case Watch():
             return action.seconds + 60.0
+        case StartProxy():
+            return action.stop_seconds + action.timeout_seconds + 30.0
         case PullImage() | TakeRestorePoint() | RestoreDatabase():
             return PULL_SECONDS
         case _:

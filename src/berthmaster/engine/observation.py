@@ -68,6 +68,9 @@ async def _observe(outside: Outside, action: act.Action) -> Observation:  # noqa
         case act.RecordStates(stack, release, services):
             applied = outside.store.applied_states(stack)
             return _is(all(applied.get(service) == release for service in services))
+        case act.StopProxy(container_id):
+            proxy = await runtime.container(container_id)
+            return _is(proxy is None or (not proxy.is_running and proxy.restart == "no"))
         case act.ForgetStack(stack):
             return _is(outside.store.stack(stack) is None)
         case _:

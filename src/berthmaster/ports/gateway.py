@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from berthmaster.domain.routing import Entrypoint
+from berthmaster.domain.takeover import Takeover
 
 
 class GatewayProcesses(Protocol):
@@ -27,3 +28,14 @@ class GatewayProcesses(Protocol):
         ...
 
     async def down(self) -> None: ...
+
+    def takeover(self) -> Takeover | None:
+        """What was taken from somebody's own proxy; `plan` and `up` add it to the entrypoints."""
+        ...
+
+    async def take(self, takeover: Takeover | None, entrypoints: Sequence[Entrypoint]) -> None:
+        """Record what is taken and bring the gateway to it; what the gateway refuses is forgotten.
+
+        None gives all of it up and has clients that keep a connection open connect anew.
+        """
+        ...

@@ -51,3 +51,8 @@ class Outside:
     disk_floor_percent: int = 10  # below it no deploy starts
     tenant_header: str = "X-Tenant-Host"  # that the router looks tenants up by
     tunnel: Tunnel | None = None  # of cloudflared, in front of the gateway
+
+    @property
+    def listened_ports(self) -> tuple[int, ...]:
+        """Every port of this server that the gateway listens on."""
+        return tuple(port for item in self.entrypoints for port in item.ports)

@@ -47,6 +47,13 @@ class Runtime(Protocol):
         """SIGTERM, then SIGKILL after the time; a stopped or missing one is left alone."""
         ...
 
+    async def set_restart(self, name: str, policy: str) -> None:
+        """Give a container, ours or not, a restart policy: `always`, `on-failure:3`, `no`.
+
+        Raises `OutsideError` when there is no such container.
+        """
+        ...
+
     async def remove(self, name: str) -> None:
         """Remove a stopped or running container and its anonymous volumes; refuses foreign ones."""
         ...
@@ -87,6 +94,10 @@ class Runtime(Protocol):
 
         Read from the host's /proc/<pid>/net/tcp; empty when that cannot be done.
         """
+        ...
+
+    async def connected(self, name: str, ports: Sequence[int]) -> int:
+        """How many TCP connections are open to these ports of a container; 0 when none runs."""
         ...
 
     async def image(self, reference: str) -> Image | None: ...

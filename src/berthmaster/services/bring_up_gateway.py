@@ -29,8 +29,7 @@ async def bring_up_gateway(outside: Outside) -> Gateway:
     """Bring firewall, router and edge up and rebuild the table; changes nothing that is right."""
     told = []
     async with hold(outside.store, SERVER_LEASE, what="berth gateway up"):
-        ports = [item.port for item in outside.entrypoints]
-        if await outside.firewall.ensure(outside.address_block, ports):
+        if await outside.firewall.ensure(outside.address_block, outside.listened_ports):
             told.append("the firewall chain was written")
         told += await outside.gateway.up(outside.entrypoints)
         told += await _rebuild(outside)

@@ -10,8 +10,7 @@ async def refuse_bad_surroundings(outside: Outside, release: Release, progress: 
     """Raise `OutsideError` or `NotAllowed` with the remedy; mends a changed firewall chain."""
     refuse_short_disk(outside)
     await refuse_without_gateway(outside, release)
-    ports = [item.port for item in outside.entrypoints]
-    if await outside.firewall.ensure(outside.address_block, ports):
+    if await outside.firewall.ensure(outside.address_block, outside.listened_ports):
         progress.note("the firewall chain had been changed; it is as it must be again")
 
 

@@ -35,8 +35,8 @@ async def mend_gateway(outside: Outside, *, starts: bool = False) -> tuple[str, 
 
 
 async def _firewall_differs(outside: Outside) -> bool:
-    ports = [item.port for item in outside.entrypoints]
-    return bool(await outside.firewall.differences(outside.address_block, ports))
+    block, ports = outside.address_block, outside.listened_ports
+    return bool(await outside.firewall.differences(block, ports))
 
 
 def _is_wanted(outside: Outside) -> bool:

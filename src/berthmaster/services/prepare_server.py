@@ -18,8 +18,7 @@ async def prepare_server(
     told.append(f"Docker Engine {version.version}, Compose {await outside.compose.version()}")
     problems = outside.store.check()
     told.append("the store is sound" if not problems else f"the store is damaged: {problems[0]}")
-    ports = [item.port for item in outside.entrypoints]
-    changed = await outside.firewall.ensure(outside.address_block, ports)
+    changed = await outside.firewall.ensure(outside.address_block, outside.listened_ports)
     told.append("the firewall chain was written" if changed else "the firewall chain was right")
     told += [f"wrote {name} for systemd" for name in await units.install()]
     return tuple(told)

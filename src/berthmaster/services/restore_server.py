@@ -139,9 +139,7 @@ async def restore_server(
         await steps.once(f"folder:{folder}", partial(_place_folder, source, folder, told))
     await _load_images(outside, source, progress)
     ends = await _make_own(outside, source, told)
-    await outside.firewall.ensure(
-        outside.address_block, [item.port for item in outside.entrypoints]
-    )
+    await outside.firewall.ensure(outside.address_block, outside.listened_ports)
     told += (await bring_up_gateway(outside)).told
     await _fill_kept_volumes(outside, source, steps)
     ends |= await _bring_all_back(outside, source, steps, progress, lost=ends)

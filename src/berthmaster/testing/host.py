@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from berthmaster.domain.takeover import Redirected
 from berthmaster.ports.host import Disk, Memory
+from berthmaster.testing.world import FakeEngine
 
 GIGABYTE = 1_000_000_000
 
@@ -55,6 +57,9 @@ class FakeFirewall:
     """`ports.firewall.Firewall` whose rules are right unless `wrong` names some."""
 
     wrong: tuple[str, ...] = ()
+    engine: FakeEngine = field(default_factory=FakeEngine)  # where a test makes calls fail
+    led: tuple[Redirected, ...] = ()
+    shut: frozenset[int] = frozenset()  # ports that nothing lets in
 
     async def ensure(self, block: str, ports: Sequence[int]) -> bool:
         changed, self.wrong = bool(self.wrong), ()
@@ -65,3 +70,13 @@ class FakeFirewall:
 
     async def differences(self, block: str, ports: Sequence[int]) -> tuple[str, ...]:
         return self.wrong
+
+    async def redirect(self, block: str, ports: Sequence[Redirected]) -> None:
+        with self.engine.calling("firewall.redirect"):
+            self.led = tuple(ports)
+
+    async def redirected(self, block: str) -> tuple[Redirected, ...]:
+        return self.led
+
+    async def refused(self, ports: Sequence[int]) -> tuple[int, ...]:
+        return tuple(port for port in ports if port in self.shut)

@@ -68,6 +68,10 @@ class FakeRuntime:
             if found := self._find_or_none(name):
                 found.end(0, self.world.clock.now())
 
+    async def set_restart(self, name: str, policy: str) -> None:
+        with self.world.calling("runtime.set_restart", name):
+            self._find(name).restart = policy
+
     async def remove(self, name: str) -> None:
         with self.world.calling("runtime.remove", name):
             found = self._find_or_none(name)
@@ -127,7 +131,13 @@ class FakeRuntime:
             found = self._find_or_none(name)
             if found is None or found.state != "running":
                 return ()
-            return (f"0.0.0.0:{found.behaviour.port or 8000}",)
+            ports = {item.inside for item in found.published} or {found.behaviour.port or 8000}
+            return tuple(f"0.0.0.0:{port}" for port in sorted(ports))
+
+    async def connected(self, name: str, ports: Sequence[int]) -> int:
+        with self.world.calling("runtime.connected", name):
+            found = self._find_or_none(name)
+            return found.connections if found is not None and found.state == "running" else 0
 
     async def image(self, reference: str) -> Image | None:
         with self.world.calling("runtime.image", reference):

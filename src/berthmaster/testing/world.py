@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
-from berthmaster.domain.container import Container, Health, Image
+from berthmaster.domain.container import Container, Health, Image, PublishedPort
 from berthmaster.domain.errors import OutsideError, RuntimeUnavailable
 from berthmaster.domain.release import ReleaseNetwork
 from berthmaster.ports.clock import Clock
@@ -42,6 +42,11 @@ class FakeContainer:
     observations: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    image: str = ""  # as it was asked for
+    published: tuple[PublishedPort, ...] = ()
+    restart: str = "no"
+    shares_host_network: bool = False
+    connections: int = 0  # that clients hold open to it while it runs
 
     def start(self, now: datetime) -> None:
         """Run from the beginning of the script; a running one goes on."""
@@ -84,6 +89,10 @@ class FakeContainer:
             labels=dict(self.labels),
             addresses=dict(self.addresses),
             started_seconds=age if is_detailed else None,
+            image=self.image if is_detailed else "",
+            published=self.published if is_detailed else (),
+            restart=self.restart if is_detailed else "",
+            shares_host_network=is_detailed and self.shares_host_network,
         )
 
     def _health(self) -> Health:

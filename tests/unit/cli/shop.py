@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from tests.builders import release
@@ -12,26 +12,22 @@ from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.cli.invocation import Invocation
 from berthmaster.cli.main import main
-from berthmaster.ports.gateway import GatewayProcesses
+from berthmaster.domain.takeover import Takeover
 from berthmaster.settings import Settings
 from berthmaster.testing.host import FakeHost
 
 
-class RightFirewall:
-    """Always as it should be."""
-
-    async def ensure(self, block: str, ports: Any) -> bool:
-        return False
-
-    async def remove(self, block: str) -> None:
-        pass
-
-    async def differences(self, block: str, ports: Any) -> tuple[str, ...]:
-        return ()
-
-
+@dataclass
 class StartedGateway:
-    """Comes up at once."""
+    """Comes up at once; what it took is the world's."""
+
+    world: World
+
+    def takeover(self) -> Takeover | None:
+        return self.world.gateway.takeover()
+
+    async def take(self, takeover: Takeover | None, entrypoints: Any) -> None:
+        await self.world.gateway.take(takeover, entrypoints)
 
     async def plan(self, entrypoints: Any) -> tuple[str, ...]:
         return ("router: replace what runs by haproxy:next, beside it; nothing is closed",)
@@ -68,8 +64,7 @@ class Shop:
         outside = replace(
             self.world.outside,
             host=FakeHost(),
-            firewall=RightFirewall(),
-            gateway=cast(GatewayProcesses, StartedGateway()),
+            gateway=StartedGateway(self.world),
         )
         settings = Settings(state_folder=self.folder / "state")
         self.capsys.readouterr()

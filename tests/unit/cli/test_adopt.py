@@ -9,6 +9,7 @@ from tests.unit.engine.worlds import (
     change_of_an_adopted_database,
     deploy_over_an_adopted_project,
     giving_back,
+    with_proxy,
 )
 
 from berthmaster.domain.plan import Plan
@@ -62,3 +63,56 @@ def test_a_stack_that_was_adopted_is_given_back_and_not_destroyed(shop: Shop) ->
     assert answer.code == 2
     assert "berth adopt old shop@prod --undo" in answer.err
     assert asyncio.run(shop.world.view()) == before
+
+
+def behind_a_proxy(shop: Shop) -> None:
+    asyncio.run(carried_out(shop.world, asyncio.run(adoption(shop.world))))
+    with_proxy(shop.world)
+
+
+def test_the_plan_of_replacing_a_proxy_says_the_gap_and_changes_nothing(shop: Shop) -> None:
+    behind_a_proxy(shop)
+    before = asyncio.run(shop.world.view())
+    shown = shop.berth("adopt", "old", "shop@prod", "--replace-proxy", "--plan")
+    assert shown.code == 0
+    assert "nobody answers a new connection to port 443: at most 0 s" in shown.out
+    assert asyncio.run(shop.world.view()) == before
+
+
+def test_a_proxy_is_replaced_and_what_was_measured_is_said(shop: Shop) -> None:
+    behind_a_proxy(shop)
+    before = asyncio.run(shop.world.view())
+    answer = shop.berth("adopt", "old", "shop@prod", "--replace-proxy", "--proxy", "proxy")
+    assert answer.code == 0
+    assert "the gateway answers in the place of old-proxy-1 (d2)" in answer.out
+    assert "measured: 0 of" in answer.out
+    assert "berth adopt old shop@prod --replace-proxy --undo" in answer.err
+    said = shop.berth("adopt", "old", "shop@prod", "--replace-proxy", "--undo", "--json").json
+    assert (said["proxy"], said["lost"], said["deployment"]) == ("old-proxy-1", 0, "d3")
+    assert asyncio.run(shop.world.view()) == before
+
+
+def test_giving_the_project_back_gives_the_proxy_back_first(shop: Shop) -> None:
+    behind_a_proxy(shop)
+    assert shop.berth("adopt", "old", "shop@prod", "--replace-proxy").code == 0
+    said = shop.berth("adopt", "old", "shop@prod", "--undo", "--json").json
+    assert (said["given_back"], said["proxy"]["proxy"]) == ("old", "old-proxy-1")
+    assert shop.world.engine.containers["old-proxy-1"].state == "running"
+    assert shop.world.gateway.taken is None
+
+
+def test_a_project_that_cannot_be_given_back_yet_keeps_the_gateway_in_its_place(
+    shop: Shop,
+) -> None:
+    asyncio.run(carried_out(shop.world, asyncio.run(deploy_over_an_adopted_project(shop.world))))
+    with_proxy(shop.world)
+    assert shop.berth("adopt", "old", "shop@prod", "--replace-proxy").code == 0
+    answer = shop.berth("adopt", "old", "shop@prod", "--undo")
+    assert (answer.code, "r1 serves" in answer.err) == (2, True)
+    assert shop.world.gateway.taken is not None
+    assert shop.berth("adopt", "old", "shop@prod", "--replace-proxy", "--undo").code == 0
+
+
+def test_options_of_the_proxy_need_the_option_that_they_are_about(shop: Shop) -> None:
+    answer = shop.berth("adopt", "old", "shop@prod", "--proxy", "nginx")
+    assert (answer.code, "--replace-proxy" in answer.err) == (2, True)

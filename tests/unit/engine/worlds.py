@@ -3,13 +3,15 @@
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, cast
 
 from tests.builders import SHOP, adopted_release, after_adoption, image, models, release
 
-from berthmaster.domain.container import Health
+from berthmaster.domain.container import Health, PublishedPort
 from berthmaster.domain.errors import BerthmasterError
 from berthmaster.domain.plan import Plan
+from berthmaster.domain.probing import Certificate
 from berthmaster.domain.release import (
     FileCopy,
     Release,
@@ -32,11 +34,13 @@ from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
 from berthmaster.planner.tenants import plan_backup, plan_remove, plan_suspend, plan_unsuspend
+from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
 from berthmaster.services.adopt import plan_undo
 from berthmaster.services.carry_out import carry_out
 from berthmaster.services.deploy import reserve_slots
+from berthmaster.services.hand_over import Wish, plan_hand_back, plan_hand_over
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import plan_rollback
 from berthmaster.testing.behaviour import Behaviour, exits
@@ -45,6 +49,8 @@ from berthmaster.testing.clock import FakeClock
 from berthmaster.testing.compose import FakeCompose
 from berthmaster.testing.databases import Contents, FakeDatabases
 from berthmaster.testing.files import FakeFiles
+from berthmaster.testing.gateway import FakeGateway
+from berthmaster.testing.host import FakeFirewall, FakeHost
 from berthmaster.testing.prober import FakeProber
 from berthmaster.testing.registry import FakeRegistry
 from berthmaster.testing.router import FakeRouter
@@ -52,23 +58,10 @@ from berthmaster.testing.runtime import FakeRuntime
 from berthmaster.testing.secretfiles import FakeSecretFiles
 from berthmaster.testing.store import memory_store
 from berthmaster.testing.vault import FakeVault
-from berthmaster.testing.world import FakeEngine, Snapshot
+from berthmaster.testing.world import FakeContainer, FakeEngine, Snapshot
 
 DB = "shop-prod-db-1"
 ENTRYPOINTS = (Entrypoint("https", 8443, Tls.LOCAL),)
-
-
-class RightFirewall:
-    """Always as it should be."""
-
-    async def ensure(self, block: str, ports: Any) -> bool:
-        return False
-
-    async def remove(self, block: str) -> None:
-        pass
-
-    async def differences(self, block: str, ports: Any) -> tuple[str, ...]:
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,9 @@ class View:
     applied: Any
     databases: Any
     passwords: Any
+    takeover: Any
+    redirects: Any
+    restarts: Any  # policies of containers that somebody else made
 
 
 @dataclass(slots=True)
@@ -92,6 +88,8 @@ class World:
     engine: FakeEngine
     outside: Outside
     router: FakeRouter
+    gateway: FakeGateway
+    firewall: FakeFirewall
 
     @property
     def databases(self) -> FakeDatabases:
@@ -114,6 +112,9 @@ class World:
                 if item != Contents()
             },
             dict(self.databases.passwords),
+            self.gateway.taken,
+            self.firewall.led,
+            {name: item.restart for name, item in self.engine.containers.items() if item.published},
         )
 
     def record(self, value: Release) -> Release:
@@ -166,11 +167,12 @@ def empty_world() -> World:
     clock = FakeClock()
     engine = FakeEngine(clock=clock)
     router = FakeRouter(ENTRYPOINTS)
+    gateway, firewall = FakeGateway(engine), FakeFirewall(engine=engine)
     outside = Outside(
         runtime=FakeRuntime(engine),
         compose=FakeCompose(engine),
         router=router,
-        gateway=cast(Any, None),
+        gateway=gateway,
         certificates=FakeCertificates(),
         prober=FakeProber(engine, router),
         registry=FakeRegistry(engine),
@@ -180,15 +182,15 @@ def empty_world() -> World:
         files=FakeFiles(),
         specs=cast(Any, None),
         databases=FakeDatabases(engine),
-        firewall=cast(Any, RightFirewall()),
+        firewall=firewall,
         clock=clock,
-        host=cast(Any, None),
+        host=FakeHost(),
         entrypoints=ENTRYPOINTS,
         address_block="10.201.0.0/16",
         actor="ann@test",
         origin="test",
     )
-    return World(engine, outside, router)
+    return World(engine, outside, router, gateway, firewall)
 
 
 Scenario = Callable[[World], Awaitable[Plan]]
@@ -469,6 +471,38 @@ async def change_of_an_adopted_database(world: World) -> Plan:
     return await world.plan_state(replace(changed, stack_network=network))
 
 
+def with_proxy(world: World) -> FakeContainer:
+    """Somebody's nginx in front of the project, which ends TLS at 443 with a certificate of its
+    own; the gateway has the same.
+    """
+    labels = {"com.docker.compose.project": "old", "com.docker.compose.service": "proxy"}
+    made = world.engine.add_container(
+        "old-proxy-1", world.engine.add_image("nginx:1.27"), labels=labels
+    )
+    made.image, made.restart = "nginx:1.27", "always"
+    made.published = (PublishedPort(443, 443), PublishedPort(443, 443, "udp"))
+    made.start(world.outside.clock.now())
+    now = world.outside.clock.now()
+    held = HeldCertificate("shop.test", ("shop.test",), "CN=R3", now, now + timedelta(90), True)
+    assert isinstance(world.outside.certificates, FakeCertificates)
+    world.outside.certificates.certificates["shop.test"] = held
+    assert isinstance(world.outside.prober, FakeProber)
+    shown = Certificate(("shop.test",), "CN=R3", now, now + timedelta(90))
+    world.outside.prober.certificates["shop.test"] = shown
+    return made
+
+
+async def hand_over(world: World) -> Plan:
+    await world.carry_out(await adoption(world))
+    with_proxy(world)
+    return await plan_hand_over(world.outside, Wish(SHOP, "old", "proxy"))
+
+
+async def hand_back(world: World) -> Plan:
+    await world.carry_out(await hand_over(world))
+    return await plan_hand_back(world.outside, SHOP, "old")
+
+
 SCENARIOS: dict[str, Scenario] = {
     item.__name__: item
     for item in (
@@ -506,6 +540,8 @@ SCENARIOS: dict[str, Scenario] = {
         cold_rollback_to_what_was_adopted,
         giving_back,
         change_of_an_adopted_database,
+        hand_over,
+        hand_back,
     )
 }
 

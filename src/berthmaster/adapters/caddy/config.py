@@ -92,14 +92,14 @@ def _check(
     for item in redirecting:
         if item.redirect_to not in names or item.tls is not Tls.OFF:
             raise EdgeMisconfigured(f"{item.name} must be plain and redirect to a TLS entrypoint")
-    ports = [item.port for item in entrypoints]
+    ports = [port for item in entrypoints for port in item.ports]
     if len(set(ports)) < len(ports):
         raise EdgeMisconfigured("two entrypoints have the same port")
 
 
 def _tls_server(paths: EdgePaths, entrypoint: Entrypoint, options: EdgeOptions) -> dict[str, Any]:
     return {
-        "listen": [f":{entrypoint.port}"],
+        "listen": [f":{port}" for port in entrypoint.ports],
         "protocols": ["h1", "h2", "h3"],
         "read_header_timeout": "30s",
         "idle_timeout": "75s",
@@ -116,7 +116,7 @@ def _tls_server(paths: EdgePaths, entrypoint: Entrypoint, options: EdgeOptions) 
 def _redirect(paths: EdgePaths, entrypoint: Entrypoint, options: EdgeOptions) -> dict[str, Any]:
     """The router redirects known names and refuses others; ACME's HTTP-01 is answered before."""
     return {
-        "listen": [f":{entrypoint.port}"],
+        "listen": [f":{port}" for port in entrypoint.ports],
         "protocols": ["h1"],
         "read_header_timeout": "30s",
         "idle_timeout": "75s",

@@ -1,14 +1,16 @@
-"""Which addresses the processes of a container listen on, read from the host's /proc.
+"""Which addresses the processes of a container listen on, and who is connected, from /proc.
 
 Nothing has to be installed in the container, and it says what a refused probe cannot: that a server
 is there, on the wrong port or on 127.0.0.1 only.
 """
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 _LISTEN: Final = "0A"  # state in /proc/net/tcp (include/net/tcp_states.h)
+_ESTABLISHED: Final = "01"
 _ENGINE_DNS: Final = "127.0.0.11"  # the engine's own resolver in every container
 
 
@@ -16,11 +18,22 @@ def read_listeners(pid: int, proc: Path = Path("/proc")) -> tuple[str, ...]:
     """`address:port` of each TCP listener in the process's network namespace, sorted."""
     if pid <= 0:
         return ()
+    found = {_parse(row[1]) for row in _sockets(pid, proc) if row[3] == _LISTEN}
+    return tuple(sorted(item for item in found if not item.startswith(_ENGINE_DNS)))
+
+
+def count_connections(pid: int, ports: Sequence[int], proc: Path = Path("/proc")) -> int:
+    """Open connections whose own end is one of these ports."""
+    own = tuple(f":{port:04X}" for port in ports)
+    rows = _sockets(pid, proc) if pid > 0 and own else []
+    return sum(row[3] == _ESTABLISHED and row[1].endswith(own) for row in rows)
+
+
+def _sockets(pid: int, proc: Path) -> list[list[str]]:
     rows = [
         row.split() for name in ("tcp", "tcp6") for row in _rows(proc / str(pid) / "net" / name)
     ]
-    found = {_parse(row[1]) for row in rows if len(row) > 3 and row[3] == _LISTEN}
-    return tuple(sorted(item for item in found if not item.startswith(_ENGINE_DNS)))
+    return [row for row in rows if len(row) > 3]
 
 
 def _rows(path: Path) -> list[str]:

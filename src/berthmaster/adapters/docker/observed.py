@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from berthmaster.domain.container import Container, Health, Image, Network, Volume
+from berthmaster.domain.container import (
+    Container,
+    Health,
+    Image,
+    Network,
+    PublishedPort,
+    Volume,
+)
 
 _EXITED: Final = re.compile(r"Exited \((\d+)\)")
 _YEAR_ZERO: Final = "0001-01-01"  # how Go prints a time that never was
@@ -59,7 +66,29 @@ def inspected_container(data: Mapping[str, Any], now: datetime) -> Container:
         error=str(state.get("Error") or ""),
         started_seconds=(now - started_at).total_seconds() if is_running and started_at else None,
         healthcheck=_healthcheck(data["Config"].get("Healthcheck") or {}),
+        image=str(data["Config"].get("Image") or ""),
+        published=_published((data.get("HostConfig") or {}).get("PortBindings") or {}),
+        restart=_restart((data.get("HostConfig") or {}).get("RestartPolicy") or {}),
+        shares_host_network=(data.get("HostConfig") or {}).get("NetworkMode") == "host",
     )
+
+
+def _published(bindings: Mapping[str, Any]) -> tuple[PublishedPort, ...]:
+    """As they were asked for, so that a stopped container's are known too."""
+    found = []
+    for inside, places in bindings.items():
+        number, _, protocol = inside.partition("/")
+        found += [
+            PublishedPort(int(place["HostPort"]), int(number), protocol, place.get("HostIp") or "")
+            for place in places or ()
+            if str(place.get("HostPort") or "").isdigit()
+        ]
+    return tuple(sorted(found, key=lambda item: (item.port, item.protocol, item.address)))
+
+
+def _restart(policy: Mapping[str, Any]) -> str:
+    name, count = str(policy.get("Name") or "no"), int(policy.get("MaximumRetryCount") or 0)
+    return f"{name}:{count}" if count else name
 
 
 def inspected_image(data: Mapping[str, Any]) -> Image:
@@ -101,6 +130,7 @@ def listed_network(data: Mapping[str, Any]) -> Network:
         id=data["Id"],
         subnets=tuple(item["Subnet"] for item in configs if item.get("Subnet")),
         labels=data.get("Labels") or {},
+        gateways=tuple(item["Gateway"] for item in configs if item.get("Gateway")),
     )
 
 

@@ -102,6 +102,17 @@ class AiodockerRuntime:
             with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
                 await self._container(name).stop(t=math.ceil(timeout_seconds))
 
+    async def set_restart(self, name: str, policy: str) -> None:
+        word, _, count = policy.partition(":")
+        wanted = {"RestartPolicy": {"Name": word, "MaximumRetryCount": int(count or 0)}}
+        with errors.translated(name):
+            await self._docker._query_json(
+                f"containers/{name}/update",
+                method="POST",
+                data=json.dumps(wanted),
+                headers={"Content-Type": "application/json"},
+            )
+
     async def remove(self, name: str) -> None:
         container = await self.container(name)
         if container is None:
@@ -173,6 +184,12 @@ class AiodockerRuntime:
             data = await self._container(name).show()
             return listening.read_listeners(int(data["State"].get("Pid") or 0))
         return ()
+
+    async def connected(self, name: str, ports: Sequence[int]) -> int:
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+            data = await self._container(name).show()
+            return listening.count_connections(int(data["State"].get("Pid") or 0), ports)
+        return 0
 
     # images
 

@@ -1,17 +1,23 @@
 """`iptables` as the firewall port: one chain of our own, hooked in first, replaced atomically.
 
 Rules are in the kernel only: they are ensured again at every check before a deployment and by the
-timer unit, which also puts them back after a reboot. IPv4 only: our networks have no other
-addresses.
+timer unit, which also puts them back after a reboot. The chain is IPv4 only: our networks have no
+other addresses. A redirect is of both, where the kernel has both.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
-from berthmaster.adapters.firewall import rules
+from berthmaster.adapters.firewall import redirect, rules
 from berthmaster.adapters.firewall.errors import FirewallFailed
+from berthmaster.domain.takeover import Redirected
+
+_HAS_IPV6: Final = Path("/proc/net/if_inet6")
 
 _Rules = dict[str, list[str]]  # by chain, as `iptables -S` prints them
 
@@ -43,14 +49,32 @@ class Iptables:
         """What is missing, too much, or not in its place; in iptables' words."""
         return _differences(await self._observe(), str(ipaddress.IPv4Network(block)), ports)
 
-    async def _observe(self) -> _Rules:
-        found: _Rules = {}
-        for line in (await self._run(["iptables", "-w", "-S"])).splitlines():
-            kind, _, rest = line.partition(" ")
-            chain = found.setdefault(rest.split(" ", 1)[0], [])
-            if kind == "-A":
-                chain.append(line)
-        return found
+    async def redirect(self, block: str, ports: Sequence[Redirected]) -> None:
+        """IPv4 must take it; IPv6 where there is a table for it, else its ports wait a moment."""
+        await self._redirect("iptables", block, ports)
+        if _HAS_IPV6.exists():
+            with contextlib.suppress(FirewallFailed):
+                await self._redirect("ip6tables", block, ports)
+
+    async def redirected(self, block: str) -> tuple[Redirected, ...]:
+        """Of IPv4."""
+        return redirect.parse_redirect(block, await self._observe("iptables", "nat"))
+
+    async def refused(self, ports: Sequence[int]) -> tuple[int, ...]:
+        """By the policy and the rules of the INPUT chain; rules of nftables' own are not seen."""
+        text = await self._run(["iptables", "-w", "-S"])
+        lines = (line.split() for line in text.splitlines() if line.startswith("-P INPUT "))
+        policy = next((words[2] for words in lines), "ACCEPT")
+        return redirect.refused_ports(ports, policy, _by_chain(text))
+
+    async def _redirect(self, program: str, block: str, ports: Sequence[Redirected]) -> None:
+        nat, filters = await self._observe(program, "nat"), await self._observe(program)
+        if not redirect.is_right(block, ports, nat, filters):
+            text = redirect.render_redirect(block, ports, nat, filters)
+            await self._run([f"{program}-restore", "-w", "--noflush"], text)
+
+    async def _observe(self, program: str = "iptables", table: str = "filter") -> _Rules:
+        return _by_chain(await self._run([program, "-w", "-t", table, "-S"]))
 
     async def _run(self, command: Sequence[str], text: str = "") -> str:
         arguments = (*self._prefix, *command)
@@ -67,6 +91,16 @@ class Iptables:
         if process.returncode != 0:
             raise FirewallFailed(command[0], complaint.decode().strip())
         return output.decode()
+
+
+def _by_chain(text: str) -> _Rules:
+    found: _Rules = {}
+    for line in text.replace('"', "").splitlines():  # it quotes comments that have a dash
+        kind, _, rest = line.partition(" ")
+        chain = found.setdefault(rest.split(" ", 1)[0], [])
+        if kind == "-A":
+            chain.append(line)
+    return found
 
 
 def _differences(found: _Rules, block: str, ports: Sequence[int]) -> tuple[str, ...]:

@@ -30,6 +30,13 @@ from berthmaster.adapters.haproxy.record import RecordFiles, write_atomically
 from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.adapters.haproxy.status import ask_answers, edge_answers
 from berthmaster.domain.routing import Entrypoint, Tls
+from berthmaster.domain.takeover import (
+    FILE,
+    Takeover,
+    parse_takeover,
+    render_takeover,
+    with_takeover,
+)
 
 _START_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
@@ -101,8 +108,38 @@ class DockerGateway:
             found = [await containers.with_image(item) for item in wanted]
         return tuple(item.image for item, _ in found)
 
+    def takeover(self) -> Takeover | None:
+        """As the file beside the configuration says."""
+        try:
+            return parse_takeover(self._takeover_file.read_text())
+        except FileNotFoundError:
+            return None
+
+    async def take(self, takeover: Takeover | None, entrypoints: Sequence[Entrypoint]) -> None:
+        """Write the file and bring both to it; one that is refused puts the last file back."""
+        before = self.takeover()
+        self._write_takeover(takeover)
+        try:
+            await self.up(entrypoints)
+            if takeover is None:
+                await self._reload_edge(is_forced=True)
+        except BaseException:
+            self._write_takeover(before)
+            raise
+
+    @property
+    def _takeover_file(self) -> Path:
+        return self._layout.folder / FILE
+
+    def _write_takeover(self, takeover: Takeover | None) -> None:
+        if takeover is None:
+            self._takeover_file.unlink(missing_ok=True)
+        else:
+            write_atomically(self._takeover_file, render_takeover(takeover))
+
     def _configs(self, entrypoints: Sequence[Entrypoint]) -> tuple[ConfigFile, ConfigFile]:
         layout, options = self._layout, self._options
+        entrypoints = with_takeover(entrypoints, self.takeover())
         paths = process.edge_paths(layout)
         mark = layout.mark.read_text() if layout.mark.exists() else ""
         here = replace(_for_this_host(options.router), mark=mark)
@@ -222,12 +259,18 @@ class DockerGateway:
         if not await _until(lambda: self._is_other_worker(before)):
             raise ProcessDidNotStart("router", await containers.logs(self._router.name))
 
-    async def _reload_edge(self, containers: Containers) -> None:
+    async def _reload_edge(
+        self, containers: Containers | None = None, *, is_forced: bool = False
+    ) -> None:
+        """Idle connections are closed; a forced one closes them though nothing changed."""
         status, text = await _post_config(
-            self._layout.edge_admin_socket, self._layout.edge_config.read_text()
+            self._layout.edge_admin_socket,
+            self._layout.edge_config.read_text(),
+            is_forced=is_forced,
         )
         if status != 200:
-            raise ConfigurationRefused("edge", text or await containers.logs(self._edge.name))
+            logs = await containers.logs(self._edge.name) if containers and not text else text
+            raise ConfigurationRefused("edge", logs)
 
     async def _await_answer(
         self, containers: Containers, wanted: Process, answers: Callable[[], Awaitable[bool]]
@@ -283,10 +326,12 @@ def _for_this_host(options: haproxy.RouterOptions) -> haproxy.RouterOptions:
     return replace(options, has_ipv6=options.has_ipv6 and Path("/proc/net/if_inet6").exists())
 
 
-async def _post_config(socket: Path, content: str) -> tuple[int, str]:
+async def _post_config(socket: Path, content: str, *, is_forced: bool = False) -> tuple[int, str]:
     """Load a configuration; Caddy keeps the old one when it does not like it."""
     # NOTE: on its socket Caddy 2.6 takes requests without a host only.
     headers = {"Content-Type": "application/json", "Host": ""}
+    if is_forced:
+        headers["Cache-Control"] = "must-revalidate"
     try:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket))) as session:
             url = "http://localhost/load"

@@ -39,7 +39,7 @@ def render_config(
     options = options or RouterOptions()
     if not _HEADER.match(options.tenant_header):
         raise GatewayRefused(f"{options.tenant_header!r} is no header's name", subject="router")
-    ports = {item.name: item.port for item in entrypoints}
+    ports = {item.name: item.visited_port for item in entrypoints}
     blocks = [_global(layout, options), _defaults()]
     for entrypoint in entrypoints:
         if entrypoint.redirect_to:
@@ -83,9 +83,11 @@ defaults base
 
 
 def _plain(layout: Layout, entrypoint: Entrypoint, options: RouterOptions) -> str:
-    name, port = entrypoint.name, entrypoint.port
-    binds = [f"    bind 0.0.0.0:{port}"]
-    binds += [f"    bind [::]:{port} v6only"] if options.has_ipv6 else []
+    name, port = entrypoint.name, entrypoint.visited_port
+    binds = []
+    for bound in entrypoint.ports:
+        binds += [f"    bind 0.0.0.0:{bound}"]
+        binds += [f"    bind [::]:{bound} v6only"] if options.has_ipv6 else []
     lines = [f"frontend plain_{name} from base", *binds, "    acl is_loopback src 127.0.0.0/8 ::1"]
     lines += [
         "    http-request set-var(txn.probe) bool(true)"
@@ -140,7 +142,7 @@ def _edge(layout: Layout, entrypoint: Entrypoint, options: RouterOptions) -> str
         " if { req.hdr_cnt(x-forwarded-for) gt 1 }",
         "    http-request set-var(txn.proto) req.hdr(x-forwarded-proto)",
         "    http-request set-var(txn.asked) req.hdr(x-forwarded-host)",
-        f"    http-request set-var(txn.port) str({entrypoint.port})",
+        f"    http-request set-var(txn.port) str({entrypoint.visited_port})",
         *_forwarded(),
     ]
     if options.hsts:

@@ -93,8 +93,7 @@ async def check_gateway(facts: CheckFacts) -> list[Check]:
 
 async def check_firewall(facts: CheckFacts) -> list[Check]:
     """The chain is as it should be."""
-    ports = [item.port for item in facts.outside.entrypoints]
-    block = facts.outside.address_block
+    block, ports = facts.outside.address_block, facts.outside.listened_ports
     found = await facts.outside.firewall.differences(block, ports)
     if not found:
         return [checks.FIREWALL.ok(f"the chain guards {block}")]

@@ -1,0 +1,85 @@
+"""A port changes hands: the effects by which the gateway takes the place of somebody's proxy."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from berthmaster.domain import plan as act
+from berthmaster.domain.errors import DeploymentFailed, OutsideError
+from berthmaster.domain.hosting import asked_hosts, public_host
+from berthmaster.domain.release import Release
+from berthmaster.domain.takeover import TakenPort, Takeover, with_takeover
+from berthmaster.engine.through_gateway import gateway_probe
+from berthmaster.ports.outside import Outside
+
+POLL_SECONDS: Final = 0.05
+NO_RESTART: Final = "no"
+
+
+async def take_ports(outside: Outside, takeover: Takeover | None) -> None:
+    """Firewall first: what it keeps out would not reach a port that is listened on."""
+    entrypoints = with_takeover(outside.entrypoints, takeover)
+    ports = [port for item in entrypoints for port in item.ports]
+    await outside.firewall.ensure(outside.address_block, ports)
+    await outside.gateway.take(takeover, outside.entrypoints)
+
+
+async def await_ports(
+    outside: Outside, release: Release, ports: Sequence[TakenPort], timeout_seconds: float
+) -> str:
+    """Ask on loopback, as a visitor would; raises `DeploymentFailed` naming the port."""
+    start = outside.clock.monotonic()
+    hosts = asked_hosts(release) or (public_host(release),)
+    own = [item.port for item in ports if item.entrypoint == release.entrypoint]
+    for port in own:
+        for host in hosts:
+            probe = replace(gateway_probe(outside, release, host), port=port)
+            while True:
+                answer = await outside.prober.probe(probe)
+                if answer.is_good and answer.release == release.key:
+                    break
+                if outside.clock.monotonic() - start > timeout_seconds:
+                    raise DeploymentFailed(
+                        f"{release.stack}: at port {port} {host}{probe.path} {answer.describe()},"
+                        f" and {release.label} was wanted, for {timeout_seconds:.0f} s",
+                        next_command="berth gateway status",
+                    )
+                await outside.clock.sleep(POLL_SECONDS)
+    shown = " and ".join(str(port) for port in own)
+    return f"{len(hosts)} hosts answer at port {shown}" if own else "the app has no port of these"
+
+
+async def drain(outside: Outside, wanted: act.DrainProxy) -> str:
+    """Wait; open connections that ask nothing more are closed by the proxy when it stops."""
+    clock, start = outside.clock, outside.clock.monotonic()
+    while True:
+        left = await outside.runtime.connected(wanted.container, wanted.inside)
+        waited = clock.monotonic() - start
+        if left == 0:
+            return f"nobody is connected after {waited:.1f} s"
+        if waited >= wanted.timeout_seconds:
+            return f"{left} connections still open after {waited:.0f} s"
+        await clock.sleep(2 * POLL_SECONDS)
+
+
+async def start_again(outside: Outside, wanted: act.StartProxy) -> str:
+    """Wait for a stop that is under way, start it with its policy, and wait until it listens."""
+    runtime, clock = outside.runtime, outside.clock
+    found = await runtime.container(wanted.container)
+    if found is None:
+        raise OutsideError(f"the proxy {wanted.container[:12]} is gone", subject="proxy")
+    if found.restart == NO_RESTART:  # it was told to stop, or is a proxy that has no policy
+        await runtime.stop(wanted.container, wanted.stop_seconds)
+    await runtime.start(wanted.container)
+    await runtime.set_restart(wanted.container, wanted.restart)
+    start = clock.monotonic()
+    while True:
+        heard = {item.rpartition(":")[2] for item in await runtime.listening(wanted.container)}
+        if heard.issuperset(str(port) for port in wanted.inside):
+            return f"it listens again after {clock.monotonic() - start:.1f} s"
+        if clock.monotonic() - start > wanted.timeout_seconds:
+            text = f"{found.name} does not listen {wanted.timeout_seconds:.0f} s after its start"
+            raise OutsideError(
+                text, subject=found.name, next_command=f"docker logs --tail 20 {found.name}"
+            )
+        await clock.sleep(POLL_SECONDS)
