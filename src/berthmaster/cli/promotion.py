@@ -1,10 +1,12 @@
 """`berth verify` and `berth promote`: prove an artifact in one environment, run it in the next."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from berthmaster.cli.files import FileHere, FileThere
 from berthmaster.cli.invocation import BerthCommand, Invocation, complete_stacks, stack_argument
 from berthmaster.cli.output import paint, print_json, print_table
 from berthmaster.cli.planned import print_plan
@@ -24,8 +26,15 @@ BAD_CODE = 1
 
 @click.command(cls=BerthCommand)
 @stack_argument
-@click.option("--checklist", metavar="FILE", help="Ask the items of this file instead.")
-@click.option("--report", metavar="FILE", help="With --checklist: write a page with the evidence.")
+@click.option(
+    "--checklist", metavar="FILE", type=FileHere(), help="Ask the items of this file instead."
+)
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=FileThere(),
+    help="With --checklist: write a page with the evidence.",
+)
 @click.option(
     "--strict", "is_strict", is_flag=True, help="With --checklist: fail for what was not asked."
 )
@@ -33,8 +42,8 @@ BAD_CODE = 1
 def verify(
     context: click.Context,
     stack: str | None,
-    checklist: str | None,
-    report: str | None,
+    checklist: Path | None,
+    report: Path | None,
     is_strict: bool,
 ) -> None:
     """Ask the smoke conditions again, or a checklist.
@@ -60,16 +69,16 @@ def verify(
 
 
 def _verify_by(
-    invocation: Invocation, stack: StackId, name: str, report: str | None, is_strict: bool
+    invocation: Invocation, stack: StackId, path: Path, report: Path | None, is_strict: bool
 ) -> int:
     from berthmaster.cli.checklist import checklist_json, print_checklist, write_report
     from berthmaster.domain.checklist import Verdict
     from berthmaster.services.run_checklist import run_checklist
 
-    wanted = invocation.outside.specs.checklist(invocation.folder.resolve(), name)
+    wanted = invocation.outside.specs.checklist(path)
     found = invocation.run(lambda outside: run_checklist(outside, stack, wanted))
     if report is not None:
-        write_report(found, invocation.folder / report)
+        write_report(found, report)
     if invocation.is_json:
         print_json(checklist_json(found))
     else:

@@ -88,8 +88,8 @@ class Specs(Protocol):
         """The image of each service as the last Compose file that names one has it."""
         ...
 
-    def checklist(self, folder: Path, name: str) -> Checklist:
-        """Read a checklist file of an app folder."""
+    def checklist(self, path: Path) -> Checklist:
+        """Read a checklist file."""
         ...
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:

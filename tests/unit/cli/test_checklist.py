@@ -29,8 +29,9 @@ items:
 
 
 @pytest.fixture
-def watch(rehearsals: Rehearsals) -> Rehearsals:
+def watch(rehearsals: Rehearsals, monkeypatch: pytest.MonkeyPatch) -> Rehearsals:
     """Production, as the list wants it."""
+    monkeypatch.chdir(rehearsals.shop.folder)
     rows = (("acme.watch.test", "true"), ("watch.test.watch.test", "true"))
     rehearsals.databases.answers[SQL] = rows
     runtime = rehearsals.shop.world.outside.runtime

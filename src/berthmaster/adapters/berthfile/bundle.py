@@ -20,7 +20,7 @@ from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.freeze import FREEZE_FILE
 from berthmaster.domain.spec import AppSpec
 
-ALWAYS: Final = (FREEZE_FILE, "checklists", *CATALOGUE_PLACES)
+ALWAYS: Final = (FREEZE_FILE, *CATALOGUE_PLACES)
 _OVERLAYS: Final = ("*compose*.yaml", "*compose*.yml")  # that `berth rehearse` may be given
 
 

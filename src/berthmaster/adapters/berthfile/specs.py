@@ -134,9 +134,9 @@ class BerthfileSpecs:
         """Images before interpolation, with file and line."""
         return versions.written_images(spec, environment)
 
-    def checklist(self, folder: Path, name: str) -> Checklist:
+    def checklist(self, path: Path) -> Checklist:
         """A checklist file."""
-        return read_checklist(folder / name, name)
+        return read_checklist(path, path.name)
 
     def propose(self, folder: Path, models: Mapping[str, Mapping[str, Any]]) -> str:
         """The text of a new `berth.yaml`."""

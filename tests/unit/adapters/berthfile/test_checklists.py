@@ -14,7 +14,7 @@ APPENDIX_A = {"pre": 10, "deploy": 6, "post": 8}
 
 
 def read(name: str) -> Checklist:
-    return BerthfileSpecs().checklist(EXAMPLE, f"checklists/{name}.yaml")
+    return BerthfileSpecs().checklist(EXAMPLE / "checklists" / f"{name}.yaml")
 
 
 def services_of(item: Item) -> set[str]:
