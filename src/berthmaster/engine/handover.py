@@ -13,15 +13,31 @@ from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
 
 POLL_SECONDS: Final = 0.05
+FREE_SECONDS: Final = 10.0
 NO_RESTART: Final = "no"
 
 
 async def take_ports(outside: Outside, takeover: Takeover | None) -> None:
-    """Firewall first: what it keeps out would not reach a port that is listened on."""
+    """Firewall first: what it keeps out would not reach a port that is listened on.
+
+    Whoever had a port may let go of it a moment after it said so.
+    """
+    before = outside.gateway.takeover()
+    if takeover is not None and takeover.listens and before is not None and not before.listens:
+        await _await_free(outside, [item.port for item in takeover.ports])
     entrypoints = with_takeover(outside.entrypoints, takeover)
     ports = [port for item in entrypoints for port in item.ports]
     await outside.firewall.ensure(outside.address_block, ports)
     await outside.gateway.take(takeover, outside.entrypoints)
+
+
+async def _await_free(outside: Outside, ports: Sequence[int]) -> None:
+    """Wait until nobody listens there; after the limit the gateway says itself what is wrong."""
+    start = outside.clock.monotonic()
+    while any(outside.host.is_port_taken(port) for port in ports):
+        if outside.clock.monotonic() - start > FREE_SECONDS:
+            return
+        await outside.clock.sleep(POLL_SECONDS)
 
 
 async def await_ports(
@@ -70,6 +86,7 @@ async def start_again(outside: Outside, wanted: act.StartProxy) -> str:
         raise OutsideError(f"the proxy {wanted.container[:12]} is gone", subject="proxy")
     if found.restart == NO_RESTART:  # it was told to stop, or is a proxy that has no policy
         await runtime.stop(wanted.container, wanted.stop_seconds)
+        await _await_free(outside, [item.port for item in found.published])
     await runtime.start(wanted.container)
     await runtime.set_restart(wanted.container, wanted.restart)
     start = clock.monotonic()

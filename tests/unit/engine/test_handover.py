@@ -8,6 +8,7 @@ from tests.unit.engine.worlds import World
 
 from berthmaster.engine.effects import Effects, Work
 from berthmaster.engine.failpoints import Failpoint
+from berthmaster.testing.host import FakeHost
 
 PORT = 443
 STEPS = {"hand_over": 8, "hand_back": 5}
@@ -52,6 +53,16 @@ async def test_somebody_answers_at_every_step(
     assert len(answers) == len(plan.steps) == STEPS[name]
     assert "nobody" not in answers
     assert answers[-1] == after
+
+
+async def test_a_port_that_is_let_go_of_late_is_waited_for_but_not_for_ever() -> None:
+    world, plan = await prepare("hand_over")
+    assert isinstance(world.outside.host, FakeHost)
+    world.outside.host.owners[PORT] = "docker-proxy for 172.17.0.2"
+    start = world.outside.clock.monotonic()
+    await run(world, plan)
+    assert 10 <= world.outside.clock.monotonic() - start < 15
+    assert who_answers(world) == "gateway"
 
 
 @pytest.mark.parametrize(
