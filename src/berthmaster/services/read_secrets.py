@@ -74,7 +74,8 @@ def read_secrets(
     look = _Look(outside, spec, there)
     held = tuple(look.held(item) for item in wanted)
     owners = outside.secret_files.owners(Path(spec.folder))
-    scene = Scene(REHEARSAL if there.rehearsal else environment, there.is_strict, owners)
+    called = f"{environment}/{REHEARSAL}" if there.rehearsal else environment
+    scene = Scene(called, there.is_strict, owners)
     return Inventory(spec, there, held, scene, look.twice(wanted))
 
 

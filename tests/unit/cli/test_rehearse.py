@@ -172,3 +172,17 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     assert said in rehearsals.refused("rehearse", "prod", *words)
     assert "watch-prod-rehearsal" not in str(rehearsals.shop.world.engine.snapshot())
+
+
+def test_the_copy_can_be_looked_at_like_every_stack(rehearsals: Rehearsals) -> None:
+    rehearsals.good("rehearse", "prod", "--tag", "v2")
+    lines = rehearsals.good("status", "--json").json["stacks"]
+    assert {line["stack"] for line in lines} == {"watch@prod", "watch@prod/rehearsal"}
+    rehearsals.good("verify", "prod/rehearsal")
+    rehearsals.good("releases", "prod/rehearsal")
+    text = rehearsals.berth("check", "prod/rehearsal", "--tag", "v2").out
+    assert "watch@prod/rehearsal  1 outside" in text  # there is no certificate in this world
+    assert "to change" not in text
+    rehearsals.good("rehearse", "finish", "prod")
+    text = rehearsals.berth("check", "prod/rehearsal", "--tag", "v2").out
+    assert "berth secrets init prod/rehearsal" in text
