@@ -5,6 +5,7 @@ is whole comes the point of no return.
 """
 
 import re
+from dataclasses import replace
 
 from berthmaster.domain.plan import (
     Plan,
@@ -84,7 +85,9 @@ def plan_remove(
     _start_state(steps, release, observed)
     _take(steps, release, backup, "the last state of its data")
     kept = frozenset(undumped_volumes(release)) & observed.volumes
-    end_stack(steps, observed, numbers, kept)
+    end_stack(
+        steps, replace(observed, is_in_maintenance=True), numbers, kept
+    )  # since it was closed
     notes = (f"kept until it is forgotten: {', '.join(sorted(kept))}",) if kept else ()
     return Plan(
         observed.stack,

@@ -54,7 +54,7 @@ async def plan_state(
     try:
         plan, _ = await _prepare(outside, request, number, confirm)
     finally:
-        _give_back(outside, request.stack, number)
+        give_reservations_back(outside, request.stack, number)
     return plan
 
 
@@ -83,7 +83,7 @@ async def change_state(
             discard_record(outside, request.stack, number)
             raise
         finally:
-            _give_back(outside, request.stack, number)
+            give_reservations_back(outside, request.stack, number)
 
 
 def discard_record(outside: Outside, stack: StackId, number: int) -> None:
@@ -223,7 +223,7 @@ def _service(release: Release, name: str) -> ReleaseService:
     return next(item for item in release.services if item.name == name)
 
 
-def _give_back(outside: Outside, stack: StackId, number: int) -> None:
+def give_reservations_back(outside: Outside, stack: StackId, number: int) -> None:
     """A state change needs no network of its own, and a refused one no number."""
     outside.store.give_number_back(stack, number)
     outside.store.free_subnet(f"{stack.release_project(number)}-net")

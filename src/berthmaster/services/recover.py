@@ -14,7 +14,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.adopt import forget_refused
-from berthmaster.services.change_state import discard_record
+from berthmaster.services.change_state import discard_record, give_reservations_back
 from berthmaster.services.deploy import give_back, give_slots_back
 from berthmaster.services.judge import note_verified
 
@@ -32,6 +32,7 @@ async def continue_deployment(outside: Outside, number: int, progress: Progress)
             return _settled(outside, deployment)
         await executor.run(deployment)
         note_verified(outside, deployment)
+        _give_back_of_state(outside, deployment)
     return _read(outside, number)
 
 
@@ -90,10 +91,9 @@ def _settled(outside: Outside, deployment: Deployment) -> Deployment:
 
 def _settle(outside: Outside, deployment: Deployment) -> None:
     """Mark the release that was not taken and give its reservations back."""
-    if deployment.verb == "state":
-        for step in deployment.plan.steps:
-            if isinstance(step.action, RecordStates):
-                discard_record(outside, deployment.stack, step.action.release)
+    for number in _state_records(deployment):
+        discard_record(outside, deployment.stack, number)
+    _give_back_of_state(outside, deployment)
     if deployment.verb == "adopt":
         forget_refused(outside, deployment.stack)
     if deployment.verb == "rollback" and deployment.release is not None:
@@ -104,6 +104,19 @@ def _settle(outside: Outside, deployment: Deployment) -> None:
     if release is not None and release.state is ReleaseState.PREPARED:
         outside.store.set_release_state(deployment.stack, release.number, ReleaseState.FAILED)
         give_back(outside, deployment.stack, release.number)
+
+
+def _give_back_of_state(outside: Outside, deployment: Deployment) -> None:
+    """What the killed command had reserved to render its record; containers stay where they are."""
+    for number in _state_records(deployment):
+        give_reservations_back(outside, deployment.stack, number)
+
+
+def _state_records(deployment: Deployment) -> list[int]:
+    if deployment.verb != "state":
+        return []
+    actions = (step.action for step in deployment.plan.steps)
+    return [action.release for action in actions if isinstance(action, RecordStates)]
 
 
 def _unfinished(outside: Outside, number: int) -> Deployment:

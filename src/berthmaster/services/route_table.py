@@ -4,8 +4,10 @@ The router's memory and files are copies; this is the original. Warm releases st
 a rollback is one switch.
 """
 
+from berthmaster.domain.deployment import Deployment
 from berthmaster.domain.hosting import own_naming, prefixes_of
 from berthmaster.domain.names import StackId
+from berthmaster.domain.plan import ForgetStack
 from berthmaster.domain.release import Release, ReleaseState
 from berthmaster.domain.routing import Backend, HostClaim, Naming, Prefix, RouteTable
 from berthmaster.domain.table import tidied
@@ -74,10 +76,10 @@ def wanted_table(
 
     Between a switch and its record the router is ahead of the store: a rebuild must not turn it
     back. `kept_stacks` names projects that are left as they are, too. One that the router has lost
-    is derived again, unless it is being destroyed: then it was detached on purpose.
+    is derived again, unless it is being ended: then it was detached on purpose.
     """
     unfinished = outside.store.unfinished()
-    ending = {item.stack.project for item in unfinished if item.verb == "destroy"}
+    ending = {item.stack.project for item in unfinished if _forgets(item)}
     busy = {item.stack.project for item in unfinished} | kept_stacks
     busy = busy & _stacks_in(found) | ending
     derived = derive_table(outside, frozenset(busy))
@@ -93,6 +95,11 @@ def wanted_table(
             rest.maintenance | kept.maintenance,
         )
     )
+
+
+def _forgets(deployment: Deployment) -> bool:
+    """Whether the stack is gone afterwards: destroyed, a tenant removed, a project given back."""
+    return any(isinstance(step.action, ForgetStack) for step in deployment.plan.steps)
 
 
 def compare_tables(wanted: RouteTable, found: RouteTable) -> tuple[str, ...]:
