@@ -306,8 +306,9 @@ def _prober() -> Prober:
 
 def _registry() -> Registry:
     from berthmaster.adapters.registry import HttpRegistry
+    from berthmaster.adapters.registry.remembering import RememberingRegistry
 
-    return HttpRegistry()
+    return RememberingRegistry(HttpRegistry())
 
 
 def _store(settings: Settings, clock: Clock) -> Store:

@@ -52,6 +52,16 @@ def test_names_are_those_of_the_folder(files: SecretFiles, path: Path) -> None:
     assert files.names(path.parent) == ("a", "key")
 
 
+def test_a_folder_goes_with_all_that_is_in_it(files: SecretFiles, path: Path) -> None:
+    files.write(path, b"1")
+    files.write(path.parent.with_name("stage") / "key", b"2")
+    for _ in range(2):
+        files.remove_folder(path.parent)
+
+    assert files.look(path.parent) is None
+    assert files.names(path.parent.with_name("stage")) == ("key",)
+
+
 def test_what_is_not_there_is_nothing_to_look_at_and_cannot_be_read(
     files: SecretFiles, path: Path
 ) -> None:

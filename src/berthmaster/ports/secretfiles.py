@@ -35,6 +35,10 @@ class SecretFiles(Protocol):
         """What is not there is no error."""
         ...
 
+    def remove_folder(self, folder: Path) -> None:
+        """Remove it with all that is in it; what is not there is no error."""
+        ...
+
     def owners(self, folder: Path) -> frozenset[int]:
         """Who may own a secret of this app: root, who runs this, who owns the app's folder."""
         ...

@@ -43,6 +43,10 @@ class FakeSecretFiles:
         self.contents.pop(path, None)
         self.files.pop(path, None)
 
+    def remove_folder(self, folder: Path) -> None:
+        for path in [one for one in self.contents if folder in one.parents]:
+            self.remove(path)
+
     def owners(self, folder: Path) -> frozenset[int]:
         return frozenset({0})
 

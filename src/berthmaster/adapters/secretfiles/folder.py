@@ -1,6 +1,7 @@
 """Secret files on the disk: written beside their place and renamed, so that none is ever half."""
 
 import os
+import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -70,6 +71,11 @@ class DiskSecretFiles:
         """Take it away."""
         with translated(path):
             path.unlink(missing_ok=True)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Take it away with all that is in it; a link is not followed."""
+        with translated(folder), suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
     def owners(self, folder: Path) -> frozenset[int]:
         """Root, who runs this, and who owns the app's folder: whoever writes there is trusted."""

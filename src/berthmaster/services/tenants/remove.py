@@ -20,7 +20,7 @@ from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.domains.names import forget_certificates
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import roll_back
-from berthmaster.services.tenant_spec import secrets_folder
+from berthmaster.services.tenant_spec import secrets_folder, tenant_folder
 from berthmaster.services.tenants.add import Added, NewTenant, add_tenant
 from berthmaster.services.tenants.close import live_release
 
@@ -104,9 +104,8 @@ async def forget_tenant(outside: Outside, stack: StackId) -> tuple[str, ...]:
         told.append(f"volume {volume.name}")
     told += [f"restore point {name}" for name in outside.files.prune_dumps(stack.project, 0)]
     folder = secrets_folder(outside, stack)
-    for name in outside.secret_files.names(folder):
-        outside.secret_files.remove(folder / name)
-        told.append(f"secret {name}")
+    told += [f"secret {name}" for name in outside.secret_files.names(folder)]
+    outside.secret_files.remove_folder(tenant_folder(outside, stack))
     outside.store.forget_tenant(stack)
     return tuple(told)
 
