@@ -22,7 +22,7 @@ from berthmaster.planner.restoring import plan_bring_back, plan_restore
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
-from berthmaster.planner.tenants import plan_remove, plan_suspend, plan_unsuspend
+from berthmaster.planner.tenants import plan_departure, plan_remove, plan_suspend, plan_unsuspend
 from berthmaster.planner.text import render_plan
 from berthmaster.planner.validate import check_plan
 
@@ -66,6 +66,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "unsuspend": lambda: plan_unsuspend(
         release(7), replace(observed(release(7)), running=frozenset(), is_in_maintenance=True)
     ),
+    "departure": lambda: plan_departure(release(7), observed(release(7)), "export-20261128-120000"),
     "remove_tenant": lambda: plan_remove(
         release(7), observed(release(7)), numbers=(6, 7), backup="final-20261128-120000"
     ),

@@ -6,8 +6,11 @@ the example, and both versions are built from it and pushed to the run's registr
 
 import json
 import os
+import re
 import shutil
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +23,16 @@ EXAMPLE: Final = Path(__file__).parents[2] / "examples/complaints"
 SUFFIX: Final = "complaints.example.com"
 _LEFT_OUT: Final = ("tests", "clients", ".venv", ".*_cache", "__pycache__", "secrets")
 _BUILD_SECONDS: Final = 240.0  # without a cache, and on a busy machine
-BAD_ACCOUNTS: Final = "SELECT count(*) FROM complaints WHERE account_ref !~ '^(ACC-)?[0-9]*$'"
 MEND: Final = "UPDATE complaints SET account_ref = '7' WHERE account_ref !~ '^(ACC-)?[0-9]*$'"
+_BLOCK: Final = re.compile(r"^```sh\n(.*?)^```$", re.S | re.M)
+_HURRIED: Final = "\nretention: {watch: 2s, warm: 1m}\n"
+
+
+def commands_of(heading: str) -> list[str]:
+    """The shell blocks below a heading of the README, in their order."""
+    page = (EXAMPLE / "README.md").read_text()
+    (part,) = [one for one in page.split("\n## ") if one.startswith(heading)]
+    return _BLOCK.findall(part)
 
 
 @dataclass
@@ -77,6 +88,7 @@ class Complaints:
 
     server: Server
     app: App
+    exchanged: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def copied(cls, server: Server) -> "Complaints":
@@ -86,7 +98,46 @@ class Complaints:
         shutil.copytree(EXAMPLE, app.folder, ignore=ignored, dirs_exist_ok=True)
         app.edit("berth.yaml", "app: complaints", f"app: {app.name}")
         app.edit(".env.prod", "REGISTRY=127.0.0.1:5000", f"REGISTRY={server.images}")
-        return cls(server, app)
+        return cls(server, app)._named()
+
+    def _named(self) -> "Complaints":
+        """What differs from the page: this run's registry, port, folders and name."""
+        return self.exchange(
+            {
+                "REGISTRY=127.0.0.1:5000": f"REGISTRY={self.server.images}",
+                ".example.com:443": f".example.com:{self.server.https}",
+                f"https://acme.{SUFFIX}/": f"https://acme.{SUFFIX}:{self.server.https}/",
+                "/var/lib/berthmaster/": f"{self.server.state}/",
+                "complaints-prod": f"{self.app.name}-prod",
+                "complaints@prod": f"{self.app.name}@prod",
+            }
+        )
+
+    def exchange(self, texts: Mapping[str, str]) -> "Complaints":
+        """Type something else for a piece of the page."""
+        self.exchanged |= texts
+        return self
+
+    def hurried(self) -> "Complaints":
+        """Short watches and drains: what a person may wait for, a test does not."""
+        self.app.edit("berth.yaml", "drain: 20s", "drain: 2s")
+        with (self.app.folder / "berth.yaml").open("a") as file:
+            file.write(_HURRIED)
+        return self
+
+    async def type(self, text: str, *, code: int = 0) -> str:
+        """Type a block into a shell that stops at the first line that fails."""
+        for old, new in self.exchanged.items():
+            text = text.replace(old, new)
+        variables = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "BERTHMASTER_SETTINGS": str(self.server.root / "settings.toml"),
+            "BUILD_CA": os.environ.get("PIP_CERT", "/dev/null"),
+        }
+        line = ("env", "-C", str(self.app.folder), "bash", "-euo", "pipefail", "-c", text)
+        done = await end(await start(*line, env=variables), seconds=_BUILD_SECONDS)
+        assert done.code == code, f"{text}\nexit {done.code}\n{done.said}"
+        return done.said
 
     def client(self, tenant: str) -> Client:
         """One of its clients, there or not."""

@@ -71,6 +71,9 @@ def run_elsewhere(invocation: Invocation, context: click.Context) -> int | None:
     command = context.command_path.partition(" ")[2]
     is_named = invocation.server not in (None, HERE)
     why = stays_home(command)
+    if context.params.get("place"):
+        _place(invocation, context)
+        is_named = invocation.server not in (None, HERE)
     if why and is_named:
         raise UserError(f"`berth {command}` is not for another server: {why}")
     is_about_machine = command.startswith("server ") and not is_named
@@ -86,6 +89,25 @@ def run_elsewhere(invocation: Invocation, context: click.Context) -> int | None:
         return run_on_several(invocation, command, names)
     (name,) = names
     return run_on(invocation, command, name)
+
+
+def _place(invocation: Invocation, context: click.Context) -> None:
+    """`--server` of a new tenant: go where it says, as if that had been typed after `-S`."""
+    from berthmaster.cli.moving import place_of
+
+    if invocation.server is not None:
+        raise UserError("-S and --server both name the server: leave one out")
+    text = str(context.params["place"])
+    words = list(invocation.arguments)
+    for number, word in enumerate(words):
+        if word == "--server":
+            del words[number : number + 2]
+            break
+        if word.startswith("--server="):
+            del words[number]
+            break
+    invocation.arguments = tuple(words)
+    invocation.server = place_of(invocation, text)
 
 
 def run_on(invocation: Invocation, command: str, name: str, **where: Any) -> int:
@@ -106,7 +128,7 @@ def make_asked(invocation: Invocation, command: str, name: str, **where: Any) ->
     spec = _spec(invocation) if is_reading else None
     found = _bundle(spec, name) if spec else None
     sent, names = _files_here(invocation)
-    streams = _streams(command) if not where else Streams()
+    streams = _streams(command) if not where else Streams(is_input=bool(where.get("given")))
     request = Request(
         version=berthmaster.__version__,
         arguments=with_names(invocation.arguments, names),
@@ -164,7 +186,12 @@ def _spec(invocation: Invocation) -> "AppSpec":
 def _bundle(spec: "AppSpec", server: str) -> "Bundle":
     from berthmaster.adapters.berthfile.bundle import bundle
 
-    there = [name for name in spec.environments if spec.servers.get(name, server) == server]
+    for_tenants = server in spec.tenancy.servers if spec.tenancy else False
+    there = [
+        name
+        for name in spec.environments
+        if for_tenants or spec.servers.get(name, server) == server
+    ]
     return bundle(spec, there)
 
 

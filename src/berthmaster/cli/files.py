@@ -13,6 +13,7 @@ from berthmaster.cli.invocation import Invocation
 from berthmaster.domain.elsewhere import HERE
 from berthmaster.domain.errors import UserError
 
+STREAM: Final = "-"  # standard input or output instead of a file
 SENT: Final = ".berth-sent"  # folder of a bundle that holds what a command line named
 
 
@@ -20,21 +21,21 @@ class FileHere(click.Path):
     """A file of whoever types; on another server it is what was sent along."""
 
     def __init__(self) -> None:
-        super().__init__(exists=True, dir_okay=False, path_type=Path)
+        super().__init__(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
 class FileThere(click.Path):
     """A file of the machine that runs the command: only there it can be looked for."""
 
     def __init__(self, *, exists: bool = False) -> None:
-        super().__init__(exists=exists, dir_okay=False, path_type=Path)
+        super().__init__(exists=exists, dir_okay=False, allow_dash=True, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Look for it, or want a whole path when it is for another server."""
         invocation = ctx.find_object(Invocation) if ctx else None
         if invocation is None or invocation.served or invocation.server in (None, HERE):
             return super().convert(value, param, ctx)
-        if not Path(value).is_absolute():
+        if value != STREAM and not Path(value).is_absolute():
             raise UserError(
                 f"{value} would be a file on {invocation.server}: write its whole path there"
             )
@@ -45,7 +46,8 @@ def files_here(context: click.Context) -> Iterator[Path]:
     """The files that the command line names and that are to go along."""
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if isinstance(parameter.type, FileHere) and isinstance(value, Path):
+        is_named = isinstance(parameter.type, FileHere) and str(value) != STREAM
+        if is_named and isinstance(value, Path):
             yield value
 
 

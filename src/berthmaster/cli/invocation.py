@@ -180,7 +180,11 @@ class BerthCommand(click.Command):
             from berthmaster.cli.serve import check_limits
 
             check_limits(invocation, ctx.command_path.partition(" ")[2], ctx.params)
-        elif invocation.server is not None or _names_servers(invocation.folder):
+        elif (
+            invocation.server is not None
+            or ctx.params.get("place")
+            or _names_servers(invocation.folder)
+        ):
             from berthmaster.cli.elsewhere import run_elsewhere
 
             code = run_elsewhere(invocation, ctx)

@@ -30,6 +30,7 @@ AT_HOME: Final = {
     "secrets init": "it writes the secrets of your folder; `berth deploy` sends them",
     "secrets set": "it writes a secret of your folder; `berth deploy` sends it",
     "secrets rotate": "it writes a secret of your folder; add --write-only, and then deploy",
+    "tenant move": "it asks two servers, from where both are known",
     "server add": "it is about the servers that you know",
     "server remove": "it is about the servers that you know",
     "server list": "it is about the servers that you know",

@@ -17,8 +17,6 @@ from berthmaster.domain.errors import NotFound, UserError
 from berthmaster.domain.names import StackId, check_line, check_name, parse_stack
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from berthmaster.ports.outside import Outside
     from berthmaster.services.tenants.add import Added, NewTenant
     from berthmaster.services.tenants.look import TenantLine
@@ -26,7 +24,9 @@ if TYPE_CHECKING:
 
 _HERE: Final = "berthmaster.cli.tenant"
 _MANY: Final = "berthmaster.cli.tenants"
+_MOVING: Final = "berthmaster.cli.moving"
 _MEGABYTE: Final = 1_000_000
+_STREAM: Final = Path("-")  # instead of a file
 _EXPIRES: Final = re.compile(r"(\d{1,4})d\Z")
 
 
@@ -37,6 +37,7 @@ _EXPIRES: Final = re.compile(r"(\d{1,4})d\Z")
             "add": f"{_MANY}:add",
             "list": f"{_HERE}:list_",
             "show": f"{_HERE}:show",
+            "move": f"{_MOVING}:move",
             "suspend": f"{_HERE}:suspend",
             "unsuspend": f"{_HERE}:unsuspend",
             "pin": f"{_HERE}:pin",
@@ -426,7 +427,7 @@ def forget(invocation: Invocation, stack: str, confirm: str | None) -> None:
         "This removes its backup and secrets, for good",
         "berth tenant forget",
     )
-    told = changing(invocation, lambda world: forget_tenant(world, wanted))
+    told = changing(invocation, lambda world: forget_tenant(world, wanted, invocation.progress))
     if invocation.is_json:
         print_json({"tenant": str(wanted), "removed": told})
     else:
@@ -438,19 +439,27 @@ def forget(invocation: Invocation, stack: str, confirm: str | None) -> None:
 @click.command(cls=BerthCommand)
 @tenant_argument
 @click.argument("file", type=FileThere())
+@click.option("--suspend", "closes", is_flag=True, help="Close it first, and leave it so.")
 @click.pass_obj
-def export(invocation: Invocation, stack: str, file: Path) -> None:
+def export(invocation: Invocation, stack: str, file: Path, closes: bool) -> None:
     """Write a tenant with its data to a file.
 
-    Only you can read it, and the tenant serves meanwhile. Its secrets are in it, in the open.
+    Only you can read it, and the tenant serves meanwhile unless --suspend is given. Its secrets are
+    in it, in the open. With - it is written to standard output.
     """
+    import sys
+
     from berthmaster.services.tenants.parcel import export_tenant
 
     wanted = declared_tenant(invocation, stack)
-    target = file.absolute()
-    found = changing(
-        invocation, lambda world: export_tenant(world, wanted, target, invocation.progress)
-    )
+    target = sys.stdout.buffer if file == _STREAM else file.absolute()
+
+    async def work(outside: "Outside") -> int:
+        return await export_tenant(outside, wanted, target, invocation.progress, closes=closes)
+
+    found = changing(invocation, work)
+    if file == _STREAM:
+        return
     if invocation.is_json:
         print_json({"tenant": str(wanted), "file": str(file), "bytes": found})
     else:
@@ -464,11 +473,14 @@ def export(invocation: Invocation, stack: str, file: Path) -> None:
 def import_(invocation: Invocation, file: Path, tag: str | None) -> None:
     """Make a tenant out of an exported file.
 
-    On this server or another one; its name and hosts must be free.
+    On this server or another one; its name and hosts must be free. With - it is read from standard
+    input.
     """
+    import sys
+
     from berthmaster.services.tenants.parcel import import_tenant
 
-    source = file.absolute()
+    source = sys.stdin.buffer if file == _STREAM else file.absolute()
     checked = None if tag is None else check_name("tag", tag)
 
     async def work(outside: "Outside") -> "Added":

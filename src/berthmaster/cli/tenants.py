@@ -43,6 +43,7 @@ _COLUMNS: Final = ("name", "domain", "resources", "expires")
 @click.option("--label", "labels", metavar="K=V", multiple=True, help="A label, for rollouts.")
 @click.option("--resources", "size", metavar="SIZE", help="One of `tenancy.sizes` of berth.yaml.")
 @click.option("--expires", metavar="14d", help="It is suspended then; a date works too.")
+@click.option("--server", "place", metavar="S", help="Where: a server, or LABEL=VALUE of some.")
 @click.option("--tag", metavar="T", help="Version; by default what its neighbours run.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=4, help="With --from: at once.")
 @click.pass_context

@@ -195,6 +195,7 @@ class TenancySpec:
     suffixes: Mapping[str, str] = field(default_factory=dict)  # by environment; "": of all others
     header: str | None = None
     sizes: Mapping[str, Mapping[str, Limits]] = field(default_factory=dict)  # name, service
+    servers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # labels by server
 
     def suffix(self, environment: str) -> str | None:
         """What tenants of an environment get their name under."""

@@ -70,7 +70,7 @@ class Tenant:
     created_by: str = ""
     removed_at: datetime | None = None
     hosts: tuple[str, ...] = ()  # of a tombstone: what it was reached by, primary first
-    backup: str | None = None  # of a tombstone: the final backup
+    backup: str | None = None  # of a tombstone: the final one; of a suspended one: handed over
     tag: str | None = None  # of a tombstone: what it ran, whose schema its data has
 
     @property

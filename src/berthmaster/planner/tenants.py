@@ -1,7 +1,7 @@
 """Plans about a tenant's stack as a whole: close it, open it again, back it up, end it.
 
-Closing keeps all data and every address; ending takes a verified backup first, and only when that
-is whole comes the point of no return.
+Closing keeps all data and every address; departing closes and dumps. Ending takes a verified
+backup first, and only when that is whole comes the point of no return.
 """
 
 import re
@@ -66,6 +66,27 @@ def plan_backup(release: Release, observed: Observed, name: str) -> Plan:
     return Plan(
         observed.stack,
         "backup",
+        release.number,
+        release.number,
+        observed.generation(),
+        steps.done(),
+    )
+
+
+def plan_departure(release: Release, observed: Observed, name: str) -> Plan:
+    """Plan to close a stack, to dump every database after the last write, and to stop it whole.
+
+    What is closed already is dumped once more: nothing has changed since.
+    """
+    steps = StepList()
+    _close(steps, observed, "nothing may change after the dump")
+    _start_state(steps, release, observed)
+    _take(steps, release, name, "the last state of its data")
+    names = tuple(name for item in release.with_role(Role.STATE) for name in item.containers)
+    _stop(steps, names, "it serves elsewhere from now on")
+    return Plan(
+        observed.stack,
+        "depart",
         release.number,
         release.number,
         observed.generation(),

@@ -33,7 +33,13 @@ from berthmaster.planner.restoring import plan_bring_back
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.planner.rollback import can_switch_back, plan_start_again, plan_switch_back
 from berthmaster.planner.state import plan_state_change, state_record
-from berthmaster.planner.tenants import plan_backup, plan_remove, plan_suspend, plan_unsuspend
+from berthmaster.planner.tenants import (
+    plan_backup,
+    plan_departure,
+    plan_remove,
+    plan_suspend,
+    plan_unsuspend,
+)
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
@@ -397,6 +403,16 @@ async def backup(world: World) -> Plan:
     return plan_backup(_live(world), await observe_stack(world.outside, SHOP), "asked-for")
 
 
+async def departure(world: World) -> Plan:
+    await world.deploy(release(1))
+    return plan_departure(_live(world), await observe_stack(world.outside, SHOP), "asked-for")
+
+
+async def departure_of_a_suspended_one(world: World) -> Plan:
+    await world.carry_out(await suspend(world))
+    return plan_departure(_live(world), await observe_stack(world.outside, SHOP), "asked-for")
+
+
 async def remove_tenant(world: World) -> Plan:
     await world.deploy(release(1))
     observed = await observe_stack(world.outside, SHOP)
@@ -532,6 +548,8 @@ SCENARIOS: dict[str, Scenario] = {
         unsuspend,
         backup,
         remove_tenant,
+        departure,
+        departure_of_a_suspended_one,
         remove_suspended_tenant,
         adoption,
         deploy_over_an_adopted_project,

@@ -62,6 +62,11 @@ def _servers(berthfile: model.Berthfile, document: Document) -> dict[str, str]:
             elsewhere.check_server(server)
         except InvalidName as error:
             raise document.error(error.message, ("servers", name)) from error
+    for server in berthfile.tenancy.servers if berthfile.tenancy else ():
+        try:
+            elsewhere.check_server(server)
+        except InvalidName as error:
+            raise document.error(error.message, ("tenancy", "servers", server)) from error
     return dict(berthfile.servers)
 
 
@@ -253,6 +258,7 @@ def _tenancy(item: model.Tenancy) -> spec.TenancySpec:
             name: {service: _limits(one) for service, one in size.items()}
             for name, size in item.sizes.items()
         },
+        servers={name: dict(labels) for name, labels in item.servers.items()},
     )
 
 

@@ -290,6 +290,10 @@ class Tenancy(Section):
         default_factory=dict,
         description="Limits by name and service: what a tenant may be given.",
     )
+    servers: dict[values.ServiceName, dict[values.ServiceName, values.ServiceName]] = Field(
+        default_factory=dict,
+        description="Servers that tenants may live on, with labels such as `region: eu`.",
+    )
 
 
 class Source(Section):

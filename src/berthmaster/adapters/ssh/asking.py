@@ -3,10 +3,12 @@
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import struct
 import sys
 import termios
+import threading
 import tty
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +39,7 @@ class Asked:
     told: Told = lambda what, done, total: None
     images: "Callable[[Wire, bytes, Told], None] | None" = None
     is_watched: bool = True  # signals and input of this process belong to it
+    given: Path | None = None  # a file that is its input instead
 
 
 def ask(ssh: SystemSsh, server: ServerEntry, asked: Asked) -> int:
@@ -98,6 +101,9 @@ class _Session:
                         stack.enter_context(_raw_terminal())
                     with contextlib.suppress(PermissionError):  # a file: it is read at once
                         looking.register(0, selectors.EVENT_READ, self._pass_input)
+            if self._asked.given is not None:
+                source = stack.enter_context(_poured(self._asked.given))
+                looking.register(source, selectors.EVENT_READ, lambda: self._pass_input(source))
             while True:
                 while (frame := self._wire.taken()) is not None:
                     if (code := self._show(*frame)) is not None:
@@ -143,8 +149,8 @@ class _Session:
             return int(body)
         return None
 
-    def _pass_input(self) -> bool:
-        data = os.read(0, frames.CHUNK)
+    def _pass_input(self, source: int = 0) -> bool:
+        data = os.read(source, frames.CHUNK)
         self._wire.send(frames.INPUT, data)
         return bool(data)
 
@@ -196,6 +202,28 @@ def _signals(handler: Callable[[int, object], None]) -> Iterator[int]:
             signal.signal(number, old)
         os.close(read)
         os.close(write)
+
+
+@contextlib.contextmanager
+def _poured(path: Path) -> Iterator[int]:
+    """A pipe that a file's content comes out of: a file itself cannot be waited for."""
+    read, write = os.pipe()
+
+    def pour() -> None:
+        with (
+            contextlib.suppress(BrokenPipeError),
+            open(write, "wb") as out,
+            path.open("rb") as file,
+        ):
+            shutil.copyfileobj(file, out)
+
+    pouring = threading.Thread(target=pour, daemon=True)
+    pouring.start()
+    try:
+        yield read
+    finally:
+        os.close(read)
+        pouring.join(1)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ async def suspend(outside: Outside, stack: StackId, progress: Progress) -> Outco
         outcome = await carry_out(
             outside, lease, plan_suspend(await observe_stack(outside, stack)), progress
         )
-        _note(outside, stack, TenantState.SUSPENDED)
+        note_state(outside, stack, TenantState.SUSPENDED)
         return outcome
 
 
@@ -37,7 +37,7 @@ async def unsuspend(outside: Outside, stack: StackId, progress: Progress) -> Out
         release = live_release(outside, stack)
         observed = await observe_stack(outside, stack, release=release)
         outcome = await carry_out(outside, lease, plan_unsuspend(release, observed), progress)
-        _note(outside, stack, TenantState.ACTIVE)
+        note_state(outside, stack, TenantState.ACTIVE)
         return outcome
 
 
@@ -50,10 +50,13 @@ def live_release(outside: Outside, stack: StackId) -> Release:
     return release
 
 
-def _note(outside: Outside, stack: StackId, state: TenantState) -> None:
+def note_state(
+    outside: Outside, stack: StackId, state: TenantState, backup: str | None = None
+) -> None:
+    """Record it; `backup` is what was handed over, and nothing any more once it is open again."""
     tenant = known_tenant(outside, stack)
-    if tenant.state is not state:
-        outside.store.save_tenant(replace(tenant, state=state))
+    if (tenant.state, tenant.backup) != (state, backup):
+        outside.store.save_tenant(replace(tenant, state=state, backup=backup))
 
 
 async def suspend_expired(outside: Outside, progress: Progress) -> tuple[str, ...]:

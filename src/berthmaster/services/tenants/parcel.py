@@ -8,24 +8,32 @@ dumps carry hashes that are checked before anything is put back.
 import io
 import json
 import os
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from berthmaster.domain.errors import NotAllowed, UserError
 from berthmaster.domain.names import StackId, check_host, check_name, parse_stack
+from berthmaster.domain.release import Release
 from berthmaster.domain.tenancy import Tenant, TenantState
 from berthmaster.engine.lease import hold
-from berthmaster.planner.tenants import backup_names, plan_backup, undumped_volumes
+from berthmaster.planner.tenants import (
+    backup_names,
+    plan_backup,
+    plan_departure,
+    undumped_volumes,
+)
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.tenant_spec import known_tenant, refuse_suspended, secrets_folder
 from berthmaster.services.tenants.add import Added, NewTenant, hosts_of
-from berthmaster.services.tenants.close import live_release
+from berthmaster.services.tenants.close import live_release, note_state
 from berthmaster.services.tenants.remove import restore_tenant
 
 FORMAT: Final = 1
@@ -33,13 +41,23 @@ DEFINITION: Final = "tenant.json"
 _LARGEST_TEXT: Final = 1_000_000
 
 
-async def export_tenant(outside: Outside, stack: StackId, target: Path, progress: Progress) -> int:
-    """Back the tenant up and write all of it to a file, 0600; returns its size.
+async def export_tenant(
+    outside: Outside,
+    stack: StackId,
+    target: Path | BinaryIO,
+    progress: Progress,
+    *,
+    closes: bool = False,
+) -> int:
+    """Back the tenant up and write all of it to a file, 0600, or a stream; returns its size.
 
-    Raises `NotAllowed` when a volume holds data that no database dump has.
+    `closes` suspends it first, and it stays so: nothing is written after what the file holds. The
+    same again writes the same data. Raises `NotAllowed` when a volume holds data that no database
+    dump has.
     """
     tenant = known_tenant(outside, stack)
-    refuse_suspended(outside, stack)
+    if not closes:
+        refuse_suspended(outside, stack)
     release = live_release(outside, stack)
     left_out = undumped_volumes(release)
     if left_out:
@@ -47,11 +65,7 @@ async def export_tenant(outside: Outside, stack: StackId, target: Path, progress
             f"{stack} keeps data outside its databases, which an export does not hold: "
             f"{', '.join(left_out)}"
         )
-    name = f"export-{outside.clock.now():%Y%m%d-%H%M%S}"
-    async with hold(outside.store, str(stack), what="berth tenant export") as lease:
-        refuse_unfinished(outside, stack)
-        plan = plan_backup(release, await observe_stack(outside, stack), name)
-        await carry_out(outside, lease, plan, progress)
+    name = await _back_up(outside, release, progress, closes=closes)
     definition = {
         "format": FORMAT,
         "tenant": str(stack),
@@ -64,7 +78,27 @@ async def export_tenant(outside: Outside, stack: StackId, target: Path, progress
         "hosts": hosts_of(outside, stack),
         "backup": name,
     }
-    return _write(outside, stack, target, definition, backup_names(release, name))
+    points = backup_names(release, name)
+    if isinstance(target, Path):
+        return _write(outside, stack, target, definition, points)
+    _fill(outside, stack, target, definition, points)
+    return 0
+
+
+async def _back_up(outside: Outside, release: Release, progress: Progress, *, closes: bool) -> str:
+    stack = release.stack
+    name = f"export-{outside.clock.now():%Y%m%d-%H%M%S}"
+    plan_it = plan_departure if closes else plan_backup
+    async with hold(outside.store, str(stack), what="berth tenant export") as lease:
+        tenant = known_tenant(outside, stack)
+        if closes and tenant.state is TenantState.SUSPENDED and tenant.backup:
+            return tenant.backup  # nothing has changed since
+        refuse_unfinished(outside, stack)
+        plan = plan_it(release, await observe_stack(outside, stack), name)
+        await carry_out(outside, lease, plan, progress)
+        if closes:
+            note_state(outside, stack, TenantState.SUSPENDED, name)
+    return name
 
 
 def _write(
@@ -115,24 +149,39 @@ def _add(parcel: tarfile.TarFile, name: str, content: bytes) -> None:
 
 async def import_tenant(
     outside: Outside,
-    source: Path,
+    source: Path | BinaryIO,
     folder_of: Callable[[StackId], Path],
     progress: Progress,
     tag: str | None = None,
 ) -> Added:
     """Make the tenant that a file holds; raises `NotAllowed` for a name or a host that is taken."""
+    if not isinstance(source, Path):
+        with tempfile.TemporaryFile(dir=outside.state_folder) as whole:
+            shutil.copyfileobj(source, whole)
+            whole.seek(0)
+            stack, folder, found = _take_in(outside, "the input", whole, folder_of)
+    else:
+        stack, folder, found = _take_in(outside, source.name, source, folder_of)
+    wanted = NewTenant(stack, folder, tag or found, command="berth tenant import")
+    return await restore_tenant(outside, wanted, progress)
+
+
+def _take_in(
+    outside: Outside, name: str, source: Any, folder_of: Callable[[StackId], Path]
+) -> tuple[StackId, Path, str | None]:
+    """Record the tombstone that is then restored; its stack, its folder, its version."""
+    opened: dict[str, Any] = {"name": source} if isinstance(source, Path) else {"fileobj": source}
     try:
-        with tarfile.open(source, "r:gz") as parcel:
+        with tarfile.open(mode="r:gz", **opened) as parcel:
             definition = _definition(parcel)
             stack = parse_stack(str(definition["tenant"]))
             _refuse_known(outside, stack)
             folder = folder_of(stack)
             _unpack(outside, stack, parcel)
     except (OSError, tarfile.TarError, KeyError, ValueError) as error:
-        raise UserError(f"{source.name} is no exported tenant: {error}") from error
+        raise UserError(f"{name} is no exported tenant: {error}") from error
     outside.store.save_tenant(_tenant(outside, stack, definition))
-    wanted = NewTenant(stack, folder, tag or definition.get("tag"), command="berth tenant import")
-    return await restore_tenant(outside, wanted, progress)
+    return stack, folder, definition.get("tag")
 
 
 def _definition(parcel: tarfile.TarFile) -> dict[str, Any]:

@@ -93,10 +93,15 @@ async def restore_tenant(outside: Outside, wanted: NewTenant, progress: Progress
     return added
 
 
-async def forget_tenant(outside: Outside, stack: StackId) -> tuple[str, ...]:
-    """Remove a tombstone with all that it kept; returns what was removed."""
+async def forget_tenant(outside: Outside, stack: StackId, progress: Progress) -> tuple[str, ...]:
+    """Remove a tombstone with all that it kept; returns what was removed.
+
+    One whose data never came back is ended with it.
+    """
     tenant = _known(outside, stack)
-    if tenant.state is not TenantState.REMOVED:
+    if tenant.state is TenantState.RESTORING:
+        await _end(outside, stack, progress)
+    elif tenant.state is not TenantState.REMOVED:
         raise NotAllowed(f"{stack} is not removed", next_command=f"berth tenant remove {stack}")
     told = []
     for volume in await outside.runtime.volumes({"berthmaster.stack": str(stack)}):
@@ -106,8 +111,22 @@ async def forget_tenant(outside: Outside, stack: StackId) -> tuple[str, ...]:
     folder = secrets_folder(outside, stack)
     told += [f"secret {name}" for name in outside.secret_files.names(folder)]
     outside.secret_files.remove_folder(tenant_folder(outside, stack))
+    for item in outside.store.domains(stack):
+        outside.store.remove_domain(item.host)
     outside.store.forget_tenant(stack)
     return tuple(told)
+
+
+async def _end(outside: Outside, stack: StackId, progress: Progress) -> None:
+    """What was begun of a tenant that is not whole: stack, volumes, hosts."""
+    if outside.store.stack(stack) is None:
+        return
+    async with hold(outside.store, str(stack), what="berth tenant forget") as lease:
+        refuse_unfinished(outside, stack)
+        observed = await observe_stack(outside, stack)
+        numbers = tuple(item.number for item in outside.store.releases(stack))
+        plan = plan_destroy(observed, numbers=numbers, removes_volumes=True)
+        await carry_out(outside, lease, plan, progress)
 
 
 async def _plan(outside: Outside, stack: StackId, backup: str) -> Plan:

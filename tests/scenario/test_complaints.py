@@ -1,0 +1,84 @@
+"""The README of `examples/complaints`, typed line by line: from the first client to the last.
+
+Only names, ports and the count of clients differ from the page. Proved elsewhere: the application
+itself and plain Compose (`examples/complaints/test`), isolation (test_tenants.py).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from bench.load import running
+from tests.scenario.complaints import Client, Complaints, commands_of
+from tests.scenario.server import Server, remove_by_label
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+
+COUNT = 6  # the page says 25: with acme these are seven, each started, changed and removed
+LOAD_SECONDS = 120.0
+
+
+@dataclass
+class Walk:
+    """The page's blocks, and what was found on the way."""
+
+    complaints: Complaints
+
+    @property
+    def clients(self) -> list[Client]:
+        names = ["acme", *(f"client{number:02d}" for number in range(1, COUNT + 1))]
+        return [self.complaints.client(name) for name in names]
+
+    async def versions(self) -> list[str]:
+        return [await client.runs() for client in self.clients]
+
+
+@pytest.fixture
+async def walk(server: Server) -> AsyncIterator[Walk]:
+    complaints = Complaints.copied(server)
+    complaints.hurried().exchange({"{01..25}": f"{{01..{COUNT:02d}}}"})
+    try:
+        yield Walk(complaints)
+    finally:
+        stacks = server.rows("SELECT id FROM stacks WHERE id LIKE ?", f"{complaints.app.name}@%")
+        await asyncio.gather(*(remove_by_label(str(row[0])) for row in stacks))
+        await server.remove_app(complaints.app.name)
+        await complaints.remove_images()
+
+
+async def login(client: Client) -> dict[str, object]:
+    """Sign in as the administrator, with the client's own secret."""
+    folder = client.server.state / "tenants" / client.project / "secrets"
+    password = (folder / "admin_password").read_text()
+    body = json.dumps({"email": "admin@example.com", "password": password}).encode()
+    answer = await client.ask("/auth/login", body=body)
+    assert answer.status == 200, answer
+    found: dict[str, object] = json.loads(answer.text)
+    return found
+
+
+@pytest.mark.requirement("R252", "R253", "R263")
+async def test_the_readme_leads_from_the_first_client_to_its_end(walk: Walk) -> None:
+    build, first, many, stopped, mended, end = commands_of("A stack for each client")
+    complaints, (acme, gone, bad, *_) = walk.complaints, walk.clients
+    await complaints.type(build)
+    said = await complaints.type(first)
+    assert '"status":"healthy"' in said
+    assert (await login(acme))["role"] == "system_administrator"
+    await complaints.type(many)
+    assert await walk.versions() == ["v1"] * (COUNT + 1)
+    assert json.loads((await bad.ask("/version")).text)["client"] == "Client 02"
+    loads = [one.requests(LOAD_SECONDS) for one in (acme, bad)]
+    async with running(loads[0]) as mine, running(loads[1]) as theirs:
+        await complaints.type(stopped, code=1)
+        assert [await one.runs() for one in (acme, bad)] == ["v2", "v1"]
+        await complaints.type(mended)
+    assert (mine.lost, theirs.lost) == (0, 0), (mine, theirs)
+    assert min(mine.count, theirs.count) > 100
+    assert await walk.versions() == ["v2"] * (COUNT + 1)
+    said = await complaints.type(end)
+    assert "backup final-" in said
+    assert (await gone.ask()).status == 421
+    assert await gone.containers(every=True) == []
