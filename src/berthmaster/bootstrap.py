@@ -26,6 +26,7 @@ from berthmaster.ports.files import ReleaseFiles
 from berthmaster.ports.firewall import Firewall
 from berthmaster.ports.gateway import GatewayProcesses
 from berthmaster.ports.host import Host
+from berthmaster.ports.notifier import Nobody, Notifier
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.prober import Prober
 from berthmaster.ports.registry import Registry
@@ -83,6 +84,7 @@ def build_outside(settings: Settings) -> Outside:
         origin=origin(os.environ),
         state_folder=settings.state_folder,
         disk_floor_percent=settings.disk_floor_percent,
+        notifier=_notifier(settings),
         tunnel=settings.tunnel_or_none,
         tenant_header=settings.gateway.tenant_header,
     )
@@ -302,6 +304,14 @@ def _prober() -> Prober:
     from berthmaster.adapters.http import AiohttpProber
 
     return AiohttpProber()
+
+
+def _notifier(settings: Settings) -> Notifier:
+    if settings.notify is None:
+        return Nobody()
+    from berthmaster.adapters.host.notifier import ProgramNotifier
+
+    return ProgramNotifier(settings.notify)
 
 
 def _registry() -> Registry:

@@ -183,6 +183,10 @@ class Settings:
     disk_floor_percent: int = field(
         default=10, metadata=_about("No deploy starts with less free disk.")
     )
+    notify: Path | None = field(
+        default=None,
+        metadata=_about("Program that gets each new alert as one line on its standard input."),
+    )
     pool: PoolSettings = field(default_factory=PoolSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     tunnel: TunnelSettings = field(default_factory=TunnelSettings)

@@ -66,6 +66,8 @@ async def test_the_readme_leads_from_the_first_client_to_its_end(walk: Walk) -> 
     await complaints.type(build)
     said = await complaints.type(first)
     assert '"status":"healthy"' in said
+    assert await acme.psql("SHOW max_connections") == "20"  # as the size says, and small for it
+    assert await acme.psql("SHOW shared_buffers") == "24MB"
     assert (await login(acme))["role"] == "system_administrator"
     await complaints.type(many)
     assert await walk.versions() == ["v1"] * (COUNT + 1)

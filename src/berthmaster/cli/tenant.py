@@ -201,7 +201,8 @@ def _row(line: "TenantLine", sizes: bool) -> tuple[str, ...]:
 
 def _notes(line: "TenantLine") -> list[str]:
     tenant, status = line.tenant, line.status
-    notes = [f"pinned: {tenant.pinned}"] if tenant.pinned else []
+    notes = list(tenant.watched.alerts.values())
+    notes += [f"pinned: {tenant.pinned}"] if tenant.pinned else []
     notes += [f"until {tenant.expires_at:%Y-%m-%d}"] if tenant.expires_at else []
     notes += [f"backup {tenant.backup}"] if tenant.backup and tenant.removed_at else []
     notes += [f"unfinished: {status.unfinished}"] if status and status.unfinished else []
@@ -229,6 +230,7 @@ def _line_json(line: "TenantLine") -> dict[str, Any]:
         "expires_at": tenant.expires_at,
         "removed_at": tenant.removed_at,
         "backup": tenant.backup,
+        "alerts": dict(tenant.watched.alerts),
         "disk_bytes": line.disk_bytes,
         "memory_bytes": line.memory_bytes,
     }

@@ -196,10 +196,16 @@ class TenancySpec:
     header: str | None = None
     sizes: Mapping[str, Mapping[str, Limits]] = field(default_factory=dict)  # name, service
     servers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # labels by server
+    disk: Mapping[str, int] = field(default_factory=dict)  # bytes by size; "": of all others
+    suspends_over_disk: bool = False
 
     def suffix(self, environment: str) -> str | None:
         """What tenants of an environment get their name under."""
         return self.suffixes.get(environment) or self.suffixes.get("")
+
+    def disk_limit(self, size: str | None) -> int | None:
+        """Bytes that the volumes of a tenant of this size may hold; None: any."""
+        return self.disk.get(size or "") or self.disk.get("")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,22 @@ class Proof(StrEnum):
     PROVEN = "proven"
 
 
+class AlertKind(StrEnum):
+    """What a person must know of a tenant before its customer does."""
+
+    DISK = "disk"  # it has more data than its size allows
+    EXPIRES = "expires"  # its time is over soon
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What housekeeping last saw of a tenant."""
+
+    measured_at: datetime | None = None  # None: its disk was not measured yet
+    disk_bytes: int | None = None
+    alerts: Mapping[AlertKind, str] = field(default_factory=dict)  # open ones, in words
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """A customer with a stack of its own."""
@@ -72,6 +88,7 @@ class Tenant:
     hosts: tuple[str, ...] = ()  # of a tombstone: what it was reached by, primary first
     backup: str | None = None  # of a tombstone: the final one; of a suspended one: handed over
     tag: str | None = None  # of a tombstone: what it ran, whose schema its data has
+    watched: Watched = field(default_factory=Watched)  # only `set_watched` changes it
 
     @property
     def slug(self) -> str:

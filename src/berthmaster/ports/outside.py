@@ -1,6 +1,6 @@
 """All ports in one value, handed to use cases and to the engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from berthmaster.domain.routing import Entrypoint
@@ -13,6 +13,7 @@ from berthmaster.ports.files import ReleaseFiles
 from berthmaster.ports.firewall import Firewall
 from berthmaster.ports.gateway import GatewayProcesses
 from berthmaster.ports.host import Host
+from berthmaster.ports.notifier import Nobody, Notifier
 from berthmaster.ports.prober import Prober
 from berthmaster.ports.registry import Registry
 from berthmaster.ports.router import Router
@@ -50,6 +51,7 @@ class Outside:
     state_folder: Path = Path("/var/lib/berthmaster")  # its disk is watched
     disk_floor_percent: int = 10  # below it no deploy starts
     tenant_header: str = "X-Tenant-Host"  # that the router looks tenants up by
+    notifier: Notifier = field(default_factory=Nobody)
     tunnel: Tunnel | None = None  # of cloudflared, in front of the gateway
 
     @property

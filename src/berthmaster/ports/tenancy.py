@@ -4,7 +4,7 @@ from typing import Protocol
 
 from berthmaster.domain.names import StackId
 from berthmaster.domain.rollout import Rollout, RolloutLine, RolloutState
-from berthmaster.domain.tenancy import Domain, Proof, Tenant
+from berthmaster.domain.tenancy import Domain, Proof, Tenant, Watched
 
 
 class TenancyStore(Protocol):
@@ -17,7 +17,11 @@ class TenancyStore(Protocol):
     def tenant(self, stack: StackId) -> Tenant | None: ...
 
     def save_tenant(self, tenant: Tenant) -> None:
-        """Add it, or change all that is known of it."""
+        """Add it, or change all that is known of it but `watched`."""
+        ...
+
+    def set_watched(self, stack: StackId, watched: Watched) -> None:
+        """Note what was last seen of it; nothing else of it changes."""
         ...
 
     def bury_tenant(self, stack: StackId) -> None:

@@ -22,6 +22,7 @@ from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.start_stopped import start_stopped
 from berthmaster.services.tenants.close import suspend_expired
+from berthmaster.services.tenants.watch import watch_tenants
 
 
 async def tick(outside: Outside, progress: Progress, *, starts: bool = False) -> tuple[str, ...]:
@@ -39,6 +40,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)
     told += await suspend_expired(outside, progress)
+    told += await watch_tenants(outside, progress, measures=starts)
     for record in outside.store.stacks():
         with contextlib.suppress(LeaseHeld):
             told += await forget_old(outside, record.id)

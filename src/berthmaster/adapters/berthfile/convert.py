@@ -259,7 +259,20 @@ def _tenancy(item: model.Tenancy) -> spec.TenancySpec:
             for name, size in item.sizes.items()
         },
         servers={name: dict(labels) for name, labels in item.servers.items()},
+        disk=_disk(item.disk),
+        suspends_over_disk=item.over_disk == "suspend",
     )
+
+
+def _disk(given: str | dict[str, str] | None) -> dict[str, int]:
+    amounts = {"": given} if isinstance(given, str) else given or {}
+    return {size: _bytes(text) for size, text in amounts.items()}
+
+
+def _bytes(text: str) -> int:
+    """`1.5g` as Docker counts it."""
+    plain = text.lower().rstrip("b")
+    return int(float(plain[:-1]) * 1024 ** (1 + "kmg".index(plain[-1])))
 
 
 def _domains(item: model.Domains, document: Document) -> spec.DomainsSpec:

@@ -259,6 +259,9 @@ class Config(Section):
     )
 
 
+Amount = Annotated[str, Field(pattern=r"^\d+(\.\d+)?[kmgKMG][bB]?$")]
+
+
 class Resources(Section):
     """Limits of a service; they win over what the Compose files say."""
 
@@ -293,6 +296,12 @@ class Tenancy(Section):
     servers: dict[values.ServiceName, dict[values.ServiceName, values.ServiceName]] = Field(
         default_factory=dict,
         description="Servers that tenants may live on, with labels such as `region: eu`.",
+    )
+    disk: Amount | dict[values.ServiceName, Amount] | None = Field(
+        None, description="What a tenant's volumes may hold: one, or by size. Over it: an alert."
+    )
+    over_disk: Literal["alert", "suspend"] = Field(
+        "alert", description="`suspend` also closes a tenant that holds more; its data stays."
     )
 
 

@@ -8,7 +8,7 @@ from berthmaster.adapters.store.database import Database
 from berthmaster.adapters.store.part import Part, instant_or_none
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId, parse_stack
-from berthmaster.domain.tenancy import Domain, Proof, Tenant, TenantState
+from berthmaster.domain.tenancy import AlertKind, Domain, Proof, Tenant, TenantState, Watched
 
 _SAVE = """
     INSERT INTO tenants (stack, app, environment, slug, state, size, expires_at, pinned, created_at,
@@ -52,6 +52,18 @@ class Tenancy(Part):
             *(tenant.removed_at.isoformat() if tenant.removed_at else None, tenant.backup),
             *(json.dumps(dict(tenant.values)), json.dumps(dict(tenant.labels))),
             *(json.dumps(tenant.hosts), tenant.tag),
+        )
+
+    def set_watched(self, stack: StackId, watched: Watched) -> None:
+        """Note what was last seen of it."""
+        at = watched.measured_at
+        document = {
+            "at": at.isoformat() if at else None,
+            "disk": watched.disk_bytes,
+            "alerts": dict(watched.alerts),
+        }
+        self._database.write(
+            "UPDATE tenants SET watched = ? WHERE stack = ?", json.dumps(document), str(stack)
         )
 
     def bury_tenant(self, stack: StackId) -> None:
@@ -182,7 +194,16 @@ def _tenant(row: sqlite3.Row) -> Tenant:
         hosts=tuple(json.loads(row["hosts"])),
         backup=row["backup"],
         tag=row["tag"],
+        watched=_watched(row["watched"]),
     )
+
+
+def _watched(text: str | None) -> Watched:
+    if text is None:
+        return Watched()
+    found = json.loads(text)
+    alerts = {AlertKind(kind): str(words) for kind, words in found["alerts"].items()}
+    return Watched(instant_or_none(found["at"]), found["disk"], alerts)
 
 
 def _domain(row: sqlite3.Row) -> Domain:

@@ -109,8 +109,17 @@ async def _with_sizes(outside: Outside, line: TenantLine) -> TenantLine:
         for name in item.containers
     ]
     memory = [await _memory(outside, name) for name in names]
-    disk = [await _disk(outside, name, path) for name, path in _places(release)]
-    return replace(line, disk_bytes=_sum(disk), memory_bytes=_sum(memory))
+    disk = await disk_of(outside, line.tenant.stack)
+    return replace(line, disk_bytes=disk, memory_bytes=_sum(memory))
+
+
+async def disk_of(outside: Outside, stack: StackId) -> int | None:
+    """Bytes in the volumes of what a stack runs; None when nobody can say."""
+    record = outside.store.stack(stack)
+    release = outside.store.release(stack, record.live) if record and record.live else None
+    if release is None:
+        return None
+    return _sum([await _disk(outside, name, path) for name, path in _places(release)])
 
 
 def _places(release: Release) -> Iterator[tuple[str, str]]:
