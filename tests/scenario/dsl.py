@@ -130,10 +130,12 @@ class App:
         assert done.code == 0, f"exit {done.code}\n{done.said}"
         return done
 
-    async def ask(self, path: str = "/", *, body: bytes = b"") -> Answer:
+    async def ask(
+        self, path: str = "/", *, body: bytes = b"", more: str = "Connection: close"
+    ) -> Answer:
         """One request through the gateway, no redirect followed, nothing retried."""
         reader, writer = await self.connect()
-        writer.write(self.request(path, body=body))
+        writer.write(self.request(path, body=body, more=more))
         text = (await asyncio.wait_for(reader.read(), 30)).decode()
         writer.close()
         return _parse(text)

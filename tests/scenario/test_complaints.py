@@ -53,7 +53,8 @@ async def login(client: Client) -> dict[str, object]:
     folder = client.server.state / "tenants" / client.project / "secrets"
     password = (folder / "admin_password").read_text()
     body = json.dumps({"email": "admin@example.com", "password": password}).encode()
-    answer = await client.ask("/auth/login", body=body)
+    headers = "Connection: close\r\nContent-Type: application/json"
+    answer = await client.ask("/auth/login", body=body, more=headers)
     assert answer.status == 200, answer
     found: dict[str, object] = json.loads(answer.text)
     return found

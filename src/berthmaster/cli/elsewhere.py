@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any, Final
@@ -63,6 +64,7 @@ RECORDED: Final = frozenset(
 BRINGING: Final = frozenset({"check", "plan", "deploy", "rollout", "tenant add", "tenant restore"})
 QUIET_SECONDS: Final = 0.5  # what is sent in less needs no words
 WORTH_TELLING: Final = 1_000_000  # bytes
+POURING: Final = "tenant import"  # with `-`: our input, as it is, to its end
 LISTENING: Final = frozenset({"exec", "run", "server restore"})  # what is typed belongs to them
 
 
@@ -128,7 +130,13 @@ def make_asked(invocation: Invocation, command: str, name: str, **where: Any) ->
     spec = _spec(invocation) if is_reading else None
     found = _bundle(spec, name) if spec else None
     sent, names = _files_here(invocation)
-    streams = _streams(command) if not where else Streams(is_input=bool(where.get("given")))
+    is_poured = command == POURING and "-" in invocation.arguments
+    if is_poured and not where:
+        where = {"told": _Sending(), "given": Path("/dev/stdin")}
+    is_ours = "out" not in where
+    streams = _streams(command) if is_ours else Streams()
+    if where.get("given"):
+        streams = replace(streams, stdin=False, is_input=True)
     request = Request(
         version=berthmaster.__version__,
         arguments=with_names(invocation.arguments, names),

@@ -54,7 +54,7 @@ class SshServers:
         from berthmaster import bootstrap
         from berthmaster.cli.elsewhere import make_asked
 
-        there = replace(self.invocation, arguments=tuple(words), server=server)
+        there = replace(self.invocation, arguments=tuple(words), server=server, files=())
         asked = make_asked(
             there, " ".join(words[:2]), server, out=write, is_watched=False, given=given
         )

@@ -96,7 +96,7 @@ class _Session:
                 heard = stack.enter_context(_signals(self._interrupt))
                 looking.register(heard, selectors.EVENT_READ, lambda: self._pass_signals(heard))
                 streams = self._asked.request.streams
-                if streams.is_input:
+                if streams.is_input and self._asked.given is None:
                     if streams.stdin and streams.stdout:
                         stack.enter_context(_raw_terminal())
                     with contextlib.suppress(PermissionError):  # a file: it is read at once
