@@ -93,6 +93,11 @@ def plan(
     help="Change this state service to what the files say, and nothing else.",
 )
 @click.option("--confirm", metavar="NAME", help="The stack's name: with --state, data may be lost.")
+@click.option(
+    "--as-written",
+    is_flag=True,
+    help="By berth.yaml alone, without the overlay that was shipped from a rehearsal.",
+)
 @despite_option
 @click.option("--yes", is_flag=True, hidden=True, help="Accepted and ignored: nothing is asked.")
 @click.pass_context
@@ -111,6 +116,8 @@ def deploy(
     Nothing is lost: the old release serves until the new one is good. State services are left as
     they are; --state changes one on purpose.
     """
+    from berthmaster.services.deploy import plan_release
+
     invocation = context.find_object(Invocation) or Invocation()
     if services:
         request = _request(invocation, stack, tag, images, "berth deploy")
@@ -119,6 +126,9 @@ def deploy(
             _plan_state(invocation, request, flags["confirm"])
         else:
             _change_state(invocation, request, flags["confirm"], based_on)
+    elif flags["is_plan"] and flags["as_written"]:
+        bare = _request(invocation, stack, tag, images, "berth deploy", as_written=True)
+        print_plan(invocation, invocation.run(lambda outside: plan_release(outside, bare)))
     elif flags["is_plan"]:
         context.invoke(plan, stack=stack, tag=tag, images=images, is_all=flags["is_all"])
     elif flags["is_all"]:
@@ -127,7 +137,8 @@ def deploy(
         _refuse_named(stack, images)
         context.exit(deploy_every(invocation, tag, is_forced=flags["force"]))
     else:
-        request = _request(invocation, stack, tag, images, "berth deploy")
+        is_bare = flags["as_written"]
+        request = _request(invocation, stack, tag, images, "berth deploy", as_written=is_bare)
         request = replace(request, despite=flags["despite"])
         _deploy_one(invocation, request, flags["force"], based_on)
 
@@ -334,12 +345,16 @@ def _request(
     tag: str | None,
     images: tuple[str, ...],
     command: str,
+    *,
+    as_written: bool = False,
 ) -> "ReleaseRequest":
+    from berthmaster.domain.spec import Overlay
     from berthmaster.services.render_model import ReleaseRequest
 
     wanted = invocation.declared_stack(stack)
     folder = invocation.folder_of(wanted)
-    return ReleaseRequest(wanted, folder, _checked_tag(tag), parse_images(images), command)
+    found = ReleaseRequest(wanted, folder, _checked_tag(tag), parse_images(images), command)
+    return replace(found, overlay=Overlay()) if as_written else found
 
 
 def _checked_tag(tag: str | None) -> str | None:

@@ -36,10 +36,14 @@ def read_shared(
 
 
 def overlay_of(outside: Outside, spec: AppSpec, stack: StackId, overlay: Overlay | None) -> Overlay:
-    """What is laid over `berth.yaml`; nothing once it names the files itself."""
+    """What is laid over `berth.yaml`; nothing once it names files and places itself."""
     found = outside.store.overlay(stack) if overlay is None else overlay
     there = spec.environments.get(stack.environment)
-    is_written = there is not None and bool(found.files) and set(found.files) <= set(there.compose)
+    is_written = (
+        there is not None
+        and set(found.files) <= set(there.compose)
+        and found.renames.items() <= there.renames.items()
+    )
     return Overlay() if is_written else found
 
 

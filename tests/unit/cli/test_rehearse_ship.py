@@ -51,6 +51,17 @@ def test_later_deploys_keep_the_layout_that_runs(rehearsed: Rehearsals) -> None:
     assert rehearsed.image("web", PROD).startswith("registry.test/modular@")
 
 
+def test_a_deploy_as_written_ends_the_layout(rehearsed: Rehearsals) -> None:
+    rehearsed.good("rehearse", "ship", "prod")
+    plan = rehearsed.good("deploy", "prod", "--tag", "v2", "--as-written", "--plan").out
+    assert "nothing changed" not in plan
+    assert "nothing changed" in rehearsed.good("deploy", "prod", "--tag", "v2", "--plan").out
+    rehearsed.good("deploy", "prod", "--tag", "v2", "--as-written")
+    assert rehearsed.image("web", PROD).startswith("registry.test/watch@")
+    rehearsed.good("deploy", "prod", "--tag", "v1")
+    assert rehearsed.image("web", PROD).startswith("registry.test/watch@")
+
+
 @pytest.mark.requirement("R8")
 def test_a_rollback_ends_the_layout_too(rehearsed: Rehearsals) -> None:
     rehearsed.good("rehearse", "ship", "prod")

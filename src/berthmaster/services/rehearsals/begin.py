@@ -156,6 +156,7 @@ async def _copy_data(
     outside: Outside, lease: HeldLease, live: Release, copy: StackId, progress: Progress
 ) -> dict[str, Restore]:
     """Dump production's databases; returns by service what is put back into the copy's."""
+    outside.files.prune_dumps(copy.project, 0)  # of a try that did not come to an end
     name = f"copy-{outside.clock.now():%Y%m%d-%H%M%S}"
     databases = await _databases(outside, live)
     observed = await observe_stack(outside, copy)
