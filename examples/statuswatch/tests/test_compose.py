@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import secrets
 import socket
 import ssl
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.docker
 EXAMPLE = Path(__file__).parent.parent
 SUFFIX = "statuswatch.localhost"
 PRODUCTION = ("-f", "compose.yaml", "-f", "docker-compose.production.yml")
+WITH_STRIPE = ("-f", "compose.yaml", "-f", "docker-compose.stripe.yml")
 SECRETS = {
     "secret_key": "",
     "postgres_password": "",
@@ -32,6 +34,7 @@ REHEARSED = {  # nobody is charged, written to or told
     "DEFAULT_FROM_EMAIL": "noreply@example.com",
     "SENTRY_DISABLED": "true",
 }
+JSON = {"Content-Type": "application/json"}
 MANAGE = ("run", "--rm", "-T", "web", "python", "manage.py")
 UNTRUSTED = ssl.create_default_context()
 UNTRUSTED.check_hostname = False
@@ -58,8 +61,9 @@ class Stack:
             "INTERVAL_UNIT_SECONDS": "2",
             **variables,
         }
-        for name in ("WEB_PORT", "DB_PORT", "REDIS_PORT", "HTTP_PORT", "HTTPS_PORT"):
+        for name in ("WEB_PORT", "DB_PORT", "REDIS_PORT", "HTTP_PORT", "HTTPS_PORT", "STRIPE_DOUBLE_PORT"):
             self.variables[name] = str(free_port())
+        self.variables["STRIPE_DOUBLE_URL"] = f"http://localhost:{self.variables['STRIPE_DOUBLE_PORT']}"
 
     def compose(self, *arguments: str, **variables: str) -> str:
         """Run `docker compose` on this stack."""
@@ -80,23 +84,39 @@ class Stack:
         lines = self.compose("ps", "--format", "json").splitlines()
         return {row["Service"]: row["Health"] for row in map(json.loads, lines)}
 
-    def get(self, host: str, path: str = "/", port: str = "WEB_PORT") -> tuple[int, str]:
+    def get(self, host: str, path: str = "/", port: str = "WEB_PORT", **headers: str) -> tuple[int, str]:
         """Ask the published port for a host's path."""
         connection = http.client.HTTPConnection("127.0.0.1", int(self.variables[port]), timeout=10)
         if port == "HTTPS_PORT":
             plain = socket.create_connection(("127.0.0.1", int(self.variables[port])), 10)
             connection.sock = UNTRUSTED.wrap_socket(plain, server_hostname=host)
-        connection.request("GET", path, headers={"Host": host})
+        connection.request("GET", path, headers={"Host": host, **headers})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 
-    def wait_for(self, text: str, host: str, path: str = "/", port: str = "WEB_PORT") -> None:
+    def post(self, host: str, path: str, body: str, port: str = "WEB_PORT", **headers: str) -> tuple[int, str]:
+        """Send a body to a published port."""
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.variables[port]), timeout=30)
+        connection.request("POST", path, body=body, headers={"Host": host, **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def wait_for_log(self, service: str, pattern: str) -> str:
+        """Return what a service wrote, once it has."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if found := re.search(pattern, self.compose("logs", "--no-log-prefix", service)):
+                return found[0]
+            time.sleep(0.5)
+        pytest.fail(f"{service} never wrote {pattern}\n{self.compose('logs', '--tail', '40')}")
+
+    def wait_for(self, text: str, host: str, path: str = "/", port: str = "WEB_PORT", **headers: str) -> None:
         """Ask until the answer holds the text."""
         deadline = time.monotonic() + 100
         seen: object = None
         while time.monotonic() < deadline:
             try:
-                seen = self.get(host, path, port)
+                seen = self.get(host, path, port, **headers)
                 if text in seen[1]:
                     return
             except (OSError, http.client.HTTPException) as exc:
@@ -117,9 +137,11 @@ def images() -> None:
         Stack(("-f", "compose.yaml")).compose("build", "-q", "web", IMAGE_TAG=version, APP_VERSION=version)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def development() -> Iterator[Stack]:
-    yield from running(Stack(("-f", "compose.yaml")))
+    stack = Stack(WITH_STRIPE)
+    stack.compose("build", "-q", "stripe")
+    yield from running(stack)
 
 
 @pytest.fixture
@@ -155,8 +177,31 @@ def running(stack: Stack) -> Iterator[Stack]:
 @pytest.mark.requirement("R88")
 def test_development_runs_the_five_services_and_checks_endpoints(development: Stack) -> None:
     development.wait_for("All systems operational", "acme.localhost")
-    assert set(development.services()) == {"db", "redis", "web", "worker", "beat"}
+    assert set(development.services()) - {"stripe"} == {"db", "redis", "web", "worker", "beat"}
     assert development.get("acme.localhost", "/health/ready/")[0] == 200
+
+
+def test_an_organization_signs_up_and_buys_pro_from_the_double(development: Stack) -> None:
+    """Mail by the worker, payment page and signed event by the double: nothing of it is done by the test."""
+    password = "Correct-horse-7"
+    signed_up = {"organization": "Bought", "email": "o@example.com", "password": password}
+    status, answer = development.post("localhost", "/api/auth/register/", json.dumps(signed_up), **JSON)
+    assert status == 201, answer
+    link = development.wait_for_log("worker", r"/verify-email/\?token=\S+")
+    assert development.get("localhost", link)[0] == 200
+    credentials = json.dumps({"username": "o@example.com", "password": password})
+    _, answer = development.post("bought.localhost", "/api/auth/login/", credentials, **JSON)
+    session = {"Authorization": f"Bearer {json.loads(answer)['access']}"}
+
+    status, answer = development.post(
+        "bought.localhost", "/api/billing/create-checkout-session/", "{}", **JSON, **session
+    )
+    assert status == 201, answer
+    page = json.loads(answer)["url"].removeprefix(development.variables["STRIPE_DOUBLE_URL"])
+    assert "StatusWatch Pro" in development.get("localhost", page, "STRIPE_DOUBLE_PORT")[1]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert development.post("localhost", page, "card=4242424242424242", "STRIPE_DOUBLE_PORT", **form)[0] == 303
+    development.wait_for('"plan":"pro"', "bought.localhost", "/api/billing/", **session)
 
 
 @pytest.mark.requirement("R42", "R52", "R89", "R107", "R110")
