@@ -103,7 +103,9 @@ def subscription(status: str) -> gateway.Subscription:
 
 
 def become_a_customer(number: int) -> str:
+    """With an account of an earlier day: two that make it would wait for each other by that alone."""
     Client.objects.filter(schema_name="acme").update(stripe_customer_id="cus_1")
+    Account.objects.create(client=Client.objects.get(schema_name="acme"))
     return "customer"
 
 
