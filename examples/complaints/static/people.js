@@ -39,7 +39,7 @@ function stateOf(person, change) {
 
 function onboarding(page) {
   const input = (name, type, more = {}) => h("input", {name, type, required: true, autocomplete: "off", ...more});
-  const parts = h("div", {class: "pair"}, field("Name", input("name", "text", {maxlength: 80})),
+  const parts = h("div", {class: "pair even"}, field("Name", input("name", "text", {maxlength: 80})),
     field("Email", input("email", "email")),
     field("First password", input("password", "password", {minlength: 12, autocomplete: "new-password"})),
     field("Role", choice("role", ROLES, "help_desk_agent")));

@@ -4,7 +4,7 @@ import {h, table, words} from "./dom.js";
 
 const figure = (value, text) => h("div", {class: "figure"}, h("dt", {}, text), h("dd", {}, String(value)));
 const counts = (title, first, rows) => table(title, [first, "All", "Open"],
-  rows.map(one => [first === "Person" ? one.name : words(one.name), String(one.count), String(one.open)]));
+  rows.map(one => [first === "Person" && one.name !== "nobody" ? one.name : words(one.name), String(one.count), String(one.open)]));
 
 function duration(hours) {
   if (hours == null) return "–";
