@@ -69,6 +69,8 @@ def check(name: str, answer: object) -> None:
         ("Alert", "Alert"),
         ("DeployMark", "DeployMark"),
         ("ApiToken", "ApiToken"),
+        ("Billing", "Billing"),
+        ("PlanOffer", "Plan"),
     ],
 )
 def test_a_type_has_the_fields_of_the_description(guest: TenantBrowser, interface: str, component: str) -> None:
@@ -101,6 +103,7 @@ def test_the_types_of_sessions_are_those_of_the_answers(
     refreshed = user.post("/api/auth/refresh/", {"refresh": tokens["refresh"]}).json()
     check("Tokens", refreshed)
     check("Me", user.get("/api/auth/me/").json())
+    check("Billing", user.get("/api/billing/").json())
     choice = public.post("/api/auth/login/", {"username": "demo", "password": PASSWORD}).json()
     check("TenantChoice", choice)
     check("Tenant", choice["tenants"][0])

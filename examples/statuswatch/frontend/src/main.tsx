@@ -20,6 +20,15 @@ const client = new QueryClient({
   },
 });
 
+// A page that was open during a deploy may ask for a file of the old build that is gone: the new page has new names.
+addEventListener("vite:preloadError", (event) => {
+  const last = Number(sessionStorage.getItem("statuswatch.reloaded") ?? 0);
+  if (Date.now() - last < 60_000) return; // it is gone in the new page too: the error boundary says so
+  event.preventDefault();
+  sessionStorage.setItem("statuswatch.reloaded", String(Date.now()));
+  location.reload();
+});
+
 applyTheme(storedTheme());
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");

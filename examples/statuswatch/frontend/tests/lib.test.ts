@@ -4,7 +4,7 @@ import type { Bucket, LoggedIn } from "../src/api/types";
 import { areaPath, healthOf, linePath, slotsOf, ticks } from "../src/lib/chart";
 import { areStatuses, fieldsOf, NEW_ENDPOINT, passwordRules, problemsOf } from "../src/lib/forms";
 import { handedOver, handoverUrl, nextPath, slugOf } from "../src/lib/hosts";
-import { latency, median, percent, phrase, stateOf, summarize } from "../src/lib/status";
+import { latency, median, percent, phrase, stateOf, stateOfEndpoint, summarize } from "../src/lib/status";
 import { duration, fromInput, relative, toInput } from "../src/lib/time";
 
 const NOW = new Date("2026-03-01T12:00:00Z");
@@ -76,6 +76,9 @@ describe("status", () => {
     expect(summarize(["up", "pending"]).headline).toBe("1 of 2 endpoints not checked yet");
     expect(summarize(["up", "down", "pending"])).toMatchObject({ state: "down", headline: "1 of 3 endpoints down" });
     expect(summarize(["up"]).headline).toBe("All systems operational");
+    expect(summarize(["up", "paused"])).toMatchObject({ headline: "All systems operational", up: 1 });
+    expect(summarize(["paused"]).headline).toBe("Nothing is watched now");
+    expect(stateOfEndpoint({ last_status: "200", paused_by: "plan" })).toBe("paused");
   });
 
   it("never rounds a failure away", () => {
@@ -217,6 +220,7 @@ describe("errors", () => {
 
   it("shows nobody a server's insides", () => {
     expect(errorOf(500, { detail: "KeyError: 'x'" }).message).toBe("The server has a problem. Please try again soon.");
+    expect(errorOf(503, { error: { code: "x", message: "Payment is not set up." } }).message).toBe("Payment is not set up.");
     expect(errorOf(502, null).message).toBe("The server has a problem. Please try again soon.");
   });
 });

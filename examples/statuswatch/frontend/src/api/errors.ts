@@ -29,10 +29,10 @@ const BY_STATUS: Readonly<Record<number, string>> = {
 /** Read the three shapes of the API's errors: {detail}, {error: {code, message}} and {field: [messages]}. */
 export function errorOf(status: number, body: unknown): ApiError {
   const plain = BY_STATUS[status] ?? (status >= 500 ? "The server has a problem. Please try again soon." : "That did not work.");
-  if (!isRecord(body) || status >= 500) return new ApiError(status, plain);
-  if (isRecord(body.error)) {
+  if (isRecord(body) && isRecord(body.error)) {
     return new ApiError(status, textOf(body.error.message) || plain, textOf(body.error.code));
   }
+  if (!isRecord(body) || status >= 500) return new ApiError(status, plain);
   if (typeof body.detail === "string") {
     return new ApiError(status, status === 429 ? waitMessage(body.detail) : body.detail, textOf(body.code));
   }

@@ -56,6 +56,26 @@ export interface Registered extends Tenant {
   email: string;
 }
 
+export interface PlanOffer {
+  id: Plan;
+  name: string;
+  price: string;
+  endpoint_limit: number | null;
+}
+
+export interface Billing {
+  plan: Plan;
+  status: string;
+  is_past_due: boolean;
+  current_period_end: string | null;
+  cancel_at_period_end: boolean;
+  endpoint_limit: number | null;
+  endpoint_count: number;
+  endpoints_over_limit: number;
+  can_manage: boolean;
+  plans: PlanOffer[];
+}
+
 export interface EndpointFields {
   name: string;
   url: string;
@@ -148,7 +168,7 @@ export interface ApiToken {
   last_used_at: string | null;
 }
 
-export type State = "up" | "down" | "pending";
+export type State = "up" | "down" | "pending" | "paused";
 
 export interface RecentCheck {
   at: string;

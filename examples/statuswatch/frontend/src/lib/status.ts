@@ -24,7 +24,11 @@ export function phrase(status: string): string {
   return failed?.[1] === undefined ? status : `HTTP ${failed[1]}`;
 }
 
-export const STATE_NAMES: Readonly<Record<State, string>> = { up: "Up", down: "Down", pending: "Pending" };
+export function stateOfEndpoint(endpoint: Pick<Endpoint, "last_status" | "paused_by">): State {
+  return endpoint.paused_by === "" ? stateOf(endpoint.last_status) : "paused";
+}
+
+export const STATE_NAMES: Readonly<Record<State, string>> = { up: "Up", down: "Down", pending: "Pending", paused: "Paused" };
 
 export interface Summary {
   readonly state: State;
@@ -34,11 +38,15 @@ export interface Summary {
   readonly pending: number;
 }
 
-/** One line about all endpoints; it claims nothing before the first check. */
-export function summarize(states: readonly State[]): Summary {
+/** One line about all endpoints; it claims nothing before the first check, and nothing about what is paused. */
+export function summarize(shown: readonly State[]): Summary {
+  const states = shown.filter((state) => state !== "paused");
   const count = (wanted: State): number => states.filter((state) => state === wanted).length;
   const [up, down, pending, all] = [count("up"), count("down"), count("pending"), states.length];
-  if (all === 0) return { state: "pending", headline: "Nothing is watched yet", up, down, pending };
+  if (all === 0) {
+    const headline = shown.length === 0 ? "Nothing is watched yet" : "Nothing is watched now";
+    return { state: "pending", headline, up, down, pending };
+  }
   if (down > 0) return { state: "down", headline: `${down} of ${all} ${plural(all, "endpoint")} down`, up, down, pending };
   if (pending > 0) {
     return { state: "pending", headline: `${pending} of ${all} ${plural(all, "endpoint")} not checked yet`, up, down, pending };
@@ -72,6 +80,6 @@ export function latency(ms: number | null): string {
 
 /** The worst first, then by name: what needs somebody is at the top. */
 export function byUrgency(a: Endpoint, b: Endpoint): number {
-  const rank: Record<State, number> = { down: 0, pending: 1, up: 2 };
-  return rank[stateOf(a.last_status)] - rank[stateOf(b.last_status)] || a.name.localeCompare(b.name);
+  const rank: Record<State, number> = { down: 0, pending: 1, up: 2, paused: 3 };
+  return rank[stateOfEndpoint(a)] - rank[stateOfEndpoint(b)] || a.name.localeCompare(b.name);
 }

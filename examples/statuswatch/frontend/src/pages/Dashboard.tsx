@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { endpointsQuery, openIncidentsQuery, statusQuery, windowsQuery } from "../api/queries";
 import type { Endpoint, MaintenanceWindow, StatusEndpoint } from "../api/types";
-import { byUrgency, latency, median, phrase, plural, stateOf, summarize, type Summary } from "../lib/status";
+import { byUrgency, latency, median, phrase, plural, stateOfEndpoint, summarize, type Summary } from "../lib/status";
 import { dateTime, relative } from "../lib/time";
 import { RecentBars } from "../ui/Bars";
 import { useNow } from "../ui/hooks";
@@ -51,7 +51,7 @@ function Overview({ endpoints, recent }: { endpoints: Endpoint[]; recent: Status
   const byId = new Map(recent.map((found) => [found.id, found]));
   return (
     <>
-      <Banner summary={summarize(endpoints.map((endpoint) => stateOf(endpoint.last_status)))} />
+      <Banner summary={summarize(endpoints.map((endpoint) => stateOfEndpoint(endpoint)))} />
       <Maintenance />
       <Tiles endpoints={endpoints} />
       {endpoints.length < SEARCH_FROM ? null : (
@@ -92,12 +92,13 @@ function Maintenance() {
 
 function Tiles({ endpoints }: { endpoints: Endpoint[] }) {
   const incidents = useQuery(openIncidentsQuery);
-  const states = endpoints.map((endpoint) => stateOf(endpoint.last_status));
-  const typical = median(endpoints.flatMap((endpoint) => (stateOf(endpoint.last_status) === "up" ? endpoint.last_latency_ms ?? [] : [])));
+  const states = endpoints.map((endpoint) => stateOfEndpoint(endpoint));
+  const down = states.filter((state) => state === "down").length;
+  const typical = median(endpoints.flatMap((endpoint) => (stateOfEndpoint(endpoint) === "up" ? endpoint.last_latency_ms ?? [] : [])));
   return (
     <dl className="tiles">
-      <div className="card tile"><dt>Up</dt><dd>{states.filter((state) => state === "up").length} <small>of {states.length}</small></dd></div>
-      <div className="card tile"><dt>Down</dt><dd>{states.filter((state) => state === "down").length}</dd></div>
+      <div className="card tile"><dt>Up</dt><dd>{states.filter((state) => state === "up").length} <small>of {states.filter((state) => state !== "paused").length}</small></dd></div>
+      <div className="card tile"><dt>Down</dt><dd className={down > 0 ? "bad" : ""}>{down}</dd></div>
       <div className="card tile"><dt>Open incidents</dt><dd>{incidents.data?.count ?? "–"}</dd></div>
       <div className="card tile"><dt>Typical latency</dt><dd>{latency(typical)}</dd></div>
     </dl>
@@ -106,7 +107,7 @@ function Tiles({ endpoints }: { endpoints: Endpoint[] }) {
 
 function Row({ endpoint, recent }: { endpoint: Endpoint; recent: StatusEndpoint | undefined }) {
   const now = useNow();
-  const state = stateOf(endpoint.last_status);
+  const state = stateOfEndpoint(endpoint);
   const every = `every ${endpoint.interval_minutes} ${plural(endpoint.interval_minutes, "minute")}`;
   return (
     <li>
@@ -119,8 +120,8 @@ function Row({ endpoint, recent }: { endpoint: Endpoint; recent: StatusEndpoint 
       </div>
       <div className="strip"><RecentBars recent={recent?.recent ?? []} /></div>
       <div className="figure">
-        <b>{state === "up" ? latency(endpoint.last_latency_ms) : phrase(endpoint.last_status)}</b>
-        <span className="soft small">{endpoint.last_checked_at === null ? every : relative(endpoint.last_checked_at, now)}</span>
+        <b>{state === "up" ? latency(endpoint.last_latency_ms) : state === "paused" ? "Paused" : phrase(endpoint.last_status)}</b>
+        <span className="soft small">{endpoint.paused_by === "plan" ? "no room in the plan" : endpoint.last_checked_at === null ? every : relative(endpoint.last_checked_at, now)}</span>
       </div>
       <div className="figure uptime">
         <b>{recent === undefined || recent.uptime === "-" ? "–" : recent.uptime}</b>

@@ -6,14 +6,14 @@ import { ApiError } from "../api/errors";
 import { endpointQuery, historyQuery, incidentsQuery, useChange } from "../api/queries";
 import type { Endpoint, History, Period } from "../api/types";
 import { slotsOf } from "../lib/chart";
-import { latency, percent, phrase, plural, stateOf } from "../lib/status";
+import { latency, percent, phrase, plural, stateOfEndpoint } from "../lib/status";
 import { between, date, duration, relative } from "../lib/time";
 import { UptimeBars } from "../ui/Bars";
 import { Confirm } from "../ui/Confirm";
 import { useNow } from "../ui/hooks";
 import { Icon } from "../ui/icons";
 import { LatencyChart } from "../ui/LatencyChart";
-import { Failed, Heading, Loading, Segments, StatePill } from "../ui/parts";
+import { Failed, Heading, Loading, Problem, Segments, StatePill } from "../ui/parts";
 import { Back } from "./EndpointForm";
 import { IncidentList } from "./Incidents";
 
@@ -37,12 +37,16 @@ function Details({ endpoint }: { endpoint: Endpoint }) {
   const [period, setPeriod] = useState<Period>("24h");
   const [isAsking, setIsAsking] = useState(false);
   const history = useQuery(historyQuery(endpoint.id, period));
-  const state = stateOf(endpoint.last_status);
+  const state = stateOfEndpoint(endpoint);
+  const pause = useChange((is_paused: boolean) => api("PATCH", `/api/endpoints/${endpoint.id}/`, { is_paused }), "endpoints", "status", "billing");
   const now = useNow();
   return (
     <>
       <Heading title={endpoint.name}>
         <Link className="button" href={`/app/endpoints/${endpoint.id}/edit`}>Edit</Link>
+        <button type="button" className="button" disabled={pause.isPending} onClick={() => pause.mutate(!endpoint.is_paused)}>
+          {endpoint.is_paused ? "Go on" : "Pause"}
+        </button>
         <button type="button" className="button danger" onClick={() => setIsAsking(true)}>Delete</button>
       </Heading>
       <div className="buttons">
@@ -52,6 +56,13 @@ function Details({ endpoint }: { endpoint: Endpoint }) {
           {endpoint.last_checked_at === null ? "checked in a moment" : `${phrase(endpoint.last_status)}, ${relative(endpoint.last_checked_at, now)}`}
         </span>
       </div>
+      <Problem error={pause.error} />
+      {endpoint.paused_by === "plan" ? (
+        <div className="note">
+          <Icon name="wallet" />
+          <div>Your plan has no room to check this one. Pause another endpoint, or <Link href="/app/plan">see the plans</Link>.</div>
+        </div>
+      ) : null}
       <Figures endpoint={endpoint} history={history.data} />
       <section className="card padded stack" aria-label="Latency">
         <div className="between">
@@ -79,7 +90,7 @@ function Figures({ endpoint, history }: { endpoint: Endpoint; history: History |
         <div className="card tile" key={period}><dt>Uptime {period}</dt><dd>{percent(history?.uptime[period] ?? null)}</dd></div>
       ))}
       {expires === null ? null : (
-        <div className="card tile"><dt>Certificate</dt><dd>{duration(between(now.toISOString(), expires)).split(" ", 2).join(" ")} <small>until {date(expires)}</small></dd></div>
+        <div className="card tile"><dt>Certificate</dt><dd title={`until ${date(expires)}`}>{duration(between(now.toISOString(), expires)).split(" ", 2).join(" ")} <small>left</small></dd></div>
       )}
     </dl>
   );

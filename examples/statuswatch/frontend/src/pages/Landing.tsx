@@ -1,5 +1,6 @@
 import type { RecentCheck } from "../api/types";
 import { RecentBars } from "../ui/Bars";
+import { DemoButton } from "../ui/enter";
 import { useHost, useTitle } from "../ui/hooks";
 import { Icon, type IconName } from "../ui/icons";
 import { PlanCard } from "../ui/PlanCard";
@@ -30,7 +31,7 @@ export function Landing() {
           <p className="lead">StatusWatch checks your sites and APIs every minute, tells the right people, and shows everybody else an honest status page.</p>
           <div className="buttons">
             <a className="button primary" href="/signup">Start for free</a>
-            {has_demo ? <a className="button" href="/login">See the demo</a> : null}
+            {has_demo ? <DemoButton /> : null}
           </div>
         </div>
         <Preview />

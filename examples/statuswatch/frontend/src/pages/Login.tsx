@@ -1,10 +1,11 @@
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useState, type SyntheticEvent } from "react";
-import { useLocation, useSearch } from "wouter";
+import { useLocation } from "wouter";
 import { open, session } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { LoggedIn, Tenant, TenantChoice } from "../api/types";
-import { handedOver, handoverUrl, nextPath, urlOf } from "../lib/hosts";
+import { handedOver, urlOf } from "../lib/hosts";
+import { DemoButton, useEnter } from "../ui/enter";
 import { Field } from "../ui/Field";
 import { useHost, useTitle } from "../ui/hooks";
 import { Icon } from "../ui/icons";
@@ -29,7 +30,6 @@ export function Login() {
     mutationFn: (given: Credentials) => open<LoggedIn | TenantChoice>("POST", "/api/auth/login/", given),
     onSuccess: (answer) => ("multiple_tenants" in answer ? setTenants(answer.tenants) : enter(answer)),
   });
-  const demo = useMutation({ mutationFn: () => open<LoggedIn>("POST", "/api/auth/demo/"), onSuccess: enter });
   useTitle("Log in");
   if (isArriving) return <Gate><p role="status">Logging you in …</p></Gate>;
 
@@ -97,11 +97,7 @@ export function Login() {
       {isPublic && host.has_demo ? (
         <>
           <div className="or">or</div>
-          <button type="button" className="button" disabled={demo.isPending} onClick={() => demo.mutate()}>
-            <Icon name="activity" />
-            Look around in the demo
-          </button>
-          <Problem error={demo.error} />
+          <DemoButton />
         </>
       ) : null}
       <p className="soft small">
@@ -109,20 +105,6 @@ export function Login() {
       </p>
     </Gate>
   );
-}
-
-/** Go on where the session belongs: here, or on the organization's own host. */
-export function useEnter(isPublic: boolean): (loggedIn: LoggedIn) => void {
-  const [, navigate] = useLocation();
-  const search = useSearch();
-  return (loggedIn) => {
-    if (isPublic) {
-      window.location.assign(handoverUrl(loggedIn, window.location));
-    } else {
-      session.begin({ access: loggedIn.access, refresh: loggedIn.refresh });
-      navigate(nextPath(search), { replace: true });
-    }
-  };
 }
 
 /** Take over the session that the public host began, and take its token out of the address bar before anything else. */

@@ -1,72 +1,100 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { useSearch } from "wouter";
 import { api } from "../api/client";
-import { ApiError } from "../api/errors";
-import { endpointsQuery, meQuery } from "../api/queries";
-import type { Plan } from "../api/types";
+import { billingQuery, useChange } from "../api/queries";
+import type { Billing } from "../api/types";
+import { plural } from "../lib/status";
+import { date } from "../lib/time";
 import { Icon } from "../ui/icons";
 import { Failed, Heading, Loading, Problem } from "../ui/parts";
-import { FREE_ENDPOINTS, PlanCard } from "../ui/PlanCard";
+import { PlanCard } from "../ui/PlanCard";
 
-interface Leaving {
-  url: string;
-}
+const HERE = "/app/plan"; // where the payment provider leads back to
 
 export function PlanPage() {
-  const me = useQuery(meQuery);
+  const billing = useQuery(billingQuery);
   const outcome = new URLSearchParams(useSearch()).get("checkout");
   return (
     <div className="content">
       <Heading title="Plan" />
-      {outcome === "success" ? (
-        <div className="note info" role="status">
-          <Icon name="check" />
-          <div>Thank you. Your plan changes as soon as the payment is confirmed, mostly within seconds.</div>
-        </div>
-      ) : null}
-      {outcome === "cancel" ? (
-        <div className="note" role="status"><Icon name="alert" /><div>The checkout was left; nothing was charged.</div></div>
-      ) : null}
-      {me.isPending ? <Loading rows={2} what="Loading your plan" /> : null}
-      {me.isError ? <Failed error={me.error} onRetry={me.refetch} /> : null}
-      {me.data === undefined ? null : <Chosen plan={me.data.plan} />}
+      {outcome === "success" ? <Returned /> : null}
+      {outcome === "cancelled" ? <Note icon="alert">The checkout was left; nothing was charged.</Note> : null}
+      {billing.isPending ? <Loading rows={2} what="Loading your plan" /> : null}
+      {billing.isError ? <Failed error={billing.error} onRetry={billing.refetch} /> : null}
+      {billing.data === undefined ? null : <Chosen billing={billing.data} />}
     </div>
   );
 }
 
-function Chosen({ plan }: { plan: Plan }) {
-  const endpoints = useQuery(endpointsQuery);
+/** Back from the payment: its event may be a moment behind the person. */
+function Returned() {
+  const client = useQueryClient();
+  const { mutate, isSuccess, error } = useMutation({
+    mutationFn: () => api<Billing>("POST", "/api/billing/sync/"),
+    onSuccess: (told) => client.setQueryData(billingQuery.queryKey, told),
+  });
+  useEffect(() => mutate(), [mutate]);
+  if (error !== null) return <Problem error={error} />;
+  return <Note icon="check">{isSuccess ? "Thank you! Your payment is confirmed." : "Thank you! We are confirming your payment …"}</Note>;
+}
+
+function Chosen({ billing }: { billing: Billing }) {
   const upgrade = useLeaving("/api/billing/create-checkout-session/");
   const manage = useLeaving("/api/billing/create-portal-session/");
-  const isPro = plan === "pro";
+  const end = useChange(() => api("POST", "/api/billing/cancel/"), "billing");
+  const resume = useChange(() => api("POST", "/api/billing/resume/"), "billing");
+  const isPro = billing.plan === "pro";
+  const isBusy = [upgrade, manage, end, resume].some((change) => change.isPending);
+  const { can_manage, cancel_at_period_end, current_period_end } = billing;
   return (
     <>
-      {isPro || endpoints.data === undefined ? null : <Used count={endpoints.data.length} />}
+      {billing.is_past_due ? (
+        <Note icon="alert">Your last payment failed. We try again for some days; until then Pro goes on. Please check your card.</Note>
+      ) : null}
+      {isPro && cancel_at_period_end && current_period_end !== null ? (
+        <Note icon="alert">Pro ends on {date(current_period_end)}.</Note>
+      ) : null}
+      {billing.endpoints_over_limit > 0 ? (
+        <Note icon="alert">
+          {billing.endpoints_over_limit} {plural(billing.endpoints_over_limit, "endpoint")} more than your plan has: kept, but not checked.
+        </Note>
+      ) : null}
+      <Used billing={billing} />
       <div className="plans">
         <PlanCard plan="free" isCurrent={!isPro} />
         <PlanCard plan="pro" isCurrent={isPro}>
-          {isPro ? (
-            <button type="button" className="button" disabled={manage.isPending} onClick={() => manage.mutate()}>
-              Manage or cancel
-              <Icon name="external" />
-            </button>
+          {!can_manage ? null : isPro ? (
+            <div className="buttons">
+              <button type="button" className="button" disabled={isBusy} onClick={() => manage.mutate()}>
+                Card and invoices
+                <Icon name="external" />
+              </button>
+              {cancel_at_period_end ? (
+                <button type="button" className="button" disabled={isBusy} onClick={() => resume.mutate(undefined)}>Keep Pro</button>
+              ) : (
+                <button type="button" className="button quiet" disabled={isBusy} onClick={() => end.mutate(undefined)}>End Pro</button>
+              )}
+            </div>
           ) : (
-            <button type="button" className="button primary" disabled={upgrade.isPending} onClick={() => upgrade.mutate()}>
+            <button type="button" className="button primary" disabled={isBusy} onClick={() => upgrade.mutate()}>
               {upgrade.isPending ? "Opening the checkout …" : "Upgrade to Pro"}
             </button>
           )}
         </PlanCard>
       </div>
-      <Billing error={upgrade.error ?? manage.error} />
-      <p className="soft small">Payments are made at Stripe; card numbers never reach this server.</p>
+      <Problem error={upgrade.error ?? manage.error ?? end.error ?? resume.error} />
+      <p className="soft small">
+        {can_manage ? "You pay at Stripe; card numbers never reach this server." : "Owners of the organization buy and end plans."}
+      </p>
     </>
   );
 }
 
-/** The payment provider's page, which is not ours. */
+/** To the payment provider's page, which is not ours. */
 function useLeaving(path: string) {
   return useMutation({
-    mutationFn: () => api<Leaving>("POST", path),
+    mutationFn: () => api<{ url: string }>("POST", path, { return_path: HERE }),
     onSuccess: ({ url }) => {
       if (!/^https?:\/\//.test(url)) throw new Error("the payment provider gave no address");
       window.location.assign(url);
@@ -74,21 +102,29 @@ function useLeaving(path: string) {
   });
 }
 
-function Billing({ error }: { error: unknown }) {
-  if (error instanceof ApiError && error.status === 404) {
-    return <Problem error={new ApiError(404, "Payments are not set up on this server.")} />;
-  }
-  return <Problem error={error} />;
-}
-
-function Used({ count }: { count: number }) {
-  const share = Math.min(1, count / FREE_ENDPOINTS);
+function Used({ billing }: { billing: Billing }) {
+  const { endpoint_count: count, endpoint_limit: limit } = billing;
+  const share = limit === null ? 0 : Math.min(1, count / limit);
   return (
     <section className="card padded stack" aria-label="Use">
-      <div className="between"><h2>Endpoints</h2><span className="numbers">{count} of {FREE_ENDPOINTS}</span></div>
-      <div className={share === 1 ? "meter full" : "meter"}>
-        <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width={share * 100} height="8" /></svg>
+      <div className="between">
+        <h2>Endpoints</h2>
+        <span className="numbers">{limit === null ? `${count}, as many as you like` : `${count} of ${limit}`}</span>
       </div>
+      {limit === null ? null : (
+        <div className={share === 1 ? "meter full" : "meter"}>
+          <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width={share * 100} height="8" /></svg>
+        </div>
+      )}
     </section>
+  );
+}
+
+function Note({ icon, children }: { icon: "check" | "alert"; children: React.ReactNode }) {
+  return (
+    <div className={icon === "check" ? "note info" : "note"} role="status">
+      <Icon name={icon} />
+      <div>{children}</div>
+    </div>
   );
 }

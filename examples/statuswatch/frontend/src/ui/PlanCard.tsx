@@ -1,8 +1,6 @@
 import type { ReactNode } from "react";
 import { Icon } from "./icons";
 
-export const FREE_ENDPOINTS = 3;
-
 const PLANS = {
   free: { name: "Free", price: "$0", goods: ["3 endpoints", "Checks every minute", "Alerts by mail and webhook", "A public status page"] },
   pro: { name: "Pro", price: "$9", goods: ["As many endpoints as you like", "Checks every minute", "Alerts by mail and webhook", "A public status page"] },

@@ -25,7 +25,7 @@ export function Shell({ children }: { children: ReactNode }) {
   return (
     <div className="shell">
       <a className="skip" href="#main">Skip to the content</a>
-      <div className="top">
+      <header className="top">
         <Brand href="/app" />
         <button
           type="button"
@@ -37,13 +37,13 @@ export function Shell({ children }: { children: ReactNode }) {
           <Icon name={isOpen ? "close" : "menu"} />
           <span className="hidden">Menu</span>
         </button>
-      </div>
-      <div className={isOpen ? "side open" : "side"} id="menu">
+      </header>
+      <nav className={isOpen ? "side open" : "side"} id="menu" aria-label="Main">
         <Brand href="/app" />
         <Who />
         <Menu location={location} />
         <Foot />
-      </div>
+      </nav>
       <main id="main" tabIndex={-1}>{children}</main>
     </div>
   );
@@ -64,7 +64,7 @@ function Menu({ location }: { location: string }) {
   const incidents = useQuery(openIncidentsQuery);
   const count = incidents.data?.count ?? 0;
   return (
-    <nav className="menu" aria-label="Main">
+    <div className="menu">
       {PAGES.map(([path, icon, name]) => {
         const isHere = path === "/app" ? location === "/app" || location.startsWith("/app/endpoints") : location.startsWith(path);
         return (
@@ -82,7 +82,7 @@ function Menu({ location }: { location: string }) {
         Status page
         <span className="hidden"> (new tab)</span>
       </a>
-    </nav>
+    </div>
   );
 }
 
