@@ -18,6 +18,7 @@ CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_ALLOWED_ORIGIN_REGEXES = [r"^http://([a-z0-9-]+\.)*localhost(:[0-9]+)?$"]
 FRONTEND_URL = environment.text("FRONTEND_URL", "http://localhost:5173")
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+CELERY_WORKER_REDIRECT_STDOUTS = False  # a mail on the console is no log line: its link would lose its token
 CELERY_TASK_ALWAYS_EAGER = environment.flag("CELERY_TASK_ALWAYS_EAGER", default=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
