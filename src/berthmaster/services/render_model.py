@@ -169,7 +169,12 @@ def refuse_violations(violations: tuple[Violation, ...]) -> None:
 def _with_own_values(
     model: Mapping[str, Any], decisions: tuple[RoleDecision, ...], values: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """What a rehearsal's app services are told, whatever the files say; databases are not."""
+    """What a rehearsal's app services are told, whatever the files say; databases are not.
+
+    The name of a secret that is a file stands for that file.
+    """
+    files = model.get("secrets") or {}
+    values = {name: value for name, value in values.items() if name not in files}
     told = {item.service for item in decisions if item.role.is_app_service or item.role is Role.JOB}
     services = {
         name: {**item, "environment": {**(item.get("environment") or {}), **values}}

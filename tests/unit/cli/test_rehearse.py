@@ -52,6 +52,15 @@ def test_a_secret_of_production_is_refused_until_it_is_declared(
     assert rehearsals.told("web")["STRIPE_SECRET_KEY"].startswith("sk_test_3f")
 
 
+def test_a_secret_that_is_a_file_may_be_that_of_a_double(rehearsals: Rehearsals) -> None:
+    double = "db_password: Double-9fK2mQ7xW4tR8zLpV3nB"
+    rehearsals.write("berth.yaml", BERTHFILE.replace("  env: {", f"  env: {{{double}, "))
+    rehearsals.good("rehearse", "prod")
+    own = rehearsals.shop.folder / "server/tenants/watch-prod-rehearsal/secrets/db_password"
+    assert own.read_text() == "Double-9fK2mQ7xW4tR8zLpV3nB"
+    assert "db_password" not in rehearsals.told("web")
+
+
 def test_a_value_that_reaches_a_service_past_the_files_is_seen(rehearsals: Rehearsals) -> None:
     """As an `env_file` of the service would bring it."""
     rehearsals.compose.literals = {

@@ -34,6 +34,10 @@ def give_secrets(outside: Outside, folder: Path, copy: StackId, spec: AppSpec) -
         if own is not None and not own.value and held is not None and held.value:
             outside.secret_files.write(mine.path_of(name), held.value)
             count += 1
+    for name, value in spec.rehearsal.env.items():
+        own = mine.find(name)
+        if own is not None and not own.wanted.need.is_variable:  # a file: of a double, then
+            outside.secret_files.write(mine.path_of(name), value.encode())
     done = init_secrets(outside, folder, environment, REHEARSAL)
     wanted = [item.name for item in done.wanted if item.kind != "configuration"]
     if wanted:
