@@ -150,3 +150,4 @@ class RestoreProgress:
 
     backup: str
     steps: frozenset[str] = field(default_factory=frozenset)  # `state`, `volume:x`, `stack:y`
+    told: tuple[str, ...] = ()  # what the run that ends it must still say

@@ -138,7 +138,7 @@ async def restore_server(
     for folder in source.manifest.folders:
         await steps.once(f"folder:{folder}", partial(_place_folder, source, folder, told))
     await _load_images(outside, source, progress)
-    ends = await _make_own(outside, source, told)
+    ends = await _make_own(outside, source, steps)
     await outside.firewall.ensure(outside.address_block, outside.listened_ports)
     told += (await bring_up_gateway(outside)).told
     await _fill_kept_volumes(outside, source, steps)
@@ -152,6 +152,7 @@ async def restore_server(
         steps.end()
     served = tuple(stack for stack, error in ends.items() if error is None)
     seconds = outside.clock.monotonic() - start
+    told += steps.told
     closed = tuple(stack for stack in served if is_suspended(outside, stack))
     return ServerRestored(source.manifest, served, closed, failed, tuple(told), seconds)
 
@@ -164,7 +165,8 @@ class _Steps:
         self._backup = backup
         found = _read_progress(path)
         self.other = found.backup if found and found.backup != backup else None
-        self._done = set(found.steps) if found and self.other is None else set[str]()
+        own = found if found and self.other is None else RestoreProgress(backup)
+        self._done, self.told = set(own.steps), list(own.told)
 
     @property
     def is_begun(self) -> bool:
@@ -186,11 +188,16 @@ class _Steps:
             self._done.add(name)
             self._write()
 
+    def tell(self, line: str) -> None:
+        """To be said at the end, by whichever run comes to it."""
+        self.told.append(line)
+        self._write()
+
     def end(self) -> None:
         self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
-        value = RestoreProgress(self._backup, frozenset(self._done))
+        value = RestoreProgress(self._backup, frozenset(self._done), tuple(self.told))
         part = self._path.with_name(f".{self._path.name}.part")
         try:
             part.write_text(json.dumps(codec.encode(value)))
@@ -307,14 +314,14 @@ async def _fill_kept_volumes(outside: Outside, source: Source, steps: _Steps) ->
 
 
 async def _make_own(
-    outside: Outside, source: Source, told: list[str]
+    outside: Outside, source: Source, steps: _Steps
 ) -> dict[StackId, BerthmasterError | None]:
     """What was adopted runs as a release from now on; the stacks whose files did not allow it."""
     failed: dict[StackId, BerthmasterError | None] = {}
     for stack in map(parse_stack, source.manifest.stacks):
         try:
             if line := await make_own(outside, stack):
-                told.append(line)
+                steps.tell(line)
         except (Interrupted, Bug):
             raise
         except BerthmasterError as error:

@@ -16,6 +16,7 @@ from berthmaster.adapters.secretfiles import DiskSecretFiles
 from berthmaster.domain.container import PROJECT_LABEL, SERVICE_LABEL, VOLUME_LABEL
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import network_in
+from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.services.back_up_server import BackupIncomplete
 from berthmaster.testing.behaviour import HEALTHY
 from berthmaster.testing.host import FakeHost
@@ -247,3 +248,19 @@ def test_files_that_do_not_render_leave_the_other_stacks_alone(blog: Desk, tmp_p
     path.chmod(0o600)
     again = asyncio.run(fresh.machine.restore(is_fresh=False))
     assert (again.failed, again.stacks) == ((), (BLOG,))
+
+
+def test_a_second_run_still_says_what_became_of_a_project(
+    blog: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(blog.machine.back_up())
+    fresh = blog.lose(tmp_path / "fresh")
+    with monkeypatch.context() as patch:
+        killed = Failpoint("SwapDatabase", "after", how="raise")
+        place = "berthmaster.services.carry_out.failpoint_from_environment"
+        patch.setattr(place, lambda: killed)
+        with pytest.raises(Killed):
+            asyncio.run(fresh.machine.restore())
+    restored = asyncio.run(fresh.machine.restore(is_fresh=False))
+    assert restored.failed == ()
+    assert "the project old is gone with its server" in "\n".join(restored.told)
