@@ -159,6 +159,8 @@ def _files_here(invocation: Invocation) -> tuple["Bundle", dict[str, str]]:
 
     files, sources, names = [], {}, {}
     for number, path in enumerate(invocation.files):
+        if not path.is_file():  # a pipe is read once, and a file that is sent is read twice
+            raise UserError(f"{path} is no plain file, and only those are sent to a server")
         entry = single_file(path, f"{SENT}/{number}/{path.name}")
         files.append(entry)
         sources[entry.digest] = path

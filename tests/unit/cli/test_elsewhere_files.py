@@ -1,6 +1,7 @@
 """Files that a command for another server names: sent along, or said to be there."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -46,6 +47,12 @@ def test_an_exported_tenant_and_an_escrow_code_go_along(desk: Desk) -> None:
     words = ("server", "restore", "--from", "/nowhere/backups", "--code-file", code)
     done = desk.berth("-S", "web1", *words)
     assert (done.code, "there is no backup in /nowhere/backups" in done.err) == (3, True), done.err
+
+
+def test_a_pipe_is_no_file_that_can_be_sent(desk: Desk) -> None:
+    os.mkfifo(desk.root / "pipe")
+    refused = desk.berth("-S", "web1", "tenant", "import", str(desk.root / "pipe"))
+    assert (refused.code, "no plain file" in refused.err, desk.asked) == (2, True, [])
 
 
 def test_an_escrow_code_may_be_piped(desk: Desk) -> None:
