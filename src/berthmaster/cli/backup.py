@@ -90,6 +90,7 @@ def restore(
         backups = _backups(invocation, target)
         backups.use(code)
     done = _restore(invocation, backups, copy, manifest)
+    _listen_as_before(invocation)
     _print_restored(invocation, done)
     for stack, error in done.failed:
         click.echo(f"{stack}: {error.message}", err=True)
@@ -277,6 +278,15 @@ def _restore(
                 outside, source, units, invocation.progress, is_fresh=is_fresh
             )
         )
+
+
+def _listen_as_before(invocation: Invocation) -> None:
+    """Ports that were taken from somebody's proxy are in the state, which was not here before."""
+    from berthmaster.services.bring_up_gateway import bring_up_gateway
+
+    again = Invocation(invocation.folder, invocation.is_json)
+    if again.settings.entrypoints != invocation.settings.entrypoints:
+        again.run(bring_up_gateway)
 
 
 async def _knows_nothing(outside: "Outside") -> bool:
