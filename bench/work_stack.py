@@ -175,7 +175,7 @@ class UnderBerth:
         )
 
     def _berth_yaml(self) -> str:
-        text = (EXAMPLE / "berth.yaml").read_text()
+        text = (EXAMPLE / "berth.backend.yaml").read_text()
         name, host = self.app.name, self.app.host
         for old, new in (
             ("app: statuswatch", f"app: {name}"),

@@ -149,10 +149,13 @@ def production(tmp_path: Path) -> Iterator[Stack]:
     for name, prefix in SECRETS.items():
         (tmp_path / name).write_text(prefix + secrets.token_urlsafe(48))
         (tmp_path / name).chmod(0o444)  # the directory keeps others out
+    dist = tmp_path / "dist"
+    dist.mkdir()
     yield from running(
         Stack(
             PRODUCTION,
             SECRETS_DIR=str(tmp_path),
+            FRONTEND_DIST=str(dist),
             CADDY_TLS="internal",
             DEFAULT_TENANT_DOMAIN_SUFFIX=SUFFIX,
             ALLOWED_HOSTS=f".{SUFFIX},web",
@@ -204,7 +207,7 @@ def test_an_organization_signs_up_and_buys_pro_from_the_double(development: Stac
     development.wait_for('"plan":"pro"', "bought.localhost", "/api/billing/", **session)
 
 
-@pytest.mark.requirement("R42", "R52", "R89", "R107", "R110")
+@pytest.mark.requirement("R42", "R52", "R89", "R106", "R107", "R108", "R110", "R166")
 def test_production_runs_the_six_services_behind_tls_on_demand(production: Stack) -> None:
     tenant = f"acme.{SUFFIX}"
     production.wait_for("All systems operational", tenant, port="HTTPS_PORT")
@@ -223,6 +226,23 @@ def test_production_runs_the_six_services_behind_tls_on_demand(production: Stack
     production.compose("up", "-d", IMAGE_TAG="v2")
     production.wait_for('"v2"', tenant, "/version", port="HTTPS_PORT")
     production.wait_for('class="since"', tenant, port="HTTPS_PORT")
+    check_that_a_built_frontend_is_served_at_once(production, tenant)
     logs = production.compose("logs")
     for name in SECRETS:
         assert (Path(production.variables["SECRETS_DIR"]) / name).read_text() not in logs
+
+
+def check_that_a_built_frontend_is_served_at_once(production: Stack, host: str) -> None:
+    """Until there is one the application's own pages answer; then it needs no restart."""
+    dist = Path(production.variables["FRONTEND_DIST"])
+    (dist / "assets").mkdir()
+    (dist / "assets" / "app-1a2b3c4d.js").write_text("script")
+    (dist / "index.html").write_text("the frontend")
+    for path in ("/", "/app/endpoints/7"):
+        assert production.get(host, path, "HTTPS_PORT") == (200, "the frontend")
+    assert production.get(host, "/assets/app-1a2b3c4d.js", "HTTPS_PORT") == (200, "script")
+    assert production.get(host, "/assets/app-gone.js", "HTTPS_PORT")[0] == 404
+    assert '"organization": "Acme"' in production.get(host, "/api/status/", "HTTPS_PORT")[1]
+    for path in (f"/api/internal/validate-domain/?domain={host}", "/metrics", "/metrics/"):
+        assert production.get(host, path, "HTTPS_PORT")[0] == 404
+    assert production.get(host, "/version", "HTTPS_PORT") == (200, '{"version": "v2"}')
