@@ -6,7 +6,7 @@ whose time is over, closes tenants whose time is over, forgets releases beyond r
 
 import contextlib
 
-from berthmaster.domain.errors import LeaseHeld
+from berthmaster.domain.errors import LeaseHeld, OutsideError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import ReleaseState
 from berthmaster.engine.lease import hold
@@ -35,7 +35,8 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     told += await recover_abandoned(outside, progress)
     if starts:
         told += await start_stopped(outside)
-        told += await watch_certificates(outside)
+        with contextlib.suppress(OutsideError):  # housekeeping goes on; it looks again soon
+            told += await watch_certificates(outside)
     for item in _due(outside):
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)

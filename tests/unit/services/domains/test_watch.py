@@ -9,12 +9,15 @@ from tests.builders import SHOP, release
 from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.domainpolicy import DomainPolicy
+from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.probing import Certificate
 from berthmaster.ports.certificates import Asking, HeldCertificate
+from berthmaster.ports.progress import Silence
 from berthmaster.services.domains.names import NewDomain, add_domain
 from berthmaster.services.domains.watch import alerts_of, open_alerts, watch_certificates
 from berthmaster.services.read_health import Verdict, read_health
 from berthmaster.services.read_status import read_status
+from berthmaster.services.tick import tick
 from berthmaster.testing.certificates import FakeCertificates
 from berthmaster.testing.clock import FakeClock
 from berthmaster.testing.prober import FakeProber
@@ -170,3 +173,19 @@ async def test_a_budget_concerns_the_hosts_below_its_domain(scene: Scene) -> Non
     outside = scene.world.outside
     assert alerts_of(outside, ["acme.shop.test"]) == open_alerts(outside)
     assert alerts_of(outside, ["acme.myshop.test", "blog.test"]) == ()
+
+
+async def test_housekeeping_goes_on_when_nobody_can_be_asked(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asking(self: FakeCertificates) -> Asking | None:
+        raise OutsideError("the engine does not answer", subject="engine")
+
+    monkeypatch.setattr(FakeCertificates, "asking", asking)
+    assert await tick(scene.world.outside, Silence(), starts=True) == ()
+
+
+async def test_housekeeping_tells_what_is_new(scene: Scene) -> None:
+    scene.certificates.counted = Asking(alerts=(BUDGET,))
+    assert await tick(scene.world.outside, Silence(), starts=True) == (BUDGET,)
+    assert await tick(scene.world.outside, Silence()) == ()
