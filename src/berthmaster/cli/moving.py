@@ -218,12 +218,19 @@ def _print_json_if(invocation: Invocation, found: "Found", seconds: float) -> No
 
 def place_of(invocation: Invocation, text: str) -> str:
     """The server that `--server` means: its name, or the emptiest one with these labels."""
+    from berthmaster import bootstrap
+
     spec = _spec_or_none(invocation)
     declared = spec.tenancy.servers if spec and spec.tenancy else {}
     if "=" not in text:
         if declared and text not in (*declared, HERE):
             raise NotFound(
                 f"{FILE} has no server {text} for tenants; there are: {', '.join(sorted(declared))}"
+            )
+        if text != HERE and text not in (*declared, *bootstrap.read_servers().servers):
+            raise NotFound(
+                f"there is no server {text} here",
+                next_command="berth server list; berth server add NAME ADDRESS",
             )
         return text
     labels = dict(part.partition("=")[::2] for part in text.split(","))
