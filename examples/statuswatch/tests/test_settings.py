@@ -323,3 +323,11 @@ def test_no_command_is_spared_the_check(command: list[str]) -> None:
 def test_the_image_is_production_unless_told_otherwise() -> None:
     """The router itself takes development when nobody says anything, as the document has it; no image does."""
     assert re.search(r"^ENV .*\bDJANGO_ENV=production\b", (BACKEND.parent / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_mail_to_the_console_of_a_laptop_is_no_log_line(
+    development: dict[str, object], production: dict[str, object]
+) -> None:
+    """A log line would lose the token of its link; production sends mail and keeps every line redacted."""
+    assert development["CELERY_WORKER_REDIRECT_STDOUTS"] is False
+    assert "CELERY_WORKER_REDIRECT_STDOUTS" not in production

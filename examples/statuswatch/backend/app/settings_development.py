@@ -20,6 +20,7 @@ FRONTEND_URL = environment.text("FRONTEND_URL", "http://localhost:5173")
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 CELERY_WORKER_REDIRECT_STDOUTS = False  # a mail on the console is no log line: its link would lose its token
 CELERY_TASK_ALWAYS_EAGER = environment.flag("CELERY_TASK_ALWAYS_EAGER", default=True)
+CELERY_WORKER_REDIRECT_STDOUTS = False  # as a log line, the link of a mail to the console would lose its token
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
