@@ -370,7 +370,7 @@ async def run_scenario(name: str, limits: Limits, signal_name: str = "kill") -> 
         await kill_everywhere(SCENARIOS[name](victim), killed, limits, signal_name)
         await server.remove_app(victim.app.name)
     except (AssertionError, TimeoutError) as error:
-        killed.broke = " ".join(str(error).split())[:300] or "a command took too long"
+        killed.broke = " ".join(str(error).split())[-400:] or "a command took too long"
     finally:
         await server.destroy()
     return killed

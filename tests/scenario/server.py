@@ -5,6 +5,7 @@ Everything it makes carries its run's name, and `destroy` removes exactly that.
 
 import asyncio
 import contextlib
+import http.client
 import os
 import shutil
 import socket
@@ -98,7 +99,7 @@ class Server:
             ),
             *("--publish", f"127.0.0.1:{self.registry_port}:5000", "berthmaster/registry:2"),
         )
-        await until(lambda: is_open(self.registry_port))
+        await until(lambda: asyncio.to_thread(is_answering, self.registry_port))
 
     async def _build(self, version: str) -> None:
         image = f"{self.images}/app:{version}"
@@ -191,6 +192,15 @@ def free_ports(count: int) -> list[int]:
 def is_open(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_answering(port: int) -> bool:
+    """Whether HTTP is spoken: Docker opens a published port before anybody listens behind it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status == 200
+    return False
 
 
 async def until(condition: object, *, seconds: float = 20.0) -> None:
