@@ -17,7 +17,7 @@ from berthmaster.adapters.haproxy import HaproxyRouter
 from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.hosting import answering
-from berthmaster.domain.routing import Backend, Entrypoint, Prefix
+from berthmaster.domain.routing import Backend, Entrypoint, HostClaim, Prefix
 
 pytestmark = pytest.mark.docker
 
@@ -263,12 +263,15 @@ async def test_a_router_that_is_down_refuses_before_writing(made: Gateway, old: 
     assert live.read_text() == f"{STACK} {STACK}/r1\n"
 
 
-@pytest.mark.parametrize("verb", ["attach", "switch", "detach"])
+@pytest.mark.parametrize("verb", ["attach", "switch", "detach", "claim", "release"])
 async def test_a_verb_killed_between_files_and_memory_is_done_again(
     made: Gateway, old: Upstream, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     if verb != "attach":
         await made.publish(1, old.address)
+    claims = [HostClaim("plain", "acme.test", STACK)]
+    if verb == "release":
+        await made.router.claim_hosts(claims, fence=1)
 
     async def act() -> None:
         match verb:
@@ -276,6 +279,10 @@ async def test_a_verb_killed_between_files_and_memory_is_done_again(
                 await made.publish(1, old.address)
             case "switch":
                 await made.router.switch(STACK, f"{STACK}/r1", fence=1)
+            case "claim":
+                await made.router.claim_hosts(claims, fence=1)
+            case "release":
+                await made.router.release_hosts(claims, fence=1)
             case _:
                 await made.router.detach(STACK, f"{STACK}/r1", fence=1)
 
@@ -303,6 +310,8 @@ async def test_a_change_that_the_memory_refuses_is_not_in_the_files(
         patch.setattr(Runtime, "send", deaf)
         with pytest.raises(GatewayRefused, match="unknown command"):
             await made.router.switch(STACK, None, fence=2)
+        with pytest.raises(GatewayRefused, match="unknown command"):
+            await made.router.claim_hosts([HostClaim("plain", "acme.test", STACK)], fence=2)
     assert (await made.router.status()).differences == ()
     assert (await ask(made)).status == 200
 
