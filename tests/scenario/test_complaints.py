@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from bench.load import running
 from tests.scenario.complaints import Client, Complaints, commands_of
-from tests.scenario.server import Server, remove_by_label
+from tests.scenario.server import Server
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
@@ -39,13 +39,18 @@ class Walk:
 async def walk(server: Server) -> AsyncIterator[Walk]:
     complaints = Complaints.copied(server)
     complaints.hurried().exchange({"{01..25}": f"{{01..{COUNT:02d}}}"})
+    made = Walk(complaints)
     try:
-        yield Walk(complaints)
+        yield made
     finally:
-        stacks = server.rows("SELECT id FROM stacks WHERE id LIKE ?", f"{complaints.app.name}@%")
-        await asyncio.gather(*(remove_by_label(str(row[0])) for row in stacks))
+        await asyncio.gather(*(end_of(server, client) for client in made.clients))
         await server.remove_app(complaints.app.name)
         await complaints.remove_images()
+
+
+async def end_of(server: Server, client: Client) -> None:
+    """Its data too; what is not there any more is no error."""
+    await server.berth("destroy", client.stack, "--confirm", client.stack)
 
 
 async def login(client: Client) -> dict[str, object]:
