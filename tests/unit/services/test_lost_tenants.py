@@ -116,6 +116,16 @@ def test_a_suspended_tenant_comes_back_suspended(desk: Desk, tmp_path: Path) -> 
     assert "desk-prod-beta" not in fresh.customers.table.maintenance
 
 
+def test_a_rollout_goes_back_on_the_new_server(desk: Desk, tmp_path: Path) -> None:
+    desk.customers.good("rollout", "prod", "--tag", "v2")
+    asyncio.run(desk.machine.back_up())
+    fresh = desk.lose(tmp_path / "fresh")
+    assert asyncio.run(fresh.machine.restore()).failed == ()
+    assert {fresh.customers.tag(name) for name in ("acme", "beta", "gone")} == {"v2"}
+    assert "returned" in fresh.customers.good("rollout", "prod", "--back").out
+    assert {fresh.customers.tag(name) for name in ("acme", "beta", "gone")} == {"v1"}
+
+
 def test_a_removed_tenant_can_still_be_restored(desk: Desk, tmp_path: Path) -> None:
     desk.customers.good("tenant", "remove", "prod/gone", "--confirm", "desk@prod/gone")
     done = asyncio.run(desk.machine.back_up())
