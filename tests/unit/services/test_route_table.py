@@ -8,6 +8,8 @@ from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.routing import RouteTable
+from berthmaster.planner.destroy import plan_destroy
+from berthmaster.services.observe import observe_stack
 from berthmaster.services.route_table import (
     claims_in_store,
     compare_tables,
@@ -56,7 +58,8 @@ async def test_a_stack_that_is_being_destroyed_is_not_routed_again() -> None:
     await world.deploy(release(1))
     store = world.outside.store
     lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
-    plan = Plan(SHOP, "destroy", 1, None, "", ())
+    observed = await observe_stack(world.outside, SHOP)
+    plan = plan_destroy(observed, numbers=(1,), removes_volumes=True)
     store.open_deployment(
         SHOP, verb="destroy", plan=plan, release=None, actor="ann", fence=lease.fence
     )
