@@ -71,7 +71,8 @@ async def watch_certificates(outside: Outside, *, always: bool = False) -> tuple
     outside.store.record(Event(outside.clock.now(), outside.actor, None, ALERTS, detail))
     new = [f"{item.subject}: {item.text}" for key, item in after.items() if key not in before]
     gone = [f"{key}: its certificates are in order again" for key in before if key not in after]
-    return (*new, *gone)
+    problems = [await outside.notifier.tell(line) for line in new]
+    return (*new, *gone, *(f"nobody was told: {problem}" for problem in problems if problem))
 
 
 async def _budgets(outside: Outside, before: Mapping[str, Alert]) -> list[Alert]:

@@ -1,7 +1,7 @@
 """Alerts about certificates: opened once, closed with their cause, shown where people look."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -189,3 +189,19 @@ async def test_housekeeping_tells_what_is_new(scene: Scene) -> None:
     scene.certificates.counted = Asking(alerts=(BUDGET,))
     assert await tick(scene.world.outside, Silence(), starts=True) == (BUDGET,)
     assert await tick(scene.world.outside, Silence()) == ()
+
+
+async def test_somebody_is_told_of_each_new_alert_once(scene: Scene) -> None:
+    told: list[str] = []
+
+    class Person:
+        async def tell(self, text: str) -> str | None:
+            told.append(text)
+            return "the program ended with 1"
+
+    scene.certificates.counted = Asking(alerts=(BUDGET,))
+    outside = replace(scene.world.outside, notifier=Person())
+    said = await watch_certificates(outside)
+    assert said == (BUDGET, "nobody was told: the program ended with 1")
+    assert await watch_certificates(outside) == ()
+    assert told == [BUDGET]
