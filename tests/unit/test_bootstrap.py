@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,27 @@ def test_under_nohup_a_lost_terminal_changes_nothing() -> None:
 )
 def test_a_record_says_from_where_it_was_made(environ: dict[str, str], said: str) -> None:
     assert bootstrap.origin(environ) == said
+
+
+def test_an_outline_that_is_known_costs_no_import_of_what_reads_files(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: shop}}\n")
+    text = "app: shop\nenvironments: {prod: {}}\ntenancy: {mode: pool, domain: shop.test}\n"
+    (tmp_path / "berth.yaml").write_text(text)
+    program = (
+        "import sys; from pathlib import Path; from berthmaster import bootstrap;"
+        " from berthmaster.settings import Settings; folder = Path(sys.argv[1]);"
+        " outside = bootstrap.build_outside(Settings(state_folder=folder / 'state'));"
+        " found = outside.specs.outline(folder);"
+        " print(found.app, found.environments['prod'].suffix, 'pydantic' in sys.modules)"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert said == [["shop", "shop.test", "True"], ["shop", "shop.test", "False"]]
