@@ -15,7 +15,9 @@ async def check_lease(facts: CheckFacts) -> list[Check]:
 
 
 async def check_unfinished(facts: CheckFacts) -> list[Check]:
-    """Deployments that wait for a person."""
+    """Deployments that wait for a person; one that somebody is at waits for nobody."""
+    if facts.outside.store.lease(str(facts.stack)) is not None:
+        return [checks.DEPLOYMENT.ok("somebody is at it now")]
     waiting = [item for item in facts.outside.store.unfinished() if item.stack == facts.stack]
     found = [
         checks.DEPLOYMENT.failed(

@@ -11,6 +11,7 @@ from tests.unit.services.checks.scene import BERTHFILE, STACK, WEB, Scene, good_
 from berthmaster.domain import checks
 from berthmaster.domain.check import CheckKind, Severity
 from berthmaster.domain.container import EngineVersion
+from berthmaster.domain.deployment import Lease
 from berthmaster.domain.domainpolicy import DomainRow
 from berthmaster.domain.errors import OutsideError, RuntimeUnavailable
 from berthmaster.domain.plan import Plan
@@ -246,6 +247,10 @@ def somebody_changes_the_stack(scene: Scene) -> None:
 
 @breaks("deployment")
 def a_deployment_waits_for_a_person(scene: Scene) -> None:
+    scene.world.outside.store.release_lease(somebody_is_at_a_deployment(scene))
+
+
+def somebody_is_at_a_deployment(scene: Scene) -> Lease:
     store = scene.world.outside.store
     store.add_stack(STACK, "/app")
     lease = store.acquire_lease(str(STACK), holder="ben@other", seconds=600)
@@ -253,6 +258,12 @@ def a_deployment_waits_for_a_person(scene: Scene) -> None:
     store.open_deployment(
         STACK, verb="deploy", plan=plan, release=None, actor="ben", fence=lease.fence
     )
+    return lease
+
+
+async def test_a_deployment_that_somebody_is_at_waits_for_nobody(scene: Scene) -> None:
+    somebody_is_at_a_deployment(scene)
+    assert [item.severity for item in await scene.of("deployment")] == [Severity.OK]
 
 
 @pytest.mark.parametrize("check_id", sorted(BREAKS))
