@@ -28,10 +28,11 @@ class Authority:
     folder: Path
     port: int
     management_port: int
+    address: str = "127.0.0.1"  # of this machine
 
     @property
     def directory(self) -> str:
-        return f"https://127.0.0.1:{self.port}/dir"
+        return f"https://{self.address}:{self.port}/dir"
 
     @property
     def ca_root(self) -> Path:
@@ -50,17 +51,18 @@ class Authority:
     async def trust(self) -> ssl.SSLContext:
         """A client that trusts what it issues, and nothing else."""
         own = ssl.create_default_context(cafile=str(self.ca_root))
-        url = f"https://127.0.0.1:{self.management_port}/roots/0"
+        url = f"https://{self.address}:{self.management_port}/roots/0"
         async with aiohttp.ClientSession() as session, session.get(url, ssl=own) as answer:
             return ssl.create_default_context(cadata=await answer.text())
 
 
-async def prepare(folder: Path) -> Authority:
+async def prepare(folder: Path, address: str = "127.0.0.1") -> Authority:
     """Ports and the certificate of the authority's own interface."""
-    made = Authority(folder, *free_ports(2))
+    port, management_port = free_ports(2)
+    made = Authority(folder, port, management_port, address)
     await _run(
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-        *("-nodes", "-subj", "/CN=pebble", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"),
+        *("-nodes", "-subj", "/CN=pebble", "-addext", f"subjectAltName=IP:{address}", "-days", "2"),
         *("-keyout", str(folder / "pebble.key"), "-out", str(made.ca_root)),
     )
     return made
@@ -77,14 +79,14 @@ async def serving(authority: Authority, *, http_port: int, tls_port: int) -> Asy
     places = ("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{dns_management}")
     pebble = ("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}")
     async with _process(authority, *names, *off, *places), _process(authority, *pebble):
-        await _until_listening(authority.port, dns_management)
+        await _until_listening((authority.address, authority.port), ("127.0.0.1", dns_management))
         yield
 
 
 def _settings(authority: Authority, http_port: int, tls_port: int) -> dict[str, object]:
     return {
-        "listenAddress": f"127.0.0.1:{authority.port}",
-        "managementListenAddress": f"127.0.0.1:{authority.management_port}",
+        "listenAddress": f"{authority.address}:{authority.port}",
+        "managementListenAddress": f"{authority.address}:{authority.management_port}",
         "certificate": str(authority.ca_root),
         "privateKey": str(authority.folder / "pebble.key"),
         "httpPort": http_port,
@@ -111,16 +113,16 @@ async def _run(*command: str) -> None:
     assert await process.wait() == 0, command
 
 
-async def _until_listening(*ports: int) -> None:
+async def _until_listening(*places: tuple[str, int]) -> None:
     async with asyncio.timeout(20):
-        for port in ports:
-            while not await _listens(port):  # noqa: ASYNC110 - it tells nobody
+        for place in places:
+            while not await _listens(*place):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.02)
 
 
-async def _listens(port: int) -> bool:
+async def _listens(address: str, port: int) -> bool:
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection(address, port)
     except OSError:
         return False
     writer.close()
