@@ -5,6 +5,8 @@ The far side is a real `berth serve-request` in its own process, with a state fo
 
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,10 +103,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Desk:
-    return Desk(tmp_path, monkeypatch, capfd)
+def desk(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    """In a folder with a short name: the path of the router's socket ends at 108 bytes."""
+    with tempfile.TemporaryDirectory(prefix="bd-") as name:
+        yield Desk(Path(name), monkeypatch, capfd)
 
 
 def test_output_and_exit_code_come_back(desk: Desk) -> None:
