@@ -19,7 +19,11 @@ from tests.scenario.server import Server, free_ports, until
 
 pytestmark = pytest.mark.docker
 
-SERVICES = ("beat", "redis", "web", "worker")
+SERVICES = ("beat", "db", "redis", "web", "worker")
+ROWS = (
+    "CREATE TABLE rows AS SELECT n AS number, md5(n::text) AS text FROM generate_series(1, 5000) n"
+)
+CHECKSUM = "SELECT count(*), md5(string_agg(number || text, ',' ORDER BY number)) FROM rows"
 
 
 @dataclass
@@ -43,6 +47,10 @@ class Foreign:
     async def redis(self, *words: str) -> list[str]:
         return (await docker("exec", f"{self.project}-redis-1", "redis-cli", *words)).splitlines()
 
+    async def psql(self, statement: str, *, code: int | None = 0) -> str:
+        words = ("psql", "-h", "127.0.0.1", "-U", "shop", "-d", "shop", "-Atc", statement)
+        return await docker("exec", f"{self.project}-db-1", *words, code=code)
+
     async def inspect(self, *services: str) -> dict[str, Any]:
         names = [f"{self.project}-{one}-1" for one in services or SERVICES]
         found = json.loads(await docker("inspect", *names))
@@ -56,7 +64,8 @@ class Foreign:
 
     def load(self) -> Load:
         """As the owner's proxy asks: at the published port."""
-        return Load("127.0.0.1", self.port, "any.test", clients=4, rate=60, seconds=60.0)
+        place = ("127.0.0.1", self.port, "any.test", "/rows")
+        return Load(*place, clients=4, rate=60, seconds=60.0)
 
 
 @pytest.fixture
@@ -67,12 +76,17 @@ async def foreign(app: MakeApp) -> AsyncIterator[Foreign]:
     try:
         await made.compose("up", "--detach", "--quiet-pull")
         await until(lambda: answers(made))
+        await until(lambda: takes_rows(made))
         carts = [word for one in range(500) for word in (f"visitor{one}", f"cart of {one}")]
         await made.redis("HSET", "sessions", *carts)
         yield made
     finally:
         await shop.berth("adopt", made.project, shop.stack, "--undo")
         await made.compose("down", "--volumes", "--timeout", "1")
+
+
+async def takes_rows(made: Foreign) -> bool:
+    return "SELECT 5000" in await made.psql(ROWS, code=None)
 
 
 async def answers(made: Foreign) -> bool:
@@ -90,7 +104,8 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
     foreign: Foreign,
 ) -> None:
     shop, before, things = foreign.app, await foreign.inspect(), await foreign.things()
-    sessions = await foreign.redis("HGETALL", "sessions")
+    sessions, rows = await foreign.redis("HGETALL", "sessions"), await foreign.psql(CHECKSUM)
+    assert rows.startswith("5000|")
 
     planned = await shop.done("adopt", foreign.project, shop.stack, "--plan")
     assert "record as live" in planned.out
@@ -107,10 +122,14 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
             await shop.deploy("v2")
             assert (await shop.ask()).version == "v2"
             await shop.done("health", shop.stack)
-            state = await foreign.inspect("redis")
-            assert state["redis-1"]["Id"] == before["redis-1"]["Id"]
+            state = await foreign.inspect("db", "redis")
+            for name, item in state.items():
+                assert item["State"]["StartedAt"] == before[name]["State"]["StartedAt"]
+                assert item["Id"] == before[name]["Id"]
+            assert await foreign.psql("SELECT DISTINCT note FROM rows") == "new"
             assert not (await foreign.inspect("worker"))["worker-1"]["State"]["Running"]
             await shop.done("rollback", shop.stack, "--to", "r0")
+            assert (await shop.ask("/rows")).status == 200
             assert (await shop.ask()).version == "v1"
         await shop.done("adopt", foreign.project, shop.stack, "--undo")
     assert (tally.lost, owners.lost) == (0, 0)
@@ -118,7 +137,7 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
     assert owners.count > 50
 
     after = await foreign.inspect()
-    for name in ("redis-1", "web-1"):  # not even restarted
+    for name in ("db-1", "redis-1", "web-1"):  # not even restarted
         assert after[name] == before[name]
     for name in ("beat-1", "worker-1"):  # these handed their work over and took it back
         assert after[name]["Id"] == before[name]["Id"]
@@ -128,6 +147,7 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
         assert len({tuple(found) for found in networks}) == 1
     assert await foreign.things() == things
     assert await foreign.redis("HGETALL", "sessions") == sessions
+    assert await foreign.psql(CHECKSUM) == rows
     assert await shop.world() == set()
 
 
@@ -143,12 +163,15 @@ async def test_what_cannot_be_adopted_is_said_and_left_alone(foreign: Foreign) -
     assert shop.server.rows("SELECT id FROM stacks WHERE id = ?", shop.stack) == []
 
 
+PROXY_PORT = 9443  # in examples/guestbook/proxy/compose.yaml
+STATE = "{{.HostConfig.RestartPolicy.Name}} {{.State.Status}}"
 TUTORIAL = Path(__file__).parents[2] / "docs" / "you-already-run-compose.md"
 
 
 async def test_the_tutorial_goes_as_it_is_written(server: Server, tmp_path: Path) -> None:
     shutil.copytree(TUTORIAL.parents[1] / "examples", tmp_path / "examples")
-    up, init, adopt, deploy, undo = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+    up, init, adopt, deploy, undo, *handing_over = blocks
     folder = tmp_path / "examples" / "guestbook"
     try:
         assert "version 1, visit 1" in await typed(server, tmp_path, up)
@@ -165,9 +188,31 @@ async def test_the_tutorial_goes_as_it_is_written(server: Server, tmp_path: Path
         assert "guestbook-web-1" in await typed(server, folder, undo)
         assert await ids() == before
         assert await docker_lines("network", "ls", "--quiet", "--filter", "name=guestbook-") == []
+        proxy, replace, back = handing_over
+        await typed(server, folder, proxy)
+        certificate = folder / "proxy/cert.pem"
+        await until(lambda: shows(server, certificate, port=PROXY_PORT))
+        said = await typed(server, folder, replace)
+        assert "measured: 0 of" in said
+        assert await docker("inspect", "--format", STATE, "guestbook-proxy") == "no exited"
+        assert await shows(server, certificate, port=PROXY_PORT)
+        assert "guestbook-proxy" in await typed(server, folder, back)
+        assert await docker("inspect", "--format", STATE, "guestbook-proxy") == "always running"
+        assert await shows(server, certificate, port=PROXY_PORT)
+        assert await ids() == before
     finally:
         await server.berth("adopt", "guestbook", "guestbook@prod", "--undo")
+        await server.berth("cert", "remove", "guestbook.localhost")
+        await docker("compose", "--project-name", "guestbook-proxy", "down", code=None)
         await docker("compose", "--project-name", "guestbook", "down", "--volumes", code=None)
+
+
+async def shows(server: Server, certificate: Path, *, port: int) -> bool:
+    """Whether the guestbook answers there with its owner's certificate."""
+    host = "guestbook.localhost"
+    where = ("--resolve", f"{host}:{port}:127.0.0.1", f"https://{host}:{port}/")
+    done = await end(await start("curl", "-sf", "--cacert", str(certificate), *where))
+    return "visit" in done.out
 
 
 async def ids() -> list[str]:
