@@ -39,8 +39,10 @@ class Proxied:
         """What its owner can see of the proxy, but when it started and where that left it."""
         (found,) = json.loads(await docker("inspect", self.proxy))
         state = {key: found["State"][key] for key in ("Running", "Restarting", "OOMKilled")}
-        kept = {key: found[key] for key in ("Id", "Config", "HostConfig", "Mounts")}
-        return {**kept, "State": state, "Ports": found["NetworkSettings"]["Ports"]}
+        kept = {key: found[key] for key in ("Id", "Config", "HostConfig")}
+        mounts = sorted(found["Mounts"], key=lambda item: str(item["Destination"]))
+        ports = found["NetworkSettings"]["Ports"]
+        return {**kept, "Mounts": mounts, "State": state, "Ports": ports}
 
     def load(self, *, keeps_alive: bool) -> Load:
         """Visitors at the port that they always dialled, who trust the owner's certificate."""
