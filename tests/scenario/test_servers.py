@@ -196,6 +196,33 @@ async def test_ctrl_c_here_unwinds_there(shop: Shop, web1: Far) -> None:
     assert ask(web1, shop) == "v1"
 
 
+async def test_a_project_that_runs_there_is_adopted_from_here_and_given_back(
+    shop: Shop, web1: Far
+) -> None:
+    web1.engine.load([f"bl{RUN}/app:v1"])
+    project, files = f"{shop.name}x", ("--project-directory", str(shop.folder))
+    settings = ("--env-file", str(shop.folder / ".env.stage"))
+    shop.write(IMAGE_TAG="v1")
+    compose = ("compose", "--project-name", project, *files, *settings)
+    web1.engine.docker(*compose, "up", "--detach", "--pull", "never")
+    name = ("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", f"{project}-web-1")
+    before = web1.engine.docker(*name)
+    try:
+        planned = await shop.berth("adopt", project, "stage", "--plan")
+        assert (planned.code, "record as live" in planned.out) == (0, True), planned.said
+        done = await shop.berth("adopt", project, "stage", "--json")
+        assert (done.code, done.json()["release"]) == (0, 0), done.said
+        assert ask(web1, shop) == "v1"
+        refused = await shop.berth("adopt", project, "stage", "--replace-proxy")
+        assert (refused.code, "nobody has the ports 80 and 443" in refused.err) == (2, True)
+        back = await shop.berth("adopt", project, "stage", "--undo")
+        assert (back.code, "is given back" in back.out) == (0, True), back.said
+        assert web1.engine.docker(*name) == before
+    finally:
+        await web1.berth("adopt", project, shop.stack, "--undo")
+        web1.engine.docker(*compose, "down", "--timeout", "1")
+
+
 async def test_a_terminal_here_shows_the_live_view(shop: Shop) -> None:
     ours, theirs = os.openpty()
     process = await asyncio.create_subprocess_exec(
