@@ -22,7 +22,7 @@ import pytest
 from ruamel.yaml import YAML
 from tests.scenario.commands import Ended, docker, end, start
 from tests.scenario.engine import IMAGES
-from tests.scenario.server import HERE
+from tests.scenario.server import HERE, until
 from tests.scenario.sshd import VENV, Far, make_key
 from tests.scenario.test_servers import fingerprint
 
@@ -275,3 +275,30 @@ def steps_before_deploy() -> str:
         if "id_ed25519" in step.get("run", "")
     ]
     return str(found)
+
+
+async def test_a_second_job_ends_with_4_while_the_first_deploys(project: Project) -> None:
+    path = project.repository / "berth.yaml"
+    path.write_text(path.read_text().replace("ready: 5s", "ready: 200s"))
+    held = project.commit(BROKEN="held")
+    one, other = Runner(project, "one"), Runner(project, "other")
+    async with hanging_up(one, other):
+        deploying = asyncio.create_task(one.github())
+        await until(lambda: held_container(project), seconds=100)
+        refused = await other.github()
+        assert refused.code == 4, refused.said
+        assert "is being changed by" in refused.said
+        project.server.engine.docker("exec", held_container(project), "touch", "/tmp/go")
+        done = await deploying
+    assert done.code == 0, done.said
+    assert project.ask() == held
+
+
+def held_container(project: Project) -> str:
+    wanted = ["--filter", f"label=berthmaster.stack={project.stack}", "--format", "{{.Names}}"]
+    names = project.server.engine.docker("ps", *wanted).split()
+    return next((name for name in names if has_env(project, name, "BROKEN=held")), "")
+
+
+def has_env(project: Project, name: str, pair: str) -> bool:
+    return pair in project.server.engine.docker("inspect", "--format", "{{.Config.Env}}", name)
