@@ -1,12 +1,14 @@
 """The gateway takes the place of a proxy that has its own port, under load, and gives it back."""
 
+import shlex
 from collections.abc import AsyncIterator
 
 import pytest
 from bench.load import running
+from tests.scenario.commands import end, start
 from tests.scenario.dsl import MakeApp
 from tests.scenario.proxied import Proxied
-from tests.scenario.server import free_ports
+from tests.scenario.server import free_ports, until
 
 pytestmark = pytest.mark.docker
 
@@ -21,6 +23,35 @@ async def proxied(app: MakeApp) -> AsyncIterator[Proxied]:
         yield made
     finally:
         await made.tear_down()
+
+
+@pytest.mark.parametrize(
+    ("is_caddy", "file", "old"),
+    [
+        (False, "proxy.conf", "proxy_pass http://web:8000;"),
+        (True, "Caddyfile", "reverse_proxy web:8000"),
+    ],
+)
+async def test_the_line_that_is_said_makes_the_proxy_pass_requests_to_the_gateway(
+    app: MakeApp, is_caddy: bool, file: str, old: str
+) -> None:
+    shop = app("proxied")
+    (port,) = free_ports(1)
+    proxied = Proxied(shop.give(TLS_PORT=str(port)), port)
+    try:
+        said = (await proxied.set_up(is_caddy=is_caddy)).json()["proxy"]
+        assert (said["name"], said["old"]) == (proxied.proxy, old)
+        shop.edit(file, old, "\n".join(said["new"]))
+        done = await end(await start(*shlex.split(said["then"])))
+        assert done.code == 0, done.said
+        await shop.deploy("v2")
+        await until(lambda: is_second(proxied))
+    finally:
+        await proxied.tear_down()
+
+
+async def is_second(proxied: Proxied) -> bool:
+    return await proxied.version() == "v2"
 
 
 async def test_the_gateway_takes_the_place_of_a_proxy_and_gives_it_back(proxied: Proxied) -> None:
@@ -53,3 +84,32 @@ async def test_the_gateway_takes_the_place_of_a_proxy_and_gives_it_back(proxied:
     assert {"v1", "v2"} <= set(fresh.versions)
     assert await proxied.redirects() == []
     assert await shop.world() == set()
+
+
+async def test_a_hand_over_that_is_killed_is_reversed_and_somebody_answers_all_the_time(
+    proxied: Proxied,
+) -> None:
+    shop, before = proxied.app, await proxied.seen()
+    await proxied.bring_certificate()
+    async with running(proxied.load(keeps_alive=False)) as fresh:
+        for place in (
+            "RedirectPorts:after",
+            "StopProxy:after_unrecorded",
+            "6:after_unrecorded",
+            "8:before",
+        ):
+            killed = await proxied.replace(env={"BERTHMASTER_FAILPOINT": place})
+            assert killed.code == -9, killed.said
+            told = await shop.done("tick")
+            assert "had been killed; it is reversed" in told.said
+            assert await proxied.seen() == before
+            assert await proxied.redirects() == []
+        assert (await proxied.replace()).code == 0
+        for place in ("StartProxy:after_unrecorded", "5:after"):
+            env = {"BERTHMASTER_FAILPOINT": place}
+            assert (await proxied.replace("--undo", env=env)).code == -9
+            await shop.done("tick")
+            assert not (await proxied.seen())["State"]["Running"]
+        assert (await proxied.replace("--undo")).code == 0
+    assert await proxied.seen() == before
+    assert fresh.lost == 0, fresh.summary()
