@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.scenario.commands import docker, end
+from tests.scenario.commands import Ended, docker, end
 from tests.scenario.dsl import App
 from tests.scenario.engine import Engine
-from tests.scenario.lost_server import IMAGES_OF_SERVER, Lost, contents, damage, fill
-from tests.scenario.server import until
+from tests.scenario.lost_server import IMAGES_OF_SERVER, Lost, contents, damage, fill, sql
+from tests.scenario.server import free_ports, until
+from tests.scenario.test_tenants import Client
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -50,15 +51,42 @@ async def live_and_save(lost: Lost) -> dict[str, dict[str, str]]:
     await lost.server.set_up()
     apps = await lost.make(["first", "second"])
     await apps[0].deploy("v2")
+    await tenants(lost)
+    await an_adopted_project(lost)
     await a_killed_backup_is_made_again(lost)
     await fill(apps[0], begin=10_000)
     again = (await lost.back_up("--json")).json()
     assert again["bytes_added"] < 3_000_000, again
-    assert (len(again["databases"]), len(again["volumes"])) == (2, 4), again
+    assert (len(again["databases"]), len(again["volumes"])) == (3, 5), again
+    assert again["removed_tenants"] == [client(lost, "gone").stack], again
     before = {app.name: await contents(app) for app in apps}
     await a_failed_dump_is_a_failed_backup(lost)
     await damage_is_found_and_named(lost)
     return before
+
+
+def client(lost: Lost, tenant: str) -> Client:
+    return Client(lost.server, "desk", tenant=tenant)
+
+
+async def tenants(lost: Lost) -> None:
+    """One that serves, and one that was removed."""
+    shop = App(lost.server, "desk").write("tenants")
+    for tenant in ("acme", "gone"):
+        await shop.done("tenant", "add", f"prod/{tenant}", "--tag", "v1")
+        await sql(client(lost, tenant), f"CREATE TABLE theirs AS SELECT '{tenant}' AS name")
+    gone = client(lost, "gone")
+    await shop.done("tenant", "remove", "prod/gone", "--confirm", gone.stack)
+
+
+async def an_adopted_project(lost: Lost) -> None:
+    """Somebody's own `docker compose up`, and a key in its Redis."""
+    blog = App(lost.server, "blog").write("foreign").give(WEB_PORT=str(free_ports(1)[0]))
+    where = ("--project-directory", str(blog.folder), "--env-file", str(blog.folder / ".env.prod"))
+    await docker("compose", "-p", f"{blog.name}x", *where, "up", "--detach", "--quiet-pull")
+    await docker("exec", f"{blog.name}x-redis-1", "redis-cli", "set", "visitor", "cart")
+    await blog.done("adopt", f"{blog.name}x", blog.stack)
+    assert (await blog.ask()).version == "v1"
 
 
 async def a_killed_backup_is_made_again(lost: Lost) -> None:
@@ -98,18 +126,39 @@ async def come_back(lost: Lost, before: dict[str, dict[str, str]]) -> None:
     process.kill()  # files are placed, images are loaded, no stack serves
     await end(process)
     done = await lost.restore()
-    assert "2 stacks of" in done.out, done.said
+    assert "4 stacks of" in done.out, done.said
     for name, wanted in before.items():
         app = App(lost.server, name.removesuffix(f"-{lost.server.run}"))
         assert (await app.ask()).status == 200
         assert await contents(app) == wanted
         assert (await lost.server.berth("health", app.stack)).code == 0
+    await the_project_is_a_stack(lost, done)
+    await tenants_are_back(lost, done)
     first = App(lost.server, "first")
     assert (await first.ask()).version == "v2"
     rolled = await lost.server.berth("rollback", first.stack)
     assert (rolled.code, (await first.ask()).version) == (0, "v1"), rolled.said
     refused = await lost.server.berth(*lost.restoring())
     assert (refused.code, "stacks of its own" in refused.err) == (2, True), refused.said
+
+
+async def the_project_is_a_stack(lost: Lost, done: Ended) -> None:
+    blog = App(lost.server, "blog")
+    assert f"the project {blog.name}x is gone with its server; r1 runs what it ran" in done.out
+    assert (await blog.ask()).version == "v1"
+    assert await blog.redis("get", "visitor") == ["cart"]
+    assert (await lost.server.berth("health", blog.stack)).code == 0
+    undo = await blog.berth("adopt", f"{blog.name}x", blog.stack, "--undo")
+    assert (undo.code, "was not adopted" in undo.err) == (2, True), undo.said
+
+
+async def tenants_are_back(lost: Lost, done: Ended) -> None:
+    """The one with all that is its own, the removed one as it was: removed."""
+    acme, gone = client(lost, "acme"), client(lost, "gone")
+    assert (await acme.ask("/greeting")).text == f"acme at {acme.host} with no plan"
+    assert await sql(acme, "SELECT name FROM theirs") == "acme"
+    assert f"berth tenant restore {gone.stack}" in done.out
+    assert await gone.containers(every=True) == []
 
 
 def progress_of(lost: Lost) -> str:
