@@ -22,21 +22,28 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["UPDATE_GOLDEN"] = "1"
 
 
-class TwoSides(LoadScopeScheduling):  # type: ignore[misc]
-    """Scenarios in one process, since they share a server; beside them all else, of which what
-    needs an engine is in one row, too.
+# Scenarios that make most of their servers themselves; they take as long as half of the others.
+FAR = ("ci", "complaints", "lost_server", "move", "rehearse", "replace_proxy", "servers")
+FAR_FILES = {f"test_{name}.py" for name in (*FAR, "surroundings", "tenants")}
+
+
+class ThreeRows(LoadScopeScheduling):  # type: ignore[misc]
+    """Scenarios in two rows, each in one process, since those of a row share a server; beside them
+    all else, of which what needs an engine is in one row, too. A process that waits for containers
+    leaves its core to the others.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = file.split("/")[1]
-        rows = {"scenario": "scenario", "contract": "engine", "integration": "engine"}
-        return rows.get(folder, file)
+        _, folder, *rest = file.split("/")
+        if folder == "scenario":
+            return "far" if rest[-1] in FAR_FILES else "near"
+        return "engine" if folder in {"contract", "integration"} else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoSides | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ThreeRows | None:
     """For `--dist loadscope`, which `scripts/test` asks for."""
-    return TwoSides(config, log) if config.getvalue("dist") == "loadscope" else None
+    return ThreeRows(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
