@@ -1,6 +1,7 @@
 """The runtime port: one suite for the in-memory twin and the real engine."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -285,6 +286,24 @@ async def test_two_at_once_make_one_network(subject: Subject) -> None:
     make = subject.runtime.create_network
     await asyncio.gather(*(make(network, subject.names.labels) for _ in range(4)))
     assert len(await subject.runtime.networks(subject.names.labels)) == 1
+
+
+async def test_a_network_whose_making_was_interrupted_can_be_removed_at_once(
+    subject: Subject,
+) -> None:
+    network, runtime = subject.names.network(), subject.runtime
+    start = time.monotonic()
+    await runtime.create_network(network, subject.names.labels)
+    whole = time.monotonic() - start
+    await runtime.remove_network(network.name)
+    for part in range(6):
+        making = asyncio.ensure_future(runtime.create_network(network, subject.names.labels))
+        await asyncio.wait({making}, timeout=whole * part / 6)
+        making.cancel()
+        await asyncio.wait({making})
+        await runtime.remove_network(network.name)
+        await asyncio.sleep(whole)  # one that was still in the making would appear by now
+        assert await runtime.networks(subject.names.labels) == ()
 
 
 async def test_a_container_of_somebody_else_joins_our_network_and_leaves_it(

@@ -25,6 +25,7 @@ from berthmaster.adapters.docker import (
     observed,
     pulling,
 )
+from berthmaster.adapters.docker.uncut import uncut
 from berthmaster.domain.container import (
     Container,
     EngineVersion,
@@ -258,7 +259,7 @@ class AiodockerRuntime:
         }
         try:
             with errors.translated(network.name):
-                await self._docker.networks.create(config)
+                await uncut(self._docker.networks.create(config))
         except OutsideError:
             if not await self._appears(network):
                 raise
@@ -285,7 +286,7 @@ class AiodockerRuntime:
             endpoint["IPAMConfig"] = {"IPv4Address": address}
         with errors.translated(container[:12]):
             one = await self._docker.networks.get(found.id)
-            await one.connect({"Container": container, "EndpointConfig": endpoint})
+            await uncut(one.connect({"Container": container, "EndpointConfig": endpoint}))
 
     async def leave_network(self, network: str, container: str) -> None:
         found = await self._own_network(network)
