@@ -88,6 +88,11 @@ class Victim:
         rows = self.app.server.rows(query, self.app.stack)
         return [int(str(number)) for number, state in rows if state in states]
 
+    def recorded(self) -> set[int]:
+        """Numbers of all releases that have a record."""
+        query = "SELECT number FROM releases WHERE stack = ?"
+        return {int(str(row[0])) for row in self.app.server.rows(query, self.app.stack)}
+
     def live_tag(self) -> str | None:
         query = "SELECT tag FROM releases WHERE stack = ? AND state = 'live'"
         rows = self.app.server.rows(query, self.app.stack)
@@ -278,8 +283,8 @@ async def _half_done(scenario: Scenario, state: str, before: set[str]) -> list[s
         return []
     if state != "unwound":
         return [f"interrupted, and {state}"]
-    changed = (item for item in sorted(await scenario.victim.app.world() ^ before))
-    return [f"not put back: {item}" for item in changed if not _is_data(item)]
+    changed = changes(scenario.victim, await scenario.victim.app.world(), before)
+    return [f"not put back: {item}" for item in changed]
 
 
 def _watching(scenario: Scenario) -> AbstractAsyncContextManager[Seen | None]:
@@ -310,8 +315,7 @@ async def _faults(scenario: Scenario, kill: Kill, killed: int, before: set[str])
         app.berth("health", app.stack, "--json"),
     )
     if kill.state == "unwound":
-        changed = (item for item in sorted(world ^ before) if not _is_data(item))
-        found += [f"not as before: {item}" for item in changed]
+        found += [f"not as before: {item}" for item in changes(victim, world, before)]
     else:
         found += [f"left over: {item}" for item in sorted(left_over(victim, world))]
     if gateway.code != 0 or gateway.json()["differences"]:
@@ -327,6 +331,19 @@ async def _faults(scenario: Scenario, kill: Kill, killed: int, before: set[str])
 def _is_data(item: str) -> bool:
     """A volume that a first deploy made: never removed unless a person says so (D9)."""
     return item.startswith("volume ")
+
+
+def changes(victim: Victim, world: set[str], before: set[str]) -> Iterator[str]:
+    """What is there now and was not, or the other way round.
+
+    The subnet of an old release goes with its record, which each command removes beyond retention.
+    """
+    recorded = victim.recorded()
+    for item in sorted(world ^ before):
+        number = re.fullmatch(r"owner .*-r(\d+)-net", item)
+        is_forgotten = item in before and number and int(number.group(1)) not in recorded
+        if not _is_data(item) and not is_forgotten:
+            yield item
 
 
 def left_over(victim: Victim, world: set[str]) -> Iterator[str]:
