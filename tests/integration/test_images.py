@@ -181,7 +181,7 @@ def test_haproxy_runs_lua_and_reports_a_bad_configuration(start: Start, tmp_path
     router = start("haproxy", options=("-v", f"{tmp_path}:/usr/local/etc/haproxy:ro"))
     router.await_port(80)
     assert router.get() == (200, "lua")
-    docker("stop", "--time", "10", router.identity)
+    docker("stop", "--time", "60", router.identity)  # it waits for idle connections to time out
     assert inspect(router.identity, "{{.State.ExitCode}}") in {"0", "143"}
 
 

@@ -57,7 +57,7 @@ async def live_and_save(lost: Lost) -> dict[str, dict[str, str]]:
     await fill(apps[0], begin=10_000)
     again = (await lost.back_up("--json")).json()
     assert again["bytes_added"] < 3_000_000, again
-    assert (len(again["databases"]), len(again["volumes"])) == (3, 5), again
+    assert (len(again["databases"]), len(again["volumes"])) == (4, 5), again
     assert again["removed_tenants"] == [client(lost, "gone").stack], again
     before = {app.name: await contents(app) for app in apps}
     await a_failed_dump_is_a_failed_backup(lost)

@@ -48,6 +48,8 @@ async def test_a_setting_that_cannot_start_brings_the_old_database_back(app: Mak
     )
     done = await shop.berth("deploy", shop.stack, "--state", "db")
     assert done.code == 1, done.said
+    waiting = "until pg_isready -q -h 127.0.0.1 -U shop -d shop; do sleep 0.2; done"
+    await shop.exec(f"{shop.project}-db-1", "timeout", "60", "sh", "-c", waiting)
     assert await sql(shop, "SELECT count(*) FROM precious") == "1000"
     assert (await shop.ask()).version == "v1"
 

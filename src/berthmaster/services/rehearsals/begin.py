@@ -120,13 +120,20 @@ def _spec(outside: Outside, wanted: NewRehearsal) -> AppSpec:
         )
     overlay = wanted.overlay or Overlay()
     for name in overlay.files:
-        if not (wanted.folder / name).is_file():
+        if not _is_file(wanted.folder / name):
             raise InvalidSpec("no such file", location=name)
     for name, other in overlay.renames.items():
         check_name("service", name)
         check_name("service", other)
     outside.specs.check_compose_files(wanted.folder, overlay.files)
     return overlaid(spec, there.name, overlay)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have: too long, for example
+        return False
 
 
 def _refuse_another(outside: Outside, copy: StackId) -> None:
