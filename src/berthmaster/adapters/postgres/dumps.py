@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from berthmaster.adapters.postgres import domainrows, errors, passwords, restore
-from berthmaster.adapters.postgres.server import connection, open_server
+from berthmaster.adapters.postgres.server import await_answer, connection, open_server
 from berthmaster.domain.domainpolicy import DomainRow, RowChange
 from berthmaster.domain.names import check_name
 from berthmaster.domain.spec import RowSource
@@ -67,6 +67,7 @@ class PostgresDumps:
             dump, roles = _checked_files(point, database)
         except OSError as exc:
             raise errors.not_read(point, exc) from exc
+        await await_answer(server)  # without a healthcheck nobody has waited for more than it runs
         await restore.restore_roles(server, roles)
         return await restore.restore_database(server, dump, database, into)
 

@@ -3,6 +3,7 @@
 No password is needed on the socket and none is put anywhere.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from berthmaster.ports.runtime import Runtime
 # 85 MB take about 1.3 s (limits.md 2.6): far beyond what one server holds.
 DUMP_SECONDS: Final = 3600.0
 QUERY_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.2
+_NOT_YET: Final = {1, 2}  # of pg_isready: it starts, or nobody listens
 _LIST: Final = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY 1"
 
 
@@ -78,6 +82,22 @@ async def open_server(runtime: Runtime, container: str) -> Server:
     if found is None or not found.is_running:
         raise errors.not_running(container)
     return Server(runtime, container, await _user(runtime, container))
+
+
+async def await_answer(server: Server, seconds: float = START_SECONDS) -> None:
+    """Wait for a server that still starts; after so many seconds whoever asks it is told why.
+
+    Over TCP, because an image that makes its first database does that with a server that listens on
+    the socket only, and then starts another one.
+    """
+    end = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        answer = await server.runtime.execute(
+            server.container, ["pg_isready", "--quiet", "--host=127.0.0.1"]
+        )
+        if answer.exit_code not in _NOT_YET:
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def connection(database: str) -> str:
