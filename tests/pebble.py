@@ -79,7 +79,9 @@ async def serving(authority: Authority, *, http_port: int, tls_port: int) -> Asy
     places = ("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{dns_management}")
     pebble = ("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}")
     async with _process(authority, *names, *off, *places), _process(authority, *pebble):
-        await _until_listening((authority.address, authority.port), ("127.0.0.1", dns_management))
+        own = (authority.port, authority.management_port)
+        ours = [(authority.address, port) for port in own]
+        await _until_listening(*ours, ("127.0.0.1", dns_management))
         yield
 
 
