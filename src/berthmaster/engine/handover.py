@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from berthmaster.domain import plan as act
-from berthmaster.domain.errors import DeploymentFailed, OutsideError
+from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.hosting import asked_hosts, public_host
 from berthmaster.domain.release import Release
 from berthmaster.domain.takeover import TakenPort, Takeover, with_takeover
-from berthmaster.engine.through_gateway import gateway_probe
+from berthmaster.engine.through_gateway import await_release, gateway_probe
 from berthmaster.ports.outside import Outside
 
 POLL_SECONDS: Final = 0.05
@@ -50,17 +50,8 @@ async def await_ports(
     for port in own:
         for host in hosts:
             probe = replace(gateway_probe(outside, release, host), port=port)
-            while True:
-                answer = await outside.prober.probe(probe)
-                if answer.is_good and answer.release == release.key:
-                    break
-                if outside.clock.monotonic() - start > timeout_seconds:
-                    raise DeploymentFailed(
-                        f"{release.stack}: at port {port} {host}{probe.path} {answer.describe()},"
-                        f" and {release.label} was wanted, for {timeout_seconds:.0f} s",
-                        next_command="berth gateway status",
-                    )
-                await outside.clock.sleep(POLL_SECONDS)
+            until = start + timeout_seconds
+            await await_release(outside, release, probe, until=until, where=f"at port {port}")
     shown = " and ".join(str(port) for port in own)
     return f"{len(hosts)} hosts answer at port {shown}" if own else "the app has no port of these"
 

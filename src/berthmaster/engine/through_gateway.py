@@ -49,18 +49,29 @@ async def await_gateway(outside: Outside, release: Release, timeout_seconds: flo
     hosts = asked_hosts(release) or (public_host(release),)
     for host in hosts:
         probe = gateway_probe(outside, release, host)
-        while True:
-            answer = await outside.prober.probe(probe)
-            if answer.is_good and answer.release == release.key:
-                break
-            if outside.clock.monotonic() - start > timeout_seconds:
-                raise DeploymentFailed(
-                    f"{release.stack}: through the gateway {host}{probe.path} {_seen(answer)}, "
-                    f"and {release.label} was wanted, for {timeout_seconds:.0f} s",
-                    next_command="berth gateway status",
-                )
-            await outside.clock.sleep(POLL_SECONDS)
+        until = start + timeout_seconds
+        await await_release(outside, release, probe, until=until, where="through the gateway")
     return f"{len(hosts)} hosts answer from {release.label}"
+
+
+async def await_release(
+    outside: Outside, release: Release, probe: Probe, *, until: float, where: str
+) -> None:
+    """Ask until this release answers well, at most until then on the monotonic clock; raises
+    `DeploymentFailed`.
+    """
+    start = outside.clock.monotonic()
+    while True:
+        answer = await outside.prober.probe(probe)
+        if answer.is_good and answer.release == release.key:
+            return
+        if outside.clock.monotonic() > until:
+            raise DeploymentFailed(
+                f"{release.stack}: {where} {probe.host}{probe.path} {_seen(answer)}, "
+                f"and {release.label} was wanted, for {max(until - start, 0):.0f} s",
+                next_command="berth gateway status",
+            )
+        await outside.clock.sleep(POLL_SECONDS)
 
 
 async def watch(outside: Outside, release: Release, seconds: float) -> str:
