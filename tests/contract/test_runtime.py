@@ -147,6 +147,8 @@ async def test_a_container_of_somebody_else_gets_a_restart_policy_and_its_own_ba
         assert found.restart == policy
     assert await subject.runtime.connected(name, (80,)) == 0
     assert await subject.runtime.connected("nobody", (80,)) == 0
+    assert await subject.runtime.callers(name, (80,)) == ()
+    assert await subject.runtime.callers("nobody", (80,)) == ()
     with pytest.raises(OutsideError):
         await subject.runtime.set_restart("nobody", "no")
 

@@ -27,6 +27,7 @@ from berthmaster.planner.text import render_plan
 from berthmaster.planner.validate import check_plan
 
 FOLDER = Path(__file__).parent / "plans"
+PASSED = ("port 127.0.0.1:8090 leads to it",)
 INCOMPATIBLE = (JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True),)
 WARM_CACHE = JobSpec("warm-cache", "web", ("warm",), when=JobMoment.AFTER_SWITCH)
 
@@ -109,6 +110,16 @@ PLANS: dict[str, Callable[[], Plan]] = {
     ),
     "deploy_over_adopted": lambda: plan_deploy(
         after_adoption(1), observed(adopted_release()), slots=(2,)
+    ),
+    "deploy_beside_the_owners_proxy": lambda: plan_deploy(
+        after_adoption(2),
+        observed(after_adoption(1), warm=(adopted_release(),), bypass=PASSED),
+        slots=(2,),
+    ),
+    "incompatible_beside_the_owners_proxy": lambda: plan_deploy(
+        replace(after_adoption(1), jobs=INCOMPATIBLE),
+        observed(adopted_release(), bypass=PASSED),
+        slots=(2,),
     ),
     "back_to_adopted": lambda: plan_switch_back(
         adopted_release(), observed(after_adoption(1), warm=(adopted_release(),)), slots=(1,)

@@ -8,6 +8,7 @@ from berthmaster.cli.housekeeping import changing
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import paint, print_json
 from berthmaster.cli.planned import print_plan
+from berthmaster.cli.release import check_reason
 from berthmaster.domain.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 @stack_argument
 @click.option("--plan", "is_plan", is_flag=True, help="Show the plan, and change nothing.")
 @click.option("--undo", "is_undo", is_flag=True, help="Give the project back as it was.")
+@click.option(
+    "--let-go",
+    "is_let_go",
+    is_flag=True,
+    help="Stop r0, which is kept while visitors may reach it past the gateway.",
+)
+@click.option(
+    "--despite",
+    metavar="WHY",
+    help="Let r0 go although somebody still asks it; the reason is recorded.",
+)
 @click.option(
     "--replace-proxy",
     "is_proxy",
@@ -59,9 +71,10 @@ def adopt(
     Once it is adopted, --replace-proxy gives the gateway the ports of your own proxy. The plan says
     what visitors notice, and the end what they noticed.
     """
-    if not proxy["is_proxy"] and (proxy["proxy"] or proxy["without"]):
-        raise UserError("--proxy and --without say more about --replace-proxy")
-    if is_undo:
+    _refuse_mixed(is_undo, proxy)
+    if proxy["is_let_go"]:
+        _let_go(invocation, project, invocation.known_stack(stack), is_plan, proxy["despite"])
+    elif is_undo:
         wanted = invocation.known_stack(stack)
         _undo(invocation, project, wanted, is_plan, is_proxy_only=proxy["is_proxy"])
     elif proxy["is_proxy"]:
@@ -71,6 +84,40 @@ def adopt(
         _hand_over(invocation, Wish(wanted, project, proxy["proxy"], proxy["without"]), is_plan)
     else:
         _adopt(invocation, project, invocation.declared_stack(stack), is_plan)
+
+
+def _refuse_mixed(is_undo: bool, given: dict[str, Any]) -> None:
+    if not given["is_proxy"] and (given["proxy"] or given["without"]):
+        raise UserError("--proxy and --without say more about --replace-proxy")
+    if given["despite"] is not None:
+        check_reason("--despite", given["despite"])
+        if not given["is_let_go"]:
+            raise UserError("--despite says more about --let-go")
+    if given["is_let_go"] and (is_undo or given["is_proxy"]):
+        raise UserError("--let-go goes alone")
+
+
+def _let_go(
+    invocation: Invocation, project: str, wanted: "StackId", is_plan: bool, despite: str | None
+) -> None:
+    from berthmaster.services import let_go as letting
+
+    if is_plan:
+        found = invocation.run(
+            lambda outside: letting.plan_let_go(outside, wanted, project, despite=despite)
+        )
+        print_plan(invocation, found)
+        return
+
+    async def work(outside: "Outside") -> "Outcome":
+        return await letting.let_go(outside, wanted, project, invocation.progress, despite=despite)
+
+    outcome = changing(invocation, work)
+    if invocation.is_json:
+        print_json({"stack": str(wanted), "let_go": 0, "deployment": outcome.deployment})
+        return
+    click.echo(f"{wanted}  r0 is stopped, its containers are kept ({outcome.deployment})")
+    click.echo(f"  turn back: berth rollback {wanted} --to r0", err=True)
 
 
 def _adopt(invocation: Invocation, project: str, wanted: "StackId", is_plan: bool) -> None:

@@ -13,7 +13,7 @@ from berthmaster.cli.planned import print_plan
 from berthmaster.domain.errors import InvalidName, UserError
 from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.release import ADOPTED, ReleaseState
 from berthmaster.ports.outside import Outside
 
 if TYPE_CHECKING:
@@ -310,6 +310,7 @@ def outcome_json(outside: Outside, outcome: "Outcome") -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "is_changed": outcome.deployment is not None,
         "warm": warm,
+        "kept": [note for note in outcome.plan.notes if note.endswith("--let-go")],
     }
 
 
@@ -327,11 +328,13 @@ def _last_lines(outcome: "Outcome", facts: Mapping[str, Any]) -> str:
     old = outcome.plan.old
     until = next((item["warm_until"] for item in facts["warm"] if item["release"] == old), None)
     warm = f"; r{old} stays warm until {clock_time(until)}" if until else ""
+    warm = f"; r{old} goes on running" if facts["kept"] and old == ADOPTED else warm
     line = paint(f"{outcome.stack}  r{outcome.plan.new} is live", "green", bold=True) + "  "
     line += f"({outcome.deployment}, {outcome.seconds:.1f} s{warm})"
     if old is None or old == outcome.plan.new:
         return line
-    return f"{line}\n  turn back: berth rollback {outcome.stack} --to r{old}"
+    line += f"\n  turn back: berth rollback {outcome.stack} --to r{old}"
+    return "\n".join([line, *(f"  {note}" for note in facts["kept"])])
 
 
 def _refuse_named(stack: str | None, images: tuple[str, ...]) -> None:

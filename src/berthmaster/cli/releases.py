@@ -8,7 +8,7 @@ import click
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import age, clock_time, print_json, print_table
 from berthmaster.domain.errors import NotFound
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.release import ADOPTED, ReleaseState
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.read_marks import Marks, read_marks
 
@@ -36,6 +36,8 @@ def releases(invocation: Invocation, stack: str | None) -> None:
 def _row(item: ReleaseSummary, marks: Marks) -> tuple[str, ...]:
     is_warm = item.warm_until and item.state is ReleaseState.WARM
     notes = [f"until {clock_time(item.warm_until)}"] if is_warm and item.warm_until else []
+    if is_warm and item.number == ADOPTED:
+        notes.append("and as long as visitors may reach it past the gateway")
     return (
         f"r{item.number}",
         item.state.value,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -99,13 +99,14 @@ def _print_status(answers: Sequence[Answer]) -> None:
     from berthmaster.domain.names import parse_stack
     from berthmaster.services.read_status import StackLine
 
-    rows = []
+    rows, names = [], {item.name for item in fields(StackLine)}  # a newer server says more
     for answer in answers:
         found = answer.value() if answer.error is None else None
         _print_trouble(answer)
         for line in (found or {}).get("stacks", ()):
             since = datetime.fromisoformat(line["since"]) if line["since"] else None
-            typed = {**line, "stack": parse_stack(line["stack"]), "since": since}
+            known = {key: value for key, value in line.items() if key in names}
+            typed = {**known, "stack": parse_stack(line["stack"]), "since": since}
             rows.append((answer.name, *status_row(StackLine(**typed))))
         if found is not None and found.get("engine_error"):
             click.echo(f"berth: {answer.name}: {found['engine_error']}", err=True)

@@ -51,6 +51,7 @@ def status_row(line: StackLine) -> tuple[str, ...]:
     tag = line.tag or (line.revision or "-")[:12]
     counted = f"{line.running}/{line.containers}" if line.state != "unknown" else "?"
     notes = [f"r{number} warm" for number in line.warm]
+    notes += [f"r0 kept: {line.kept}"] if line.kept else []
     notes += [f"{line.unhealthy} unhealthy"] if line.unhealthy else []
     notes += [f"unfinished: {line.unfinished}"] if line.unfinished else []
     notes += [f"held: {line.held_because}"] if line.held_because else []
@@ -70,6 +71,7 @@ def _status_json(found: Status) -> dict[str, Any]:
             "containers": line.containers,
             "unhealthy": line.unhealthy,
             "warm": line.warm,
+            "kept": line.kept,
             "unfinished": line.unfinished,
             "held_because": line.held_because,
         }

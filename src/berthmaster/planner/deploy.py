@@ -97,7 +97,7 @@ def plan_deploy(
         services=tuple(service_line(service, observed) for service in release.services),
         gaps=_gaps(release, observed, is_closed),
         routes=tuple(describe_routes(release)),
-        notes=_notes(release, observed),
+        notes=(*_notes(release, observed), *retiring.kept_notes(release, observed, closes)),
     )
 
 
@@ -174,11 +174,29 @@ def _migrate(steps: StepList, release: Release, observed: Observed, closes: bool
         steps.barrier()
         why = "old code must not write during the migration" if is_needed else "asked for"
         _stop_old(steps, release, observed, why)
+        _stop_bypassed(steps, release, observed)
     if any(job.is_migration for job in jobs) and observed.live:
         _restore_points(steps, release)
     beside = _served_beside(release, observed, jobs)
     for job in jobs:
         run_job(steps, release, job, "the new code needs it before it serves", beside)
+
+
+def _stop_bypassed(steps: StepList, release: Release, observed: Observed) -> None:
+    """The maintenance page is the gateway's: what answers past it would go on writing."""
+    for old in retiring.kept(release, observed):
+        routed = old.with_role(Role.ROUTED)
+        limit = max(item.stop_seconds for item in routed)
+        steps.add(
+            StopContainers(old.handles(*routed), limit),
+            (
+                f"{names_of(routed)} {old.label}",
+                f"stop, at most {limit:.0f} s",
+                "visitors reach it past the gateway, and no page stops them",
+            ),
+            (StartContainers(old.handles(*routed), limit), "start again"),
+        )
+        steps.barrier()
 
 
 def _served_beside(release: Release, observed: Observed, jobs: list[JobSpec]) -> Release | None:

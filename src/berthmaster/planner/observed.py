@@ -31,6 +31,9 @@ class Observed:
     # state service -> the record that it was started by; without one that is kept, the live release
     recorded: frozenset[str] = frozenset()  # state services of which the store knows the record
 
+    # why visitors may reach the adopted release, live or warm, past the gateway
+    bypass: tuple[str, ...] = ()
+
     # databases that now have another password than the release about to run
     other_passwords: frozenset[str] = frozenset()
 

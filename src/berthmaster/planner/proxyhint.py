@@ -55,14 +55,14 @@ def hint_for(
     kind: ProxyKind, config: str, target: Target, callees: frozenset[str], container: str
 ) -> Hint:
     """`callees` are the names and `address:port` by which the proxy may call the app now."""
-    where, old = _find(kind, config, callees)
+    where, old = find_call(kind, config, callees)
     if kind is ProxyKind.TRAEFIK:
         where = "in a file of its file provider (--providers.file.directory)"
     return Hint(kind, where, old, tuple(_new(kind, config, old, target)), _then(kind, container))
 
 
-def _find(kind: ProxyKind, config: str, callees: frozenset[str]) -> tuple[str, str]:
-    """The first line that passes requests to the app."""
+def find_call(kind: ProxyKind, config: str, callees: frozenset[str]) -> tuple[str, str]:
+    """Where the first line stands that passes requests to the app, and the line; empty ones."""
     pattern = {
         ProxyKind.NGINX: r"(?:proxy_pass\s+https?://|server\s+)([^\s/;]+)",
         ProxyKind.CADDY: r"(?:reverse_proxy|to)\s+(?:\S+\s+)*?(?:https?://)?([\w.-]+:\d+)",

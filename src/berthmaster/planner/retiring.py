@@ -39,8 +39,32 @@ def retire_old(steps: StepList, release: Release, observed: Observed) -> None:
     if old:
         _end_old_work(steps, old, release, observed)
     for warm in observed.warm:
-        if warm.number != release.number:
+        if warm.number != release.number and warm not in kept(release, observed):
             retire(steps, warm, f"replaced twice: {release.label} is live")
+
+
+def kept(release: Release, observed: Observed) -> tuple[Release, ...]:
+    """What was adopted and goes on beside `release`: it may be reached past the gateway."""
+    others = [item for item in (observed.live, *observed.warm) if item and observed.bypass]
+    return tuple(item for item in others if item.adopted and item.number != release.number)
+
+
+def kept_notes(release: Release, observed: Observed, is_stopped: bool = False) -> tuple[str, ...]:
+    """What a plan that makes `release` live says of it, and what to type in the end."""
+    why, notes = "; ".join(observed.bypass), list[str]()
+    for item in kept(release, observed):
+        notes.append(
+            f"{item.label} stops, and nobody answers who comes past the gateway: {why}"
+            if is_stopped
+            else f"{item.label} goes on running: {why}. Who comes that way does not see"
+            f" {release.label}; once nobody does: {let_go_command(item)}"
+        )
+    return tuple(notes)
+
+
+def let_go_command(release: Release) -> str:
+    """What a person types when nobody comes past the gateway any more."""
+    return f"berth adopt {release.adopted_from} {release.stack} --let-go"
 
 
 def _record_states(steps: StepList, release: Release, observed: Observed) -> None:

@@ -104,7 +104,10 @@ def plan_switch_back(release: Release, observed: Observed, *, slots: tuple[int, 
             for item in release.services
         ),
         routes=tuple(describe_routes(release)),
-        notes=(f"{label} still runs: this is a switch",),
+        notes=(
+            f"{label} still runs: this is a switch",
+            *retiring.kept_notes(release, observed),
+        ),
     )
 
 

@@ -100,6 +100,10 @@ class Runtime(Protocol):
         """How many TCP connections are open to these ports of a container; 0 when none runs."""
         ...
 
+    async def callers(self, name: str, ports: Sequence[int]) -> tuple[str, ...]:
+        """IP addresses that are connected to these ports of a container, or were a moment ago."""
+        ...
+
     async def image(self, reference: str) -> Image | None: ...
 
     async def pull(self, reference: str, progress: PullProgress | None = None) -> None:

@@ -45,7 +45,7 @@ async def advise_proxy(outside: Outside, release: Release) -> Advice | None:
     proxy = await read_proxy(outside, found, rows)
     address, subnet = await _this_machine(outside, found)
     target = _target(entry, release, address)
-    hint = hint_for(proxy.kind, proxy.config, target, _callees(rows, release), found.name)
+    hint = hint_for(proxy.kind, proxy.config, target, callees(rows, release), found.name)
     return Advice(target.url, found.name, hint, await _notes(outside, entry, subnet))
 
 
@@ -94,7 +94,7 @@ async def _this_machine(outside: Outside, proxy: Container) -> tuple[str, str]:
     return "127.0.0.1", "127.0.0.1/32"
 
 
-def _callees(rows: Sequence[Container], release: Release) -> frozenset[str]:
+def callees(rows: Sequence[Container], release: Release) -> frozenset[str]:
     """Service, container, addresses, and published ports of what takes requests."""
     found = set[str]()
     routed = release.with_role(Role.ROUTED)

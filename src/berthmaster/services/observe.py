@@ -12,6 +12,7 @@ from berthmaster.domain.spec import Role
 from berthmaster.planner.logins import logins_of
 from berthmaster.planner.observed import Observed
 from berthmaster.ports.outside import Outside
+from berthmaster.services.find_bypass import find_bypass
 
 
 async def observe_stack(
@@ -34,10 +35,11 @@ async def observe_stack(
     adopted = await adopted_containers(outside, stack)
     containers = (*containers, *adopted)
     live = outside.store.release(stack, record.live) if record and record.live is not None else None
+    warm = _warm(outside, stack)
     return Observed(
         stack=stack,
         live=live,
-        warm=_warm(outside, stack),
+        warm=warm,
         containers=frozenset(item.name for item in containers),
         running=frozenset(item.name for item in containers if _runs(item)),
         networks=frozenset(item.name for item in networks),
@@ -53,7 +55,14 @@ async def observe_stack(
         applied=applied_states(outside, stack, live),
         recorded=frozenset(outside.store.applied_states(stack)),
         other_passwords=_other_passwords(outside, live, release),
+        bypass=await _bypass(outside, (live, *warm)),
     )
+
+
+async def _bypass(outside: Outside, releases: tuple[Release | None, ...]) -> tuple[str, ...]:
+    """Why visitors may reach what was adopted past the gateway, while it serves or is warm."""
+    adopted = next((item for item in releases if item and item.adopted), None)
+    return (await find_bypass(outside, adopted)).reasons if adopted else ()
 
 
 async def adopted_containers(

@@ -16,7 +16,8 @@ from berthmaster.domain.container import (
 )
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ADOPTED
+from berthmaster.domain.release import ADOPTED, ReleaseState
+from berthmaster.planner.retiring import let_go_command
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary, StackRecord
 from berthmaster.services.domains.watch import Alert, open_alerts
@@ -39,6 +40,7 @@ class StackLine:
     warm: tuple[int, ...]  # releases that a rollback could switch to
     unfinished: str | None  # `d41 (deploy) applying`
     held_because: str | None
+    kept: str | None = None  # command that lets go of r0, which runs on after its warm time
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,29 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
         error = None
     except OutsideError as problem:
         found, error = (), problem.message
-    by_stack = _by_stack(found)
+    by_stack, kept = _by_stack(found), _kept(outside)
     lines = [
         _line(
             record,
             releases.get(record.id),
             None if error else by_stack[str(record.id)],
             unfinished.get(record.id),
+            kept.get(record.id),
         )
         for record in sorted(records, key=lambda item: str(item.id))
     ]
     return Status(tuple(lines), error, open_alerts(outside))
+
+
+def _kept(outside: Outside) -> dict[StackId, str]:
+    """Where an adopted release runs on because visitors may reach it past the gateway."""
+    now, found = outside.clock.now(), dict[StackId, str]()
+    for item in outside.store.releases_in(ReleaseState.WARM):
+        if item.number == ADOPTED and item.warm_until and item.warm_until <= now:
+            release = outside.store.release(item.stack, ADOPTED)
+            if release is not None and release.adopted:
+                found[item.stack] = let_go_command(release)
+    return found
 
 
 async def _adopted(outside: Outside, records: list[StackRecord]) -> list[Container]:
@@ -100,6 +114,7 @@ def _line(
     live: ReleaseSummary | None,
     containers: list[Container] | None,
     unfinished: str | None,
+    kept: str | None,
 ) -> StackLine:
     ours = [item for item in containers or () if _belongs(item, record.live)]
     counted = Counter("running" if item.is_running else "stopped" for item in ours)
@@ -120,6 +135,7 @@ def _line(
         containers=len(ours),
         unhealthy=unhealthy,
         warm=tuple(sorted(item for item in warm if item is not None)),
+        kept=kept,
         unfinished=unfinished,
         held_because=record.held_because,
     )

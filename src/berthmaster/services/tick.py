@@ -8,7 +8,7 @@ import contextlib
 
 from berthmaster.domain.errors import LeaseHeld, OutsideError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.release import ADOPTED, ReleaseState
 from berthmaster.engine.lease import hold
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.ports.outside import Outside
@@ -16,6 +16,7 @@ from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.carry_out import carry_out
 from berthmaster.services.domains.watch import watch_certificates
+from berthmaster.services.find_bypass import find_bypass
 from berthmaster.services.forget import forget_old
 from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.services.observe import observe_stack
@@ -38,6 +39,8 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
         with contextlib.suppress(OutsideError):  # housekeeping goes on; it looks again soon
             told += await watch_certificates(outside)
     for item in _due(outside):
+        if await _is_kept(outside, item):
+            continue
         with contextlib.suppress(LeaseHeld):
             told += await _retire(outside, item.stack, item.number, progress)
     told += await suspend_expired(outside, progress)
@@ -53,6 +56,17 @@ def _due(outside: Outside) -> list[ReleaseSummary]:
     now = outside.clock.now()
     warm = outside.store.releases_in(ReleaseState.WARM)
     return [item for item in warm if item.warm_until is not None and item.warm_until <= now]
+
+
+async def _is_kept(outside: Outside, item: ReleaseSummary) -> bool:
+    """What was adopted runs on as long as visitors may reach it past the gateway."""
+    release = outside.store.release(item.stack, ADOPTED) if item.number == ADOPTED else None
+    if release is None or not release.adopted:
+        return False
+    try:
+        return bool((await find_bypass(outside, release)).reasons)
+    except OutsideError:  # nobody knows now
+        return True
 
 
 async def _retire(

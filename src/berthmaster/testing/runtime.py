@@ -139,6 +139,11 @@ class FakeRuntime:
             found = self._find_or_none(name)
             return found.connections if found is not None and found.state == "running" else 0
 
+    async def callers(self, name: str, ports: Sequence[int]) -> tuple[str, ...]:
+        with self.world.calling("runtime.callers", name):
+            found = self._find_or_none(name)
+            return found.callers if found is not None and found.state == "running" else ()
+
     async def image(self, reference: str) -> Image | None:
         with self.world.calling("runtime.image", reference):
             return self.world.images.get(reference)

@@ -47,6 +47,7 @@ class FakeContainer:
     restart: str = "no"
     shares_host_network: bool = False
     connections: int = 0  # that clients hold open to it while it runs
+    callers: tuple[str, ...] = ()  # addresses that are connected to it while it runs
 
     def start(self, now: datetime) -> None:
         """Run from the beginning of the script; a running one goes on."""

@@ -7,6 +7,7 @@ from tests.unit.engine.worlds import (
     World,
     adoption,
     change_of_an_adopted_database,
+    deploy_beside_the_owners_proxy,
     deploy_over_an_adopted_project,
     giving_back,
     with_proxy,
@@ -111,6 +112,32 @@ def test_a_project_that_cannot_be_given_back_yet_keeps_the_gateway_in_its_place(
     assert (answer.code, "r1 serves" in answer.err) == (2, True)
     assert shop.world.gateway.taken is not None
     assert shop.berth("adopt", "old", "shop@prod", "--replace-proxy", "--undo").code == 0
+
+
+def test_what_is_kept_for_who_comes_past_the_gateway_is_said_until_it_is_let_go(shop: Shop) -> None:
+    world = shop.world
+    asyncio.run(carried_out(world, asyncio.run(deploy_beside_the_owners_proxy(world))))
+    world.outside.clock.advance(601)  # type: ignore[attr-defined]
+    (line,) = shop.berth("status", "--json").json["stacks"]
+    assert line["kept"] == "berth adopt old shop@prod --let-go"
+    assert "r0 kept: berth adopt old shop@prod --let-go" in shop.berth("status").out
+    assert "as long as visitors may reach it" in shop.berth("releases", "shop@prod").out
+    words = ("adopt", "old", "shop@prod", "--let-go")
+    refused = shop.berth(*words)
+    assert (refused.code, "proxy_pass http://old-web-1:8000" in refused.err) == (2, True)
+    assert "stop containers, keep them" in shop.berth(*words, "--despite", "why", "--plan").out
+    assert "its containers are kept" in shop.berth(*words, "--despite", "the proxy goes").out
+    assert shop.berth("status", "--json").json["stacks"][0]["kept"] is None
+
+
+def test_options_of_letting_go_need_it_and_it_goes_alone(shop: Shop) -> None:
+    for words, said in (
+        (("--despite", "why"), "--let-go"),
+        (("--let-go", "--undo"), "goes alone"),
+        (("--let-go", "--despite", " "), "wants a reason"),
+    ):
+        answer = shop.berth("adopt", "old", "shop@prod", *words)
+        assert (answer.code, said in answer.err) == (2, True)
 
 
 def test_options_of_the_proxy_need_the_option_that_they_are_about(shop: Shop) -> None:

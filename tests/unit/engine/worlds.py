@@ -47,6 +47,7 @@ from berthmaster.services.adopt import plan_undo
 from berthmaster.services.carry_out import carry_out
 from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.hand_over import Wish, plan_hand_back, plan_hand_over
+from berthmaster.services.let_go import plan_let_go
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import plan_rollback
 from berthmaster.testing.behaviour import Behaviour, exits
@@ -441,7 +442,7 @@ def with_foreign_project(world: World) -> Release:
         service = next(item for item in value.services if name in item.containers)
         assert service.image
         found = world.engine.add_image(service.image.runs_as)
-        labels = {"com.docker.compose.project": "old"}
+        labels = {"com.docker.compose.project": "old", "com.docker.compose.service": service.name}
         addresses = {"old_default": f"172.28.0.{position + 10}"}
         made = world.engine.add_container(name, found, labels=labels, addresses=addresses)
         made.id = item_id
@@ -458,6 +459,38 @@ async def adoption(world: World) -> Plan:
 async def deploy_over_an_adopted_project(world: World) -> Plan:
     await world.carry_out(await adoption(world))
     return await world.plan_deploy(after_adoption(1))
+
+
+def with_own_proxy(world: World, config: bytes = b"proxy_pass http://old-web-1:8000;") -> None:
+    """Its owner's nginx goes on passing requests to what was adopted."""
+    made = with_proxy(world)
+    made.addresses = {"old_default": "172.28.0.9"}
+    runtime = world.outside.runtime
+    assert isinstance(runtime, FakeRuntime)
+    runtime.programs["nginx"] = lambda container, arguments, source: (0, config)
+
+
+async def deploy_beside_the_owners_proxy(world: World) -> Plan:
+    await world.carry_out(await adoption(world))
+    with_own_proxy(world)
+    return await world.plan_deploy(after_adoption(1))
+
+
+async def second_deploy_beside_the_owners_proxy(world: World) -> Plan:
+    await world.carry_out(await deploy_beside_the_owners_proxy(world))
+    return await world.plan_deploy(after_adoption(2))
+
+
+async def incompatible_migration_beside_the_owners_proxy(world: World) -> Plan:
+    await world.carry_out(await adoption(world))
+    with_own_proxy(world)
+    job = JobSpec("migrate", "web", ("migrate",), is_compatible=False, is_migration=True)
+    return await world.plan_deploy(replace(after_adoption(1), jobs=(job,)))
+
+
+async def letting_go_of_what_was_adopted(world: World) -> Plan:
+    await world.carry_out(await deploy_beside_the_owners_proxy(world))
+    return await plan_let_go(world.outside, SHOP, "old", despite="the proxy goes, too")
 
 
 async def second_deploy_over_an_adopted_project(world: World) -> Plan:
@@ -553,6 +586,10 @@ SCENARIOS: dict[str, Scenario] = {
         remove_suspended_tenant,
         adoption,
         deploy_over_an_adopted_project,
+        deploy_beside_the_owners_proxy,
+        second_deploy_beside_the_owners_proxy,
+        incompatible_migration_beside_the_owners_proxy,
+        letting_go_of_what_was_adopted,
         second_deploy_over_an_adopted_project,
         rollback_to_what_was_adopted,
         cold_rollback_to_what_was_adopted,

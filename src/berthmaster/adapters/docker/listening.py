@@ -11,6 +11,7 @@ from typing import Final
 
 _LISTEN: Final = "0A"  # state in /proc/net/tcp (include/net/tcp_states.h)
 _ESTABLISHED: Final = "01"
+_MAPPED: Final = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96
 _ENGINE_DNS: Final = "127.0.0.11"  # the engine's own resolver in every container
 
 
@@ -29,6 +30,14 @@ def count_connections(pid: int, ports: Sequence[int], proc: Path = Path("/proc")
     return sum(row[3] == _ESTABLISHED and row[1].endswith(own) for row in rows)
 
 
+def read_callers(pid: int, ports: Sequence[int], proc: Path = Path("/proc")) -> tuple[str, ...]:
+    """Who is connected to these ports, or was in the last minute and was closed from this end."""
+    own = tuple(f":{port:04X}" for port in ports)
+    rows = _sockets(pid, proc) if pid > 0 and own else []
+    found = {_address(row[2]) for row in rows if row[3] != _LISTEN and row[1].endswith(own)}
+    return tuple(sorted(found))
+
+
 def _sockets(pid: int, proc: Path) -> list[list[str]]:
     rows = [
         row.split() for name in ("tcp", "tcp6") for row in _rows(proc / str(pid) / "net" / name)
@@ -44,10 +53,23 @@ def _rows(path: Path) -> list[str]:
 
 
 def _parse(text: str) -> str:
-    """`0100007F:1F90` is 127.0.0.1:8000: words in the machine's byte order, here little-endian."""
-    address, _, port = text.partition(":")
-    words = (bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8))
-    packed = b"".join(words)
+    """`0100007F:1F90` is 127.0.0.1:8000."""
+    packed, port = _packed(text), int(text.partition(":")[2], 16)
     if len(packed) == 4:
-        return f"{socket.inet_ntop(socket.AF_INET, packed)}:{int(port, 16)}"
-    return f"[{socket.inet_ntop(socket.AF_INET6, packed)}]:{int(port, 16)}"
+        return f"{socket.inet_ntop(socket.AF_INET, packed)}:{port}"
+    return f"[{socket.inet_ntop(socket.AF_INET6, packed)}]:{port}"
+
+
+def _address(text: str) -> str:
+    """Without its port; one of IPv4 that a socket of IPv6 shows is shown as what it is."""
+    packed = _packed(text)
+    if len(packed) == 4 or packed.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, packed[-4:])
+    return socket.inet_ntop(socket.AF_INET6, packed)
+
+
+def _packed(text: str) -> bytes:
+    """Words in the machine's byte order, here little-endian."""
+    address = text.partition(":")[0]
+    words = (bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8))
+    return b"".join(words)

@@ -192,6 +192,12 @@ class AiodockerRuntime:
             return listening.count_connections(int(data["State"].get("Pid") or 0), ports)
         return 0
 
+    async def callers(self, name: str, ports: Sequence[int]) -> tuple[str, ...]:
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
+            data = await self._container(name).show()
+            return listening.read_callers(int(data["State"].get("Pid") or 0), ports)
+        return ()
+
     # images
 
     async def image(self, reference: str) -> Image | None:

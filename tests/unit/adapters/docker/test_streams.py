@@ -72,6 +72,22 @@ def test_listeners_are_read_from_proc(tmp_path: Path) -> None:
     assert listening.read_listeners(7, tmp_path) == ("127.0.0.1:8000", "[::]:80")
 
 
+def test_callers_are_read_from_proc_those_of_a_moment_ago_too(tmp_path: Path) -> None:
+    head = "  sl  local_address rem_address   st\n"
+    folder = tmp_path / "7" / "net"
+    folder.mkdir(parents=True)
+    (folder / "tcp").write_text(
+        f"{head}   0: 00000000:1F40 00000000:0000 0A 0\n"
+        "   1: 02001CAC:1F40 05001CAC:ABCD 01 0\n"
+        "   2: 02001CAC:1F90 06001CAC:ABCD 01 0\n"  # another port
+    )
+    mapped = "0000000000000000FFFF0000"
+    (folder / "tcp6").write_text(f"{head}   0: {mapped}02001CAC:1F40 {mapped}07001CAC:1234 06 0\n")
+    assert listening.read_callers(7, (8000,), tmp_path) == ("172.28.0.5", "172.28.0.7")
+    assert listening.read_callers(7, (), tmp_path) == ()
+    assert listening.read_callers(0, (8000,)) == ()
+
+
 def test_a_process_that_is_gone_listens_nowhere(tmp_path: Path) -> None:
     assert listening.read_listeners(7, tmp_path) == ()
     assert listening.read_listeners(0) == ()
