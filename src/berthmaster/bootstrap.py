@@ -14,34 +14,35 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from berthmaster.domain.container import Container
 from berthmaster.domain.errors import Interrupted, InvalidSpec, OutsideError
 from berthmaster.engine.lease import person
-from berthmaster.ports.backups import Backups, EngineData
-from berthmaster.ports.certificates import Certificates
-from berthmaster.ports.clock import Clock
-from berthmaster.ports.compose import Compose
-from berthmaster.ports.databases import Databases
-from berthmaster.ports.files import ReleaseFiles
-from berthmaster.ports.firewall import Firewall
-from berthmaster.ports.gateway import GatewayProcesses
-from berthmaster.ports.host import Host
-from berthmaster.ports.notifier import Nobody, Notifier
+from berthmaster.ports.notifier import Nobody
 from berthmaster.ports.outside import Outside
-from berthmaster.ports.prober import Prober
-from berthmaster.ports.registry import Registry
-from berthmaster.ports.router import Router
-from berthmaster.ports.runtime import Runtime
-from berthmaster.ports.secretfiles import SecretFiles
-from berthmaster.ports.snapshots import Snapshots
-from berthmaster.ports.specs import Specs
-from berthmaster.ports.store import Store
-from berthmaster.ports.units import Units
-from berthmaster.ports.vault import Vault
 from berthmaster.settings import PATH_VARIABLE, Settings, settings_path
 
 if TYPE_CHECKING:
     from berthmaster.adapters.gateway import DockerGateway
+    from berthmaster.domain.container import Container
+    from berthmaster.ports.backups import Backups, EngineData
+    from berthmaster.ports.certificates import Certificates
+    from berthmaster.ports.clock import Clock
+    from berthmaster.ports.compose import Compose
+    from berthmaster.ports.databases import Databases
+    from berthmaster.ports.files import ReleaseFiles
+    from berthmaster.ports.firewall import Firewall
+    from berthmaster.ports.gateway import GatewayProcesses
+    from berthmaster.ports.host import Host
+    from berthmaster.ports.notifier import Notifier
+    from berthmaster.ports.prober import Prober
+    from berthmaster.ports.registry import Registry
+    from berthmaster.ports.router import Router
+    from berthmaster.ports.runtime import Runtime
+    from berthmaster.ports.secretfiles import SecretFiles
+    from berthmaster.ports.snapshots import Snapshots
+    from berthmaster.ports.specs import Specs
+    from berthmaster.ports.store import Store
+    from berthmaster.ports.units import Units
+    from berthmaster.ports.vault import Vault
     from berthmaster.services.back_up_server import Installation
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def build_outside(settings: Settings) -> Outside:
     """All adapters over these settings; opens, reads and imports nothing yet."""
-    runtime = cast(Runtime, _LazyRuntime(settings))
+    runtime = cast("Runtime", _LazyRuntime(settings))
     clock = lazily(_clock)
     return Outside(
         runtime=runtime,
@@ -73,7 +74,7 @@ def build_outside(settings: Settings) -> Outside:
         vault=lazily(lambda: _vault(settings)),
         secret_files=lazily(_secret_files),
         files=lazily(lambda: _files(settings)),
-        specs=cast(Specs, _LazySpecs(settings)),
+        specs=cast("Specs", _LazySpecs(settings)),
         databases=lazily(lambda: _databases(runtime)),
         firewall=lazily(_firewall),
         clock=clock,
@@ -198,7 +199,7 @@ class _LazyRuntime(Lazy):
 
     async def containers(
         self, labels: Mapping[str, str], *, detailed: bool = False
-    ) -> tuple[Container, ...]:
+    ) -> "tuple[Container, ...]":
         if detailed or self.lazy_is_made:
             found: tuple[Container, ...] = await self.__getattr__("containers")(
                 labels, detailed=detailed
@@ -226,34 +227,34 @@ class _LazySpecs(Lazy):
         return found
 
 
-def _clock() -> Clock:
+def _clock() -> "Clock":
     from berthmaster.adapters.clock import SystemClock
 
     return SystemClock()
 
 
-def _runtime(settings: Settings) -> Runtime:
+def _runtime(settings: Settings) -> "Runtime":
     from berthmaster.adapters.docker import AiodockerRuntime
     from berthmaster.adapters.registry import DockerCredentials
 
     return AiodockerRuntime(settings.docker_host, DockerCredentials())
 
 
-def _compose(settings: Settings, runtime: Runtime) -> Compose:
+def _compose(settings: Settings, runtime: "Runtime") -> "Compose":
     from berthmaster.adapters.compose import ComposeCli
 
     os.environ["DOCKER_HOST"] = settings.docker_host  # the binary must speak to the same engine
     return ComposeCli(runtime)
 
 
-def _router(settings: Settings) -> Router:
+def _router(settings: Settings) -> "Router":
     from berthmaster.adapters.haproxy import HaproxyRouter, PoolSize
 
     pool = PoolSize(settings.pool.backends, settings.pool.servers)
     return HaproxyRouter(_gateway_folder(settings), settings.entrypoints, pool)
 
 
-def _gateway(settings: Settings) -> GatewayProcesses:
+def _gateway(settings: Settings) -> "GatewayProcesses":
     return _docker_gateway(settings)
 
 
@@ -289,7 +290,7 @@ def _docker_gateway(settings: Settings) -> "DockerGateway":
     )
 
 
-def _certificates(settings: Settings, runtime: Runtime) -> Certificates:
+def _certificates(settings: Settings, runtime: "Runtime") -> "Certificates":
     from berthmaster.adapters.caddy.certificates import EdgeCertificates
 
     edge = f"{settings.gateway.container_prefix}-edge"
@@ -300,13 +301,13 @@ def _gateway_folder(settings: Settings) -> Path:
     return settings.state_folder / "gateway"
 
 
-def _prober() -> Prober:
+def _prober() -> "Prober":
     from berthmaster.adapters.http import AiohttpProber
 
     return AiohttpProber()
 
 
-def _notifier(settings: Settings) -> Notifier:
+def _notifier(settings: Settings) -> "Notifier":
     if settings.notify is None:
         return Nobody()
     from berthmaster.adapters.host.notifier import ProgramNotifier
@@ -314,14 +315,14 @@ def _notifier(settings: Settings) -> Notifier:
     return ProgramNotifier(settings.notify)
 
 
-def _registry() -> Registry:
+def _registry() -> "Registry":
     from berthmaster.adapters.registry import HttpRegistry
     from berthmaster.adapters.registry.remembering import RememberingRegistry
 
     return RememberingRegistry(HttpRegistry())
 
 
-def _store(settings: Settings, clock: Clock) -> Store:
+def _store(settings: Settings, clock: "Clock") -> "Store":
     from berthmaster.adapters.store import SqliteStore
 
     settings.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -334,50 +335,50 @@ def _store(settings: Settings, clock: Clock) -> Store:
     )
 
 
-def _vault(settings: Settings) -> Vault:
+def _vault(settings: Settings) -> "Vault":
     from berthmaster.adapters.vault import KeyFileVault
 
     return KeyFileVault(settings.key_path)
 
 
-def _secret_files() -> SecretFiles:
+def _secret_files() -> "SecretFiles":
     from berthmaster.adapters.secretfiles import DiskSecretFiles
 
     return DiskSecretFiles()
 
 
-def _files(settings: Settings) -> ReleaseFiles:
-    from berthmaster.adapters.files import StateFiles
+def _files(settings: Settings) -> "ReleaseFiles":
+    from berthmaster.adapters.files.state_files import StateFiles
 
     return StateFiles(settings.state_folder)
 
 
-def _specs() -> Specs:
+def _specs() -> "Specs":
     from berthmaster.adapters.berthfile import BerthfileSpecs
 
     return BerthfileSpecs()
 
 
-def _databases(runtime: Runtime) -> Databases:
+def _databases(runtime: "Runtime") -> "Databases":
     from berthmaster.adapters.postgres import PostgresDumps
 
     return PostgresDumps(runtime)
 
 
-def _firewall() -> Firewall:
+def _firewall() -> "Firewall":
     from berthmaster.adapters.firewall import Iptables
 
     return Iptables()
 
 
-def build_snapshots(settings: Settings) -> Snapshots:
+def build_snapshots(settings: Settings) -> "Snapshots":
     """The copies of the store; opens nothing."""
     from berthmaster.adapters.store.snapshots import StoreSnapshots
 
     return StoreSnapshots(settings.store_path)
 
 
-def build_backups(settings: Settings, target: str) -> Backups:
+def build_backups(settings: Settings, target: str) -> "Backups":
     """Copies at a target; opens nothing. Raises `InvalidSpec` for one that cannot be."""
     from berthmaster.adapters.restic import ResticBackups, parse_target, read_credentials
 
@@ -388,7 +389,7 @@ def build_backups(settings: Settings, target: str) -> Backups:
     return ResticBackups(place, settings.state_folder / "backup", variables=variables)
 
 
-def build_engine_data(settings: Settings) -> EngineData:
+def build_engine_data(settings: Settings) -> "EngineData":
     """Images and volumes of this machine's engine; opens nothing."""
     from berthmaster.adapters.docker.data import DockerData
 
@@ -408,7 +409,7 @@ def describe_installation(settings: Settings) -> "Installation":
     return Installation(berthmaster.__version__, socket.gethostname(), settings_path(), keep)
 
 
-def build_units(settings: Settings) -> Units:
+def build_units(settings: Settings) -> "Units":
     """What runs housekeeping on this machine; only for the server's own, usual settings.
 
     A trial with another state folder or settings file must not take a server's timer over.
@@ -423,7 +424,7 @@ def build_units(settings: Settings) -> Units:
     )
 
 
-def _host() -> Host:
+def _host() -> "Host":
     from berthmaster.adapters.host import LinuxHost
 
     return LinuxHost()

@@ -13,7 +13,6 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
@@ -21,9 +20,10 @@ from typing import Any, Final
 
 from berthmaster.domain.errors import InvalidName, InvalidSpec
 from berthmaster.domain.names import check_name
-from berthmaster.domain.routing import Entrypoint, Tls
-from berthmaster.domain.takeover import FILE, parse_takeover, with_takeover
-from berthmaster.domain.tunnel import ID, Tunnel
+from berthmaster.domain.routing import TAKEOVER_FILE, Entrypoint, Tls
+
+if typing.TYPE_CHECKING:
+    from berthmaster.domain.tunnel import Tunnel
 
 PATH: Final = Path("/etc/berthmaster/settings.toml")
 PATH_VARIABLE: Final = "BERTHMASTER_SETTINGS"  # another file than `PATH`
@@ -207,11 +207,13 @@ class Settings:
         return self.state_folder / "secret.key"
 
     @property
-    def tunnel_or_none(self) -> Tunnel | None:
+    def tunnel_or_none(self) -> "Tunnel | None":
         """The tunnel, when one is named."""
         named = self.tunnel.id
         if named is None:
             return None
+        from berthmaster.domain.tunnel import Tunnel
+
         credentials = self.tunnel.credentials or Path(f"/etc/cloudflared/{named}.json")
         return Tunnel(named, str(credentials), str(self.tunnel.config), self.tunnel.metrics_port)
 
@@ -361,6 +363,8 @@ def _number(value: Any, source: _Source, key: str) -> int:
 
 
 def _take_variables(values: dict[str, Any], source: _Source, environ: Mapping[str, str]) -> None:
+    if not any(name.startswith(PREFIX) and name != PATH_VARIABLE for name in environ):
+        return
     keys = {PREFIX + key.upper().replace(".", "_"): key for key, _ in _leaves()}
     del keys[f"{PREFIX}ENTRYPOINTS"]  # a list of tables does not fit a variable
     for variable, value in environ.items():
@@ -373,6 +377,8 @@ def _take_variables(values: dict[str, Any], source: _Source, environ: Mapping[st
 
 
 def _refuse_near_miss(variable: str, known: list[str]) -> None:
+    from difflib import get_close_matches
+
     # Other variables of this prefix exist (failpoints, tests): not every unknown one is an error.
     if near := get_close_matches(variable, known, n=1, cutoff=0.9):
         raise InvalidSpec(f"no such setting; did you mean {near[0]}?", location=variable)
@@ -394,11 +400,19 @@ def _check(settings: Settings, source: _Source) -> None:
     if directory and not directory.startswith("https://"):
         raise source.error("gateway.acme_directory", "`gateway.acme_directory` must be https://...")
     _check_names(settings, source)
-    if settings.tunnel.id is not None and not ID.match(settings.tunnel.id):
-        raise source.error("tunnel.id", "`tunnel.id` must be a UUID, as `cloudflared tunnel list`")
+    _check_tunnel(settings.tunnel.id, source)
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", settings.backup.at):
         raise source.error("backup.at", f"`backup.at` must be HH:MM, not {settings.backup.at!r}")
     _check_entrypoints(settings.entrypoints, source)
+
+
+def _check_tunnel(named: str | None, source: _Source) -> None:
+    if named is None:
+        return
+    from berthmaster.domain.tunnel import ID
+
+    if not ID.match(named):
+        raise source.error("tunnel.id", "`tunnel.id` must be a UUID, as `cloudflared tunnel list`")
 
 
 def _check_block(settings: Settings, source: _Source) -> None:
@@ -471,9 +485,11 @@ def _with_entrypoints(settings: Settings) -> Settings:
 def _with_taken_ports(settings: Settings) -> Settings:
     """With what `berth adopt --replace-proxy` took; what cannot be read was never written here."""
     try:
-        text = (settings.state_folder / "gateway" / FILE).read_text()
+        text = (settings.state_folder / "gateway" / TAKEOVER_FILE).read_text()
     except (OSError, UnicodeDecodeError):
         return settings
+    from berthmaster.domain.takeover import parse_takeover, with_takeover
+
     entrypoints = with_takeover(settings.entrypoints, parse_takeover(text))
     return replace(settings, entrypoints=entrypoints)
 
@@ -493,6 +509,8 @@ _RANGES: Final = (
 
 
 def _unknown(key: str, name: str, known: Mapping[str, Any]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"there is no setting `{key}`" + (f"; did you mean `{near[0]}`?" if near else "")
 

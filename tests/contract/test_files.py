@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests import builders
 
-from berthmaster.adapters.files import StateFiles
+from berthmaster.adapters.files.state_files import StateFiles
 from berthmaster.domain.errors import Bug, NotAllowed, OutsideError
 from berthmaster.domain.release import FileCopy
 from berthmaster.ports.files import ReleaseFiles

@@ -14,7 +14,9 @@ from tests.unit.adapters.store.support import SHOP, SetClock, plan
 from berthmaster.adapters.store import SqliteStore
 from berthmaster.domain.deployment import DeploymentState
 from berthmaster.domain.errors import LeaseHeld, LeaseLost, NoAddressLeft, NotAllowed, NotFound
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.release import ReleaseRoute, Upstream
+from berthmaster.domain.releasestate import ReleaseState
+from berthmaster.domain.routing import Doorway, Naming
 from berthmaster.domain.spec import RetentionSpec
 from berthmaster.domain.tenancy import Domain, Tenant
 from berthmaster.ports.store import Event, Store
@@ -49,6 +51,27 @@ def test_only_the_newest_number_that_no_release_has_is_given_again(store: Store)
     store.add_release(builders.release(second))
     store.give_number_back(SHOP, second)
     assert store.next_release_number(SHOP) == second + 1
+
+
+def test_a_doorway_is_where_the_live_release_takes_visitors_in(store: Store) -> None:
+    store.add_stack(SHOP, "/srv/shop")
+    route = ReleaseRoute("/", "web", (Upstream("web", "10.201.0.2", 8000),))
+    made = replace(builders.release(1, routes=(route,)), entrypoint="tls", naming=Naming.HEADER)
+    store.add_release(made)
+    assert store.doorway(SHOP) is None  # it does not serve yet
+    lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
+    store.mark_live(SHOP, 1, old=None, warm_until=None, fence=lease.fence)
+    found = store.doorway(SHOP)
+    assert found == Doorway("tls", Naming.HEADER)
+    assert found.claim("acme.test", "shop-prod").naming is Naming.HOST
+
+
+def test_what_has_no_routes_has_no_doorway(store: Store) -> None:
+    store.add_stack(SHOP, "/srv/shop")
+    store.add_release(builders.release(1, routes=()))
+    lease = store.acquire_lease(str(SHOP), holder="ann", seconds=60)
+    store.mark_live(SHOP, 1, old=None, warm_until=None, fence=lease.fence)
+    assert store.doorway(SHOP) is None
 
 
 def test_retention_is_what_the_newest_release_says(store: Store) -> None:

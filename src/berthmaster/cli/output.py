@@ -1,10 +1,7 @@
 """Results on standard output: tables, JSON, words for times. Knows no use case."""
 
-import json
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
@@ -46,6 +43,8 @@ def paint(text: str, colour: str | None, *, bold: bool = False) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document."""
+    import json
+
     click.echo(json.dumps(value, indent=2, default=_plain))
 
 
@@ -70,6 +69,9 @@ def _wrapped(text: str, indent: int) -> list[str]:
     text = text.rstrip()
     if not sys.stdout.isatty():
         return [text]
+    import shutil
+    import textwrap
+
     width = max(shutil.get_terminal_size().columns - indent, NARROWEST)
     first, *rest = textwrap.wrap(text, width) or [""]
     return [first, *(" " * indent + line for line in rest)]

@@ -13,7 +13,8 @@ from berthmaster.cli.planned import print_plan
 from berthmaster.domain.errors import InvalidName, UserError
 from berthmaster.domain.names import StackId, check_name
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import ADOPTED, ReleaseState
+from berthmaster.domain.release import ADOPTED
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.outside import Outside
 
 if TYPE_CHECKING:

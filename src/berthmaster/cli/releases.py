@@ -8,7 +8,8 @@ import click
 from berthmaster.cli.invocation import BerthCommand, Invocation, stack_argument
 from berthmaster.cli.output import age, clock_time, print_json, print_table
 from berthmaster.domain.errors import NotFound
-from berthmaster.domain.release import ADOPTED, ReleaseState
+from berthmaster.domain.release import ADOPTED
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.read_marks import Marks, read_marks
 

@@ -7,11 +7,13 @@ the remedy. Names are compared as DNS does: lower case, IDNA.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from berthmaster.domain.errors import InvalidName
 from berthmaster.domain.names import check_host
-from berthmaster.domain.spec import AppSpec
+
+if TYPE_CHECKING:
+    from berthmaster.domain.spec import AppSpec
 
 RESERVED: Final = (
     *("www", "api", "admin", "public", "status", "tenant", "tenants", "mail", "static", "assets"),
@@ -83,12 +85,12 @@ class Violation:
     remedy: str
 
 
-def has_tenants(spec: AppSpec) -> bool:
+def has_tenants(spec: "AppSpec") -> bool:
     """Whether there are rows to judge."""
     return spec.tenancy is not None or spec.domains.source is not None
 
 
-def policy_of(spec: AppSpec, environment: str) -> DomainPolicy:
+def policy_of(spec: "AppSpec", environment: str) -> DomainPolicy:
     """What names of an environment must be like; one that is not strict forbids no part."""
     there, given = spec.environments[environment], spec.domains
     suffix = spec.tenancy.suffix(environment) if spec.tenancy else None
@@ -102,7 +104,7 @@ def policy_of(spec: AppSpec, environment: str) -> DomainPolicy:
     )
 
 
-def outline_of(spec: AppSpec) -> Outline:
+def outline_of(spec: "AppSpec") -> Outline:
     """The outline of a whole file."""
     is_judged = has_tenants(spec)
     names = spec.environments

@@ -6,10 +6,12 @@ gate and what people are shown all follow this.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from berthmaster.domain.release import Release, ReleaseRoute
-from berthmaster.domain.routing import Naming, Prefix
+from berthmaster.domain.routing import Prefix
+
+if TYPE_CHECKING:
+    from berthmaster.domain.release import Release, ReleaseRoute
 
 
 class Answering(Protocol):
@@ -56,14 +58,14 @@ def named_hosts(routes: Iterable[Answering], hosts: Sequence[str]) -> tuple[str,
     return (*hosts, *sorted(name for name in more if is_covered(name, hosts)))
 
 
-def asked_hosts(release: Release) -> tuple[str, ...]:
+def asked_hosts(release: "Release") -> tuple[str, ...]:
     """Every exact host on which the release answers something."""
     named = named_hosts(release.routes, release.hosts)
     exact = (host for host in named if not host.startswith("*."))
     return tuple(host for host in exact if reachable(release.routes, host))
 
 
-def public_host(release: Release, route: ReleaseRoute | None = None) -> str:
+def public_host(release: "Release", route: "ReleaseRoute | None" = None) -> str:
     """The first exact host of the release, or of a route; a suffix stands for its own apex."""
     exact = asked_hosts(release)
     if route is not None:
@@ -72,7 +74,7 @@ def public_host(release: Release, route: ReleaseRoute | None = None) -> str:
     return hosts[0].removeprefix("*.") if hosts else "localhost"
 
 
-def prefixes_of(release: str, route: ReleaseRoute, slot: int | None) -> tuple[Prefix, ...]:
+def prefixes_of(release: str, route: "ReleaseRoute", slot: int | None) -> tuple[Prefix, ...]:
     """A route as the router knows it: once, or once for each of its hosts."""
     return tuple(
         Prefix(release, route.path, slot, route.site, route.strip, host)
@@ -91,8 +93,3 @@ def _ranks(routes: Sequence[Route], host: str) -> tuple[list[Route], ...]:
 
 def _is_below(path: str, prefix: str) -> bool:
     return f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/")
-
-
-def own_naming(release: Release) -> Naming:
-    """How requests for a tenant's own host of a release say whose they are."""
-    return Naming.HOST if release.naming is Naming.HEADER else Naming.NONE

@@ -8,10 +8,10 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from berthmaster.domain.names import StackId
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.routing import Naming
 from berthmaster.domain.spec import JobSpec, Overlay, RetentionSpec, Role, SmokeSpec
 
@@ -99,17 +99,6 @@ class FileCopy:
     uid: int = 0
     is_secret: bool = False
     is_state: bool = False  # mounted by a state service: lies in the stack's own folder
-
-
-class ReleaseState(StrEnum):
-    """Where a release is in its life."""
-
-    PREPARED = "prepared"  # recorded, never served
-    LIVE = "live"  # takes the requests
-    WARM = "warm"  # replaced, still running: a rollback is a switch
-    RETIRED = "retired"  # not running, can be started from its record
-    FAILED = "failed"  # was refused
-    STATE = "state"  # no release: the record of a change of state services, kept while it counts
 
 
 @dataclass(frozen=True, slots=True)

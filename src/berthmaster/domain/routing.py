@@ -7,6 +7,9 @@ Derived from the store; the router's files and its memory are copies. A switch i
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+TAKEOVER_FILE: Final = "takeover.json"  # in the gateway's folder: which ports it took from a proxy
 
 
 class Tls(StrEnum):
@@ -86,6 +89,19 @@ class HostClaim:
     def place(self) -> tuple[str, str]:
         """What can be claimed once."""
         return self.entrypoint, self.host
+
+
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """Where visitors of a stack come in, as its live release says."""
+
+    entrypoint: str
+    naming: Naming = Naming.NONE  # how requests for its own hosts say whose they are
+
+    def claim(self, host: str, stack: str) -> HostClaim:
+        """A tenant's own host at it: by such a host the router knows the tenant itself."""
+        naming = Naming.HOST if self.naming is Naming.HEADER else Naming.NONE
+        return HostClaim(self.entrypoint, host, stack, naming)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,10 @@ it, nothing but a planned step writes it.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from berthmaster.domain import codec
 from berthmaster.domain.errors import Bug
 from berthmaster.domain.routing import Entrypoint
-
-FILE: Final = "takeover.json"  # in the gateway's folder
 
 
 @dataclass(frozen=True, slots=True)

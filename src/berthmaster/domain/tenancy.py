@@ -36,6 +36,7 @@ RESERVED: Final = frozenset(
 
 
 WELL_KNOWN: Final = "/.well-known/berthmaster"  # where a name shows whose it is
+RECORD: Final = "_berthmaster"  # its TXT record that does, below the host
 
 
 class TenantState(StrEnum):
@@ -122,6 +123,13 @@ def tenant_hosts(domains: Iterable[Domain]) -> tuple[str, ...]:
     return tuple(
         item.host for item in sorted(routed, key=lambda one: (not one.is_primary, one.host))
     )
+
+
+def new_token() -> str:
+    """What an owner shows: nobody can guess it."""
+    from secrets import token_hex  # and with it all of hmac, for a name in a hundred
+
+    return token_hex(16)
 
 
 def check_slug(slug: str, reserved: Iterable[str] = ()) -> str:

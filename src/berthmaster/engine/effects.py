@@ -20,7 +20,8 @@ from berthmaster.domain.container import (
 from berthmaster.domain.errors import Bug
 from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import STATE_FILES, Release, ReleaseState
+from berthmaster.domain.release import STATE_FILES, Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.routing import Backend, Prefix
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.engine import handover, jobs, through_gateway

@@ -6,11 +6,13 @@ import os
 import pwd
 import socket
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from berthmaster.domain.deployment import Lease
 from berthmaster.domain.errors import LeaseLost, OutsideError
-from berthmaster.ports.store import Store
+
+if TYPE_CHECKING:
+    from berthmaster.domain.deployment import Lease
+    from berthmaster.ports.store import Store
 
 LEASE_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 2.0
@@ -19,7 +21,7 @@ RETRY_SECONDS: Final = 2.0
 class HeldLease:
     """The right to change one thing, as long as `fence` is the newest."""
 
-    def __init__(self, store: Store, lease: Lease) -> None:
+    def __init__(self, store: "Store", lease: "Lease") -> None:
         self._store = store
         self._lease = lease
         self.is_lost = False
@@ -62,7 +64,7 @@ class HeldLease:
 
 
 @contextlib.asynccontextmanager
-async def hold(store: Store, name: str, *, what: str) -> AsyncIterator[HeldLease]:
+async def hold(store: "Store", name: str, *, what: str) -> AsyncIterator[HeldLease]:
     """Hold the lease `name` inside the block; raises `LeaseHeld` when somebody else has it."""
     held = HeldLease(store, store.acquire_lease(name, holder=_holder(what), seconds=LEASE_SECONDS))
     renewing = asyncio.create_task(held.keep())

@@ -9,7 +9,7 @@ from enum import StrEnum
 from berthmaster.domain import plan as act
 from berthmaster.domain.container import Container
 from berthmaster.domain.errors import OutsideError
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.outside import Outside
 
 

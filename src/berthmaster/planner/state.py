@@ -23,7 +23,8 @@ from berthmaster.domain.plan import (
     StopContainers,
     TakeRestorePoint,
 )
-from berthmaster.domain.release import Release, ReleaseService, ReleaseState
+from berthmaster.domain.release import Release, ReleaseService
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.planner.joining import joined
 from berthmaster.planner.observed import Observed

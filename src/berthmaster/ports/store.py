@@ -12,15 +12,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from berthmaster.domain.deployment import Deployment, DeploymentState, JournalRow, Lease, StepState
-from berthmaster.domain.judgement import Judgement
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.domain.spec import Overlay, RetentionSpec
 from berthmaster.ports.tenancy import TenancyStore
 
 if TYPE_CHECKING:
+    from berthmaster.domain.deployment import (
+        Deployment,
+        DeploymentState,
+        JournalRow,
+        Lease,
+        StepState,
+    )
+    from berthmaster.domain.judgement import Judgement
     from berthmaster.domain.plan import Plan
+    from berthmaster.domain.release import Release
+    from berthmaster.domain.releasestate import ReleaseState
+    from berthmaster.domain.routing import Doorway
+    from berthmaster.domain.spec import Overlay, RetentionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class ReleaseSummary:
 
     stack: StackId
     number: int
-    state: ReleaseState
+    state: "ReleaseState"
     artifact: str
     tag: str | None
     revision: str | None
@@ -92,15 +100,15 @@ class Store(TenancyStore, Protocol):
         """Only the newest number, and only when no release was ever recorded under it."""
         ...
 
-    def add_release(self, release: Release) -> None: ...
-    def rewrite_release(self, release: Release) -> None:
+    def add_release(self, release: "Release") -> None: ...
+    def rewrite_release(self, release: "Release") -> None:
         """Replace a record whose images are known by other names on this server; state stays.
 
         Raises `NotFound` when there is no such record.
         """
         ...
 
-    def release(self, stack: StackId, number: int) -> Release | None:
+    def release(self, stack: StackId, number: int) -> "Release | None":
         """The whole record; that of a tenant with the hosts that the tenant has now."""
         ...
 
@@ -108,15 +116,22 @@ class Store(TenancyStore, Protocol):
         """Newest first."""
         ...
 
-    def overlay(self, stack: StackId) -> Overlay:
+    def doorway(self, stack: StackId) -> "Doorway | None":
+        """Where the live release takes its visitors in, without reading the rest of its record.
+
+        None when nothing is live, or when it has no routes.
+        """
+        ...
+
+    def overlay(self, stack: StackId) -> "Overlay":
         """What the live release lays over `berth.yaml`, without reading the rest of its record."""
         ...
 
-    def retention(self, stack: StackId) -> RetentionSpec | None:
+    def retention(self, stack: StackId) -> "RetentionSpec | None":
         """What the newest release says about it, without reading the rest of the record."""
         ...
 
-    def releases_in(self, *states: ReleaseState) -> tuple[ReleaseSummary, ...]:
+    def releases_in(self, *states: "ReleaseState") -> tuple[ReleaseSummary, ...]:
         """Of all stacks at once: live ones for `status`, warm ones for `tick`; no state: all."""
         ...
 
@@ -124,11 +139,11 @@ class Store(TenancyStore, Protocol):
         """One for each stack that serves."""
         ...
 
-    def asked_apps(self) -> tuple[Release, ...]:
+    def asked_apps(self) -> "tuple[Release, ...]":
         """Live releases of apps that say themselves which names they know."""
         ...
 
-    def release_records(self) -> Iterator[Release]:
+    def release_records(self) -> "Iterator[Release]":
         """Every kept release in full, one at a time: what garbage collection may not touch."""
         ...
 
@@ -144,12 +159,12 @@ class Store(TenancyStore, Protocol):
         """In one transaction: this release live, the old one warm, every other state as it was."""
         ...
 
-    def set_release_state(self, stack: StackId, number: int, state: ReleaseState) -> None: ...
+    def set_release_state(self, stack: StackId, number: int, state: "ReleaseState") -> None: ...
     def remove_release(self, stack: StackId, number: int) -> None:
         """Raises `Bug` for the live one and for one that a state service was started by."""
         ...
 
-    def keep_state_only(self, release: Release) -> None:
+    def keep_state_only(self, release: "Release") -> None:
         """Replace a record by this part of it, which state services run by; it is no release now.
 
         Gives back what the release held of the router's pool. Raises `Bug` for the live one.
@@ -180,15 +195,15 @@ class Store(TenancyStore, Protocol):
         release: int | None,
         actor: str,
         fence: int,
-    ) -> Deployment:
+    ) -> "Deployment":
         """At most one unfinished deployment per stack exists; a second raises `NotAllowed`."""
         ...
 
     def change_state(
         self,
         deployment_id: int,
-        old: DeploymentState,
-        new: DeploymentState,
+        old: "DeploymentState",
+        new: "DeploymentState",
         *,
         fence: int,
         error: str = "",
@@ -196,25 +211,25 @@ class Store(TenancyStore, Protocol):
         """Guarded update through `check_transition`; zero rows raise `LeaseLost`."""
         ...
 
-    def deployment(self, deployment_id: int) -> Deployment | None: ...
-    def deployments(self, stack: StackId | None, limit: int = 20) -> tuple[Deployment, ...]: ...
-    def unfinished(self) -> tuple[Deployment, ...]: ...
-    def journal(self, deployment_id: int) -> tuple[JournalRow, ...]: ...
+    def deployment(self, deployment_id: int) -> "Deployment | None": ...
+    def deployments(self, stack: StackId | None, limit: int = 20) -> "tuple[Deployment, ...]": ...
+    def unfinished(self) -> "tuple[Deployment, ...]": ...
+    def journal(self, deployment_id: int) -> "tuple[JournalRow, ...]": ...
     def write_journal(
-        self, deployment_id: int, step: int, state: StepState, *, fence: int, detail: str = ""
+        self, deployment_id: int, step: int, state: "StepState", *, fence: int, detail: str = ""
     ) -> None: ...
 
     # leases
-    def acquire_lease(self, name: str, *, holder: str, seconds: float) -> Lease:
+    def acquire_lease(self, name: str, *, holder: str, seconds: float) -> "Lease":
         """Raises `LeaseHeld` unless free, expired, or held by a dead process of this machine."""
         ...
 
-    def renew_lease(self, lease: Lease, *, seconds: float, step: str | None = None) -> Lease:
+    def renew_lease(self, lease: "Lease", *, seconds: float, step: str | None = None) -> "Lease":
         """Raises `LeaseLost` when it went to somebody else."""
         ...
 
-    def release_lease(self, lease: Lease) -> None: ...
-    def lease(self, name: str) -> Lease | None: ...
+    def release_lease(self, lease: "Lease") -> None: ...
+    def lease(self, name: str) -> "Lease | None": ...
 
     # addresses
     def reserve_subnets(self, owners: Sequence[str], *, taken: Sequence[str]) -> dict[str, str]:
@@ -241,11 +256,11 @@ class Store(TenancyStore, Protocol):
         ...
 
     # judgements
-    def judge(self, judgement: Judgement) -> None:
+    def judge(self, judgement: "Judgement") -> None:
         """Add one; none is ever changed or removed."""
         ...
 
-    def judgements(self, app: str, *, artifact: str | None = None) -> tuple[Judgement, ...]:
+    def judgements(self, app: str, *, artifact: str | None = None) -> "tuple[Judgement, ...]":
         """Of an app, or of one artifact of it, newest first."""
         ...
 

@@ -1,10 +1,12 @@
 """The part of the store about tenants and their domains."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from berthmaster.domain.names import StackId
-from berthmaster.domain.rollout import Rollout, RolloutLine, RolloutState
 from berthmaster.domain.tenancy import Domain, Proof, Tenant, Watched
+
+if TYPE_CHECKING:
+    from berthmaster.domain.rollout import Rollout, RolloutLine, RolloutState
 
 
 class TenancyStore(Protocol):
@@ -44,23 +46,23 @@ class TenancyStore(Protocol):
         """Remove even the tombstone; its domains must be gone. What is not there is no error."""
         ...
 
-    def add_rollout(self, rollout: Rollout) -> int:
+    def add_rollout(self, rollout: "Rollout") -> int:
         """Record it with its lines, and return its number; earlier ones of the environment that
         are not over are replaced.
         """
         ...
 
-    def rollout(self, app: str, environment: str) -> Rollout | None:
+    def rollout(self, app: str, environment: str) -> "Rollout | None":
         """The newest one of an environment."""
         ...
 
     def set_rollout_state(
-        self, rollout_id: int, state: RolloutState, *, unless: RolloutState | None = None
+        self, rollout_id: int, state: "RolloutState", *, unless: "RolloutState | None" = None
     ) -> bool:
         """Returns whether it changed: with `unless` not when it is in that state."""
         ...
 
-    def set_rollout_line(self, rollout_id: int, line: RolloutLine) -> None: ...
+    def set_rollout_line(self, rollout_id: int, line: "RolloutLine") -> None: ...
 
     def domains(self, stack: StackId | None = None) -> tuple[Domain, ...]:
         """Of one stack or of all, by tenant, the primary one first."""

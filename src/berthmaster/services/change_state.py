@@ -11,7 +11,8 @@ from typing import Final
 from berthmaster.domain.errors import BerthmasterError, NotAllowed, NotFound, OutsideError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import Release, ReleaseService, ReleaseState
+from berthmaster.domain.release import Release, ReleaseService
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
 from berthmaster.planner.majors import DatabaseVersion, database_version, major_of, refusal

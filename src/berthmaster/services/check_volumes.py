@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from berthmaster.domain.errors import NotAllowed
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.planner import composemodel as compose
 from berthmaster.ports.outside import Outside
 

@@ -15,7 +15,8 @@ from berthmaster.domain.errors import (
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.rehearsal import production_of
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.lease import HeldLease, hold
 from berthmaster.planner.deploy import plan_deploy
 from berthmaster.ports.outside import Outside

@@ -4,7 +4,7 @@ from typing import Final
 
 from berthmaster.domain.errors import NotFound
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.outside import Outside
 
 SHORTEST_BEGIN: Final = 7  # characters, as git abbreviates a commit

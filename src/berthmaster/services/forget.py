@@ -9,7 +9,8 @@ from typing import Final
 
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.planner.state import state_part
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary

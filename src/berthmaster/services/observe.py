@@ -5,7 +5,8 @@ import asyncio
 from berthmaster.domain.container import LABEL_STACK, PROJECT_LABEL, Container
 from berthmaster.domain.errors import GatewayRefused
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ADOPTED, Release, ReleaseState
+from berthmaster.domain.release import ADOPTED, Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.routing import RouteTable
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import Role

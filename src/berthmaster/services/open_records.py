@@ -6,7 +6,8 @@ ever run again.
 
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.outside import Outside
 
 

@@ -7,7 +7,7 @@ import contextlib
 from berthmaster.domain.deployment import RELEASING, Deployment, DeploymentState
 from berthmaster.domain.errors import LeaseHeld, NotAllowed, NotFound
 from berthmaster.domain.plan import RecordStates
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.executor import Executor, is_ended, is_past_no_return
 from berthmaster.engine.failpoints import failpoint_from_environment
 from berthmaster.engine.lease import hold

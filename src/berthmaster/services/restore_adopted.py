@@ -11,7 +11,8 @@ from typing import Final
 
 from berthmaster.domain.container import LABEL_STACK
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ADOPTED, ImagePin, Release, ReleaseService, ReleaseState
+from berthmaster.domain.release import ADOPTED, ImagePin, Release, ReleaseService
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside

@@ -35,7 +35,8 @@ from berthmaster.domain.errors import (
     OutsideError,
 )
 from berthmaster.domain.names import StackId, parse_stack
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
 from berthmaster.planner.putback import Restore, is_kept

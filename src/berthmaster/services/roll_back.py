@@ -9,7 +9,8 @@ from berthmaster.domain.errors import BerthmasterError, NotAllowed, NotFound
 from berthmaster.domain.judgement import rejection
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.spec import Role
 from berthmaster.engine.lease import hold
 from berthmaster.planner.putback import Restore, is_kept

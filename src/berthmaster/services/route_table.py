@@ -5,11 +5,12 @@ a rollback is one switch.
 """
 
 from berthmaster.domain.deployment import Deployment
-from berthmaster.domain.hosting import own_naming, prefixes_of
+from berthmaster.domain.hosting import prefixes_of
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import ForgetStack
-from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.domain.routing import Backend, HostClaim, Naming, Prefix, RouteTable
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
+from berthmaster.domain.routing import Backend, Doorway, HostClaim, Naming, Prefix, RouteTable
 from berthmaster.domain.table import tidied
 from berthmaster.planner.deploy import claims_of
 from berthmaster.ports.outside import Outside
@@ -65,8 +66,8 @@ def _pooled(outside: Outside) -> dict[StackId, list[str]]:
 
 def _claims_of_pool(release: Release, pooled: dict[StackId, list[str]]) -> list[HostClaim]:
     hosts = pooled.get(release.stack, ())
-    naming = own_naming(release)
-    return [HostClaim(release.entrypoint, host, release.stack.project, naming) for host in hosts]
+    doorway = Doorway(release.entrypoint, release.naming)
+    return [doorway.claim(host, release.stack.project) for host in hosts]
 
 
 def wanted_table(

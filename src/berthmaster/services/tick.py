@@ -8,7 +8,8 @@ import contextlib
 
 from berthmaster.domain.errors import LeaseHeld, OutsideError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ADOPTED, ReleaseState
+from berthmaster.domain.release import ADOPTED
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.lease import hold
 from berthmaster.planner.retiring import plan_retire
 from berthmaster.ports.outside import Outside

@@ -10,9 +10,8 @@ from berthmaster.adapters.caddy.config import render_config as render_edge
 from berthmaster.adapters.haproxy.config import render_config as render_router
 from berthmaster.adapters.haproxy.layout import Layout
 from berthmaster.domain.errors import InvalidSpec
-from berthmaster.domain.routing import Entrypoint, Tls
+from berthmaster.domain.routing import TAKEOVER_FILE, Entrypoint, Tls
 from berthmaster.domain.takeover import (
-    FILE,
     Replaced,
     TakenPort,
     Takeover,
@@ -41,7 +40,7 @@ def test_the_file_is_read_back_and_one_that_is_damaged_counts_as_none() -> None:
 
 def test_the_settings_know_the_ports_and_a_file_cannot_say_them(tmp_path: Path) -> None:
     (tmp_path / "gateway").mkdir()
-    (tmp_path / "gateway" / FILE).write_text(render_takeover(takeover(listens=True)))
+    (tmp_path / "gateway" / TAKEOVER_FILE).write_text(render_takeover(takeover(listens=True)))
     file = tmp_path / "settings.toml"
     text = f"state_folder = '{tmp_path}'\n[[entrypoints]]\nname = 'https'\nport = 8443\n"
     file.write_text(f"{text}tls = 'local'\n")

@@ -10,7 +10,7 @@ from tests.builders import SHOP
 from tests.unit.engine.test_every_plan import KILLS, STEPS, prepare, run
 from tests.unit.engine.worlds import World
 
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.failpoints import POINTS, Failpoint
 from berthmaster.ports.progress import Silence
 from berthmaster.services.route_table import compare_tables, derive_table, wanted_table

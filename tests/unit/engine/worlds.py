@@ -12,13 +12,8 @@ from berthmaster.domain.container import Health, PublishedPort
 from berthmaster.domain.errors import BerthmasterError
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.probing import Certificate
-from berthmaster.domain.release import (
-    FileCopy,
-    Release,
-    ReleaseService,
-    ReleaseState,
-    network_in,
-)
+from berthmaster.domain.release import FileCopy, Release, ReleaseService, network_in
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.routing import Entrypoint, RouteTable, Tls
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import JobSpec, Role

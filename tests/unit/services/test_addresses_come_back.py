@@ -8,7 +8,7 @@ from tests.builders import SHOP, release
 from tests.unit.engine.worlds import empty_world
 
 from berthmaster.domain.errors import NotAllowed
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence

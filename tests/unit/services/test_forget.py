@@ -6,7 +6,7 @@ from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.errors import NotFound
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.progress import Silence
 from berthmaster.services.forget import KEPT_REFUSED, forget_old
 from berthmaster.services.roll_back import plan_rollback

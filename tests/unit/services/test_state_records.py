@@ -6,7 +6,7 @@ from tests.builders import SHOP, release
 from tests.unit.engine.worlds import World, empty_world, other_database, with_other_database
 
 from berthmaster.domain.plan import StartState
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.ports.progress import Silence
 from berthmaster.services.compare_state import state_notes
 from berthmaster.services.forget import forget_old

@@ -5,7 +5,7 @@ from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.deployment import Deployment, DeploymentState
 from berthmaster.domain.judgement import JudgementKind
-from berthmaster.domain.release import ReleaseState
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.lease import hold
 from berthmaster.ports.progress import Silence
 from berthmaster.services.recover import continue_deployment, unwind_deployment

@@ -1,5 +1,4 @@
-"""The state folder on disk: contents, release folders, sites, dumps, logs (`ports/files.py`)."""
+"""The state folder on disk: contents, release folders, sites, dumps, logs (`ports/files.py`).
 
-from berthmaster.adapters.files.state_files import StateFiles
-
-__all__ = ["StateFiles"]
+Imports nothing by itself: remembered outlines (`outlines.py`) are read by quick commands.
+"""

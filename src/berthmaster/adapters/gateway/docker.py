@@ -29,9 +29,8 @@ from berthmaster.adapters.haproxy.pages import render_pages
 from berthmaster.adapters.haproxy.record import RecordFiles, write_atomically
 from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.adapters.haproxy.status import ask_answers, edge_answers
-from berthmaster.domain.routing import Entrypoint, Tls
+from berthmaster.domain.routing import TAKEOVER_FILE, Entrypoint, Tls
 from berthmaster.domain.takeover import (
-    FILE,
     Takeover,
     parse_takeover,
     render_takeover,
@@ -129,7 +128,7 @@ class DockerGateway:
 
     @property
     def _takeover_file(self) -> Path:
-        return self._layout.folder / FILE
+        return self._layout.folder / TAKEOVER_FILE
 
     def _write_takeover(self, takeover: Takeover | None) -> None:
         if takeover is None:

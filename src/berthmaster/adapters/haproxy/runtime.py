@@ -4,7 +4,6 @@ Every call opens the socket anew, so a restarted router is found at once. Decide
 """
 
 import asyncio
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -51,6 +50,8 @@ class Runtime:
 
     async def session_count(self, slots: Iterable[int]) -> int:
         """Streams that run through these slots now; idle connections to servers are none."""
+        import csv
+
         commands = [f"show stat {table.backend_name(slot)} 2 -1" for slot in sorted(set(slots))]
         rows = csv.reader((await self.send(commands)).splitlines())
         return sum(int(row[4]) for row in rows if len(row) > 4 and row[1] == "BACKEND")

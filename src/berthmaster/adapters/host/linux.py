@@ -1,17 +1,18 @@
 """Routes, disk, memory, clock, ports and names of a Linux host; changes nothing."""
 
 import asyncio
-import ctypes
 import ipaddress
 import itertools
 import os
 import re
 import socket
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from berthmaster.adapters.host import dns, ports
-from berthmaster.ports.host import Disk, Memory
+
+if TYPE_CHECKING:
+    from berthmaster.ports.host import Disk, Memory
 
 _STA_UNSYNC: Final = 0x0040  # <sys/timex.h>
 _STATUS_OFFSET: Final = 40  # of `status` in struct timex on 64-bit Linux
@@ -36,16 +37,20 @@ class LinuxHost:
                 found.append(str(ipaddress.IPv4Network(f"{_address(fields[1])}/{mask}")))
         return tuple(dict.fromkeys(found))
 
-    def disk(self, path: Path) -> Disk:
+    def disk(self, path: Path) -> "Disk":
         """Space and inodes of the file system that holds `path` or its nearest parent."""
+        from berthmaster.ports.host import Disk
+
         while not path.exists():
             path = path.parent
         stat = os.statvfs(path)
         size = stat.f_frsize
         return Disk(stat.f_blocks * size, stat.f_bavail * size, stat.f_files, stat.f_favail)
 
-    def memory(self) -> Memory:
+    def memory(self) -> "Memory":
         """As /proc/meminfo says."""
+        from berthmaster.ports.host import Memory
+
         text = (self._proc / "meminfo").read_text()
         kilobytes = {name: int(value) for name, value in re.findall(r"(?m)^(\w+):\s+(\d+)", text)}
         total = kilobytes.get("MemTotal", 0)
@@ -53,6 +58,8 @@ class LinuxHost:
 
     def is_clock_synchronised(self) -> bool | None:
         """What adjtimex(2) says; it is asked, not set."""
+        import ctypes
+
         answer = ctypes.create_string_buffer(_TIMEX_BYTES)
         try:
             ended = ctypes.CDLL(None, use_errno=True).adjtimex(answer)

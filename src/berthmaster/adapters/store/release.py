@@ -5,16 +5,21 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from berthmaster.adapters.store.lease import check_fence
 from berthmaster.adapters.store.part import Part, instant_or_none
 from berthmaster.domain import codec
 from berthmaster.domain.errors import Bug, NotFound
 from berthmaster.domain.names import StackId, parse_stack
-from berthmaster.domain.release import Release, ReleaseState
-from berthmaster.domain.spec import Overlay, RetentionSpec
+from berthmaster.domain.releasestate import ReleaseState
+from berthmaster.domain.routing import Doorway, Naming
 from berthmaster.domain.tenancy import Proof
 from berthmaster.ports.store import ReleaseSummary
+
+if TYPE_CHECKING:
+    from berthmaster.domain.release import Release
+    from berthmaster.domain.spec import Overlay, RetentionSpec
 
 _RECORD = """
     SELECT document, state FROM release_documents
@@ -40,7 +45,7 @@ class Releases(Part):
                     *(str(stack), number),
                 )
 
-    def add_release(self, release: Release) -> None:
+    def add_release(self, release: "Release") -> None:
         """Record a release; the same one twice is once.
 
         Raises `NotFound` when its stack is not in the inventory and `Bug` when the number has
@@ -57,7 +62,7 @@ class Releases(Part):
                 raise self._refusal(dated, error) from error
             self._count_up_to(dated.stack, dated.number)
 
-    def release(self, stack: StackId, number: int) -> Release | None:
+    def release(self, stack: StackId, number: int) -> "Release | None":
         """The whole record; a tenant's with the hosts of now, which belong to its stack."""
         row = self._database.row_or_none(_RECORD, str(stack), number)
         if row is None:
@@ -73,22 +78,37 @@ class Releases(Part):
         )
         return tuple(_summary(row) for row in rows)
 
-    def retention(self, stack: StackId) -> RetentionSpec | None:
+    def retention(self, stack: StackId) -> "RetentionSpec | None":
         """What the newest release says about it; SQLite reads it out of the record."""
         row = self._database.row_or_none(
             "SELECT json_extract(document, '$.retention') AS retention FROM release_documents"
             " WHERE stack = ? ORDER BY number DESC LIMIT 1",
             str(stack),
         )
+        from berthmaster.domain.spec import RetentionSpec
+
         return codec.decode(RetentionSpec, json.loads(row["retention"])) if row else None
 
-    def overlay(self, stack: StackId) -> Overlay:
+    def doorway(self, stack: StackId) -> Doorway | None:
+        """Where the live release takes its visitors in; SQLite reads it out of the record."""
+        row = self._database.row_or_none(
+            "SELECT json_extract(document, '$.entrypoint') AS entrypoint,"
+            " json_extract(document, '$.naming') AS naming FROM release_documents"
+            " JOIN releases USING (stack, number) WHERE stack = ? AND state = ?"
+            " AND json_array_length(document, '$.routes') > 0",
+            *(str(stack), ReleaseState.LIVE),
+        )
+        return Doorway(row["entrypoint"], Naming(row["naming"] or "")) if row else None
+
+    def overlay(self, stack: StackId) -> "Overlay":
         """What the live release lays over `berth.yaml`; SQLite reads it out of the record."""
         row = self._database.row_or_none(
             "SELECT json_extract(document, '$.overlay') AS overlay FROM release_documents"
             " JOIN releases USING (stack, number) WHERE stack = ? AND state = ?",
             *(str(stack), ReleaseState.LIVE),
         )
+        from berthmaster.domain.spec import Overlay
+
         if row is None or row["overlay"] is None:
             return Overlay()
         found: Overlay = codec.decode(Overlay, json.loads(row["overlay"]))
@@ -108,7 +128,7 @@ class Releases(Part):
         """One for each stack that serves."""
         return self.releases_in(ReleaseState.LIVE)
 
-    def asked_apps(self) -> tuple[Release, ...]:
+    def asked_apps(self) -> "tuple[Release, ...]":
         """Live releases with a path for it; SQLite reads that out of the records."""
         rows = self._database.rows(
             "SELECT stack, number FROM releases JOIN release_documents USING (stack, number)"
@@ -118,7 +138,7 @@ class Releases(Part):
         found = (self.release(parse_stack(row["stack"]), row["number"]) for row in rows)
         return tuple(item for item in found if item is not None)
 
-    def release_records(self) -> Iterator[Release]:
+    def release_records(self) -> "Iterator[Release]":
         """Every record, read one at a time: all of them together may not fit."""
         for row in self._database.rows("SELECT stack, number FROM releases ORDER BY stack, number"):
             record = self._database.row_or_none(_RECORD, row["stack"], row["number"])
@@ -169,7 +189,7 @@ class Releases(Part):
             )
             self._database.write("DELETE FROM slots WHERE owner = ?", stack.release_key(number))
 
-    def keep_state_only(self, release: Release) -> None:
+    def keep_state_only(self, release: "Release") -> None:
         """Replace a record by the part of it that state services run by."""
         stack, number = str(release.stack), release.number
         with self._database.transaction():
@@ -186,7 +206,7 @@ class Releases(Part):
             )
             self._database.write("DELETE FROM slots WHERE owner = ?", release.key)
 
-    def rewrite_release(self, release: Release) -> None:
+    def rewrite_release(self, release: "Release") -> None:
         """Replace the document of a record; its row, and so its state, stays."""
         changed = self._database.write(
             "UPDATE release_documents SET document = ? WHERE stack = ? AND number = ?",
@@ -230,7 +250,7 @@ class Releases(Part):
         if not changed:
             raise NotFound(f"{stack} has no release r{number}; see: berth releases {stack}")
 
-    def _insert(self, release: Release, document: str) -> None:
+    def _insert(self, release: "Release", document: str) -> None:
         self._database.write(
             "INSERT INTO releases (stack, number, state, artifact, fingerprint, tag, revision,"
             " created_at, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -251,7 +271,7 @@ class Releases(Part):
         )
         return tuple(row["host"] for row in rows)
 
-    def _has(self, release: Release, document: str) -> bool:
+    def _has(self, release: "Release", document: str) -> bool:
         row = self._database.row_or_none(_RECORD, str(release.stack), release.number)
         if row is None:
             return False
@@ -260,7 +280,7 @@ class Releases(Part):
             _write(replace(known, state=release.state, created_at=release.created_at)) == document
         )
 
-    def _refusal(self, release: Release, error: sqlite3.IntegrityError) -> Exception:
+    def _refusal(self, release: "Release", error: sqlite3.IntegrityError) -> Exception:
         if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
             return NotFound(f"{release.stack} is not in the inventory; add it before its release")
         return Bug(f"{release.stack}: r{release.number} is recorded already, with other contents")
@@ -283,11 +303,13 @@ def _second_live(stack: StackId, number: int) -> Bug:
     return Bug(f"{stack}: r{number} cannot be live beside another live release")
 
 
-def _write(release: Release) -> str:
+def _write(release: "Release") -> str:
     return json.dumps(codec.encode(release), separators=(",", ":"))
 
 
-def _read(row: sqlite3.Row) -> Release:
+def _read(row: sqlite3.Row) -> "Release":
+    from berthmaster.domain.release import Release
+
     release: Release = codec.decode(Release, json.loads(row["document"]))
     return replace(release, state=ReleaseState(row["state"]))
 

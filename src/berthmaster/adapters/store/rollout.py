@@ -2,29 +2,28 @@
 
 import sqlite3
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from berthmaster.adapters.store.part import Part
 from berthmaster.domain.names import parse_stack
-from berthmaster.domain.rollout import LineState, Rollout, RolloutLine, RolloutState
 
-_OPEN = (
-    RolloutState.RUNNING,
-    RolloutState.PAUSED,
-    RolloutState.STOPPED,
-    RolloutState.RETURNING,
-)
+if TYPE_CHECKING:
+    from berthmaster.domain.rollout import Rollout, RolloutLine, RolloutState
 
 
 class Rollouts(Part):
     """The part of the store about rollouts."""
 
-    def add_rollout(self, rollout: Rollout) -> int:
+    def add_rollout(self, rollout: "Rollout") -> int:
         """Record it; what was begun before in the environment counts as replaced."""
+        from berthmaster.domain.rollout import RolloutState as State
+
+        begun = (State.RUNNING, State.PAUSED, State.STOPPED, State.RETURNING)
         with self._database.transaction():
             self._database.write(
                 "UPDATE rollouts SET state = ? WHERE app = ? AND environment = ?"
                 " AND state IN (?, ?, ?, ?)",
-                *(RolloutState.REPLACED, rollout.app, rollout.environment, *_OPEN),
+                *(State.REPLACED, rollout.app, rollout.environment, *begun),
             )
             made = self._database.insert(
                 "INSERT INTO rollouts (app, environment, tag, state, at_once, budget, started_at,"
@@ -36,7 +35,7 @@ class Rollouts(Part):
                 self.set_rollout_line(made, line)
             return made
 
-    def rollout(self, app: str, environment: str) -> Rollout | None:
+    def rollout(self, app: str, environment: str) -> "Rollout | None":
         """The newest one of an environment, with its lines by wave and tenant."""
         row = self._database.row_or_none(
             "SELECT * FROM rollouts WHERE app = ? AND environment = ? ORDER BY id DESC LIMIT 1",
@@ -50,7 +49,7 @@ class Rollouts(Part):
         return _rollout(row, tuple(_line(line) for line in lines))
 
     def set_rollout_state(
-        self, rollout_id: int, state: RolloutState, *, unless: RolloutState | None = None
+        self, rollout_id: int, state: "RolloutState", *, unless: "RolloutState | None" = None
     ) -> bool:
         """A guarded update; says whether a row changed."""
         changed = self._database.write(
@@ -59,7 +58,7 @@ class Rollouts(Part):
         )
         return changed == 1
 
-    def set_rollout_line(self, rollout_id: int, line: RolloutLine) -> None:
+    def set_rollout_line(self, rollout_id: int, line: "RolloutLine") -> None:
         """Add a tenant, or change where it is."""
         self._database.write(
             "INSERT INTO rollout_tenants (rollout, stack, wave, state, old, new, note)"
@@ -70,7 +69,9 @@ class Rollouts(Part):
         )
 
 
-def _rollout(row: sqlite3.Row, lines: tuple[RolloutLine, ...]) -> Rollout:
+def _rollout(row: sqlite3.Row, lines: "tuple[RolloutLine, ...]") -> "Rollout":
+    from berthmaster.domain.rollout import Rollout, RolloutState
+
     return Rollout(
         id=row["id"],
         app=row["app"],
@@ -85,7 +86,9 @@ def _rollout(row: sqlite3.Row, lines: tuple[RolloutLine, ...]) -> Rollout:
     )
 
 
-def _line(row: sqlite3.Row) -> RolloutLine:
+def _line(row: sqlite3.Row) -> "RolloutLine":
+    from berthmaster.domain.rollout import LineState, RolloutLine
+
     return RolloutLine(
         stack=parse_stack(row["stack"]),
         wave=row["wave"],

@@ -4,7 +4,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from berthmaster.adapters.store import snapshots
 from berthmaster.adapters.store.address import Addresses
 from berthmaster.adapters.store.database import Database
 from berthmaster.adapters.store.deployment import Deployments
@@ -57,6 +56,8 @@ class SqliteStore(
 
     def keep_snapshot(self) -> Path | None:
         """Add a copy to those beside the store, forget the oldest; None for one in memory."""
+        from berthmaster.adapters.store import snapshots
+
         if self._database.path == ":memory:":
             return None
         store = Path(self._database.path)

@@ -4,18 +4,20 @@
 """
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from berthmaster.domain.domainpolicy import DomainPolicy
 from berthmaster.domain.errors import GatewayRefused, NotAllowed
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release
-from berthmaster.ports.outside import Outside
+
+if TYPE_CHECKING:
+    from berthmaster.domain.release import Release
+    from berthmaster.ports.outside import Outside
 
 NO_TENANTS: Final = "the app has no tenants: write `tenancy` in berth.yaml"
 
 
-def read_policy(outside: Outside, stack: StackId, folder: Path) -> DomainPolicy:
+def read_policy(outside: "Outside", stack: StackId, folder: Path) -> DomainPolicy:
     """What names of a stack's environment must be like; raises as `read_spec_of`."""
     policy = outside.specs.outline(folder).environments.get(stack.environment)
     if policy is None:
@@ -23,7 +25,7 @@ def read_policy(outside: Outside, stack: StackId, folder: Path) -> DomainPolicy:
     return policy
 
 
-async def owner_elsewhere(outside: Outside, stack: StackId, host: str) -> str:
+async def owner_elsewhere(outside: "Outside", stack: StackId, host: str) -> str:
     """Which other app or environment has a host; empty when none has it."""
     held = outside.store.domain(host)
     if held is not None and (held.stack.app, held.stack.environment) != _place(stack):
@@ -36,7 +38,7 @@ async def owner_elsewhere(outside: Outside, stack: StackId, host: str) -> str:
     return next((claim.stack for claim in claims if claim.stack not in own), "")
 
 
-async def hosts_elsewhere(outside: Outside, stack: StackId) -> dict[str, str]:
+async def hosts_elsewhere(outside: "Outside", stack: StackId) -> dict[str, str]:
     """Every exact host that another app or environment has, and whose it is."""
     found = {
         item.host: str(item.stack)
@@ -56,7 +58,7 @@ async def hosts_elsewhere(outside: Outside, stack: StackId) -> dict[str, str]:
     return found
 
 
-def live_release(outside: Outside, stack: StackId) -> Release | None:
+def live_release(outside: "Outside", stack: StackId) -> "Release | None":
     """What serves now."""
     record = outside.store.stack(stack)
     return outside.store.release(stack, record.live) if record and record.live else None
@@ -66,7 +68,7 @@ def _place(stack: StackId) -> tuple[str, str]:
     return stack.app, stack.environment
 
 
-def _own_projects(outside: Outside, stack: StackId) -> set[str]:
+def _own_projects(outside: "Outside", stack: StackId) -> set[str]:
     """Of the stack, its tenants' stacks, or those beside it."""
     stacks = (item.id for item in outside.store.stacks())
     return {stack.project} | {item.project for item in stacks if _place(item) == _place(stack)}

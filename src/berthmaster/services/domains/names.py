@@ -4,21 +4,19 @@ No process is started, reloaded or signalled, and no release is made: hosts belo
 name that goes is answered 421 from the next request on, and its certificate is deleted.
 """
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import Final
 
 from berthmaster.domain.domainpolicy import DomainPolicy, check_domain
 from berthmaster.domain.errors import NotAllowed, NotFound
-from berthmaster.domain.hosting import is_covered, own_naming
+from berthmaster.domain.hosting import is_covered
 from berthmaster.domain.names import StackId, check_host
 from berthmaster.domain.routing import HostClaim, Tls
-from berthmaster.domain.tenancy import WELL_KNOWN, Domain, Proof
+from berthmaster.domain.tenancy import RECORD, WELL_KNOWN, Domain, Proof, new_token
 from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.domains.elsewhere import live_release, owner_elsewhere
-from berthmaster.services.domains.proof import RECORD, find_missing_proof
+from berthmaster.services.domains.elsewhere import owner_elsewhere
 
 DNS_SECONDS: Final = 5.0
 HANDSHAKE_SECONDS: Final = 60.0  # an order with its validation
@@ -60,7 +58,7 @@ async def add_domain(outside: Outside, wanted: NewDomain, policy: DomainPolicy) 
         is_primary=wanted.is_primary and not needs_proof,
         is_custom=is_custom,
         proof=Proof.PENDING if needs_proof else Proof.NONE,
-        token=secrets.token_hex(16) if needs_proof else "",
+        token=new_token() if needs_proof else "",
         added_at=outside.clock.now(),
         added_by=outside.actor,
     )
@@ -77,6 +75,8 @@ async def add_domain(outside: Outside, wanted: NewDomain, policy: DomainPolicy) 
 
 async def prove_domain(outside: Outside, host: str) -> Added:
     """Look for the token in DNS, then over HTTP; routes the name when it is there."""
+    from berthmaster.services.domains.proof import find_missing_proof
+
     domain = _known(outside, host)
     if domain.proof is not Proof.PENDING:
         return Added(domain, True, "it is routed already")
@@ -152,9 +152,9 @@ def forget_certificates(outside: Outside, hosts: tuple[str, ...]) -> tuple[str, 
 
 async def warm_certificate(outside: Outside, domain: Domain) -> str:
     """Have the edge order the certificate before the first visitor; returns what came of it."""
-    release = live_release(outside, domain.stack)
+    doorway = outside.store.doorway(domain.stack)
     entrypoints = {item.name: item for item in outside.entrypoints}
-    entrypoint = entrypoints.get(release.entrypoint) if release else None
+    entrypoint = entrypoints.get(doorway.entrypoint) if doorway else None
     if entrypoint is None or entrypoint.tls is Tls.OFF or not domain.is_routed:
         return ""
     found = await outside.host.resolve(domain.host, timeout_seconds=DNS_SECONDS)
@@ -217,10 +217,8 @@ def _same_tenant(outside: Outside, domain: Domain) -> list[Domain]:
 
 
 def _claims(outside: Outside, domain: Domain) -> list[HostClaim]:
-    release = live_release(outside, domain.stack)
-    if release is None or not release.routes:
-        return []
-    return [HostClaim(release.entrypoint, domain.host, domain.stack.project, own_naming(release))]
+    doorway = outside.store.doorway(domain.stack)
+    return [doorway.claim(domain.host, domain.stack.project)] if doorway else []
 
 
 async def _claim(outside: Outside, domain: Domain, fence: int) -> None:

@@ -10,10 +10,9 @@ from ipaddress import ip_address
 from typing import Final
 
 from berthmaster.domain.probing import Fetch
-from berthmaster.domain.tenancy import WELL_KNOWN, Domain
+from berthmaster.domain.tenancy import RECORD, WELL_KNOWN, Domain
 from berthmaster.ports.outside import Outside
 
-RECORD: Final = "_berthmaster"  # TXT record below the host
 DNS_SECONDS: Final = 5.0
 HTTP_SECONDS: Final = 5.0
 PORT: Final = 80

@@ -13,7 +13,8 @@ from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import PlaceFiles, Plan, Switch
 from berthmaster.domain.rehearsal import copy_of
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.domain.spec import JobMoment
 from berthmaster.engine.lease import hold
 from berthmaster.planner.artifact import changes

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests import builders
 
-from berthmaster.adapters.files import StateFiles, writing
+from berthmaster.adapters.files import writing
+from berthmaster.adapters.files.state_files import StateFiles
 from berthmaster.domain.errors import InvalidName, NotAllowed, OutsideError
 from berthmaster.domain.release import FileCopy, Release
 

@@ -15,7 +15,8 @@ from tests.unit.adapters.store.support import (
 
 from berthmaster.adapters.store import SqliteStore
 from berthmaster.domain.errors import Bug, LeaseLost, NotFound
-from berthmaster.domain.release import Release, ReleaseState
+from berthmaster.domain.release import Release
+from berthmaster.domain.releasestate import ReleaseState
 
 
 def states(store: SqliteStore) -> dict[int, ReleaseState]:
