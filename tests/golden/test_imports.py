@@ -8,11 +8,13 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests import builders
 
 from berthmaster.adapters.clock import SystemClock
@@ -37,10 +39,17 @@ sys.exit(code)
 """
 
 
-def test_adding_a_domain_imports_no_more_than_it_did(tmp_path: Path) -> None:
-    folder = _app(tmp_path)
-    with _router(Layout(tmp_path / "gateway")):
-        first, second = (_imports(folder, tmp_path) for _ in range(2))
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """Not `tmp_path`: a socket's path is short."""
+    with tempfile.TemporaryDirectory(prefix="berth-") as name:
+        yield Path(name)
+
+
+def test_adding_a_domain_imports_no_more_than_it_did(state: Path) -> None:
+    folder = _app(state)
+    with _router(Layout(state / "gateway")):
+        first, second = (_imports(folder, state) for _ in range(2))
     assert "pydantic" in first  # berth.yaml was new to it
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text("".join(f"{name}\n" for name in second))

@@ -7,7 +7,8 @@ that way; what cannot be seen from here, the person who types it knows.
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
-from berthmaster.domain.release import ADOPTED, Release, ReleaseState
+from berthmaster.domain.release import ADOPTED, Release
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.lease import hold
 from berthmaster.planner.retiring import let_go_command, plan_retire
 from berthmaster.ports.outside import Outside

@@ -16,7 +16,8 @@ from berthmaster.domain.container import (
 )
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import ADOPTED, ReleaseState
+from berthmaster.domain.release import ADOPTED
+from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.planner.retiring import let_go_command
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary, StackRecord
