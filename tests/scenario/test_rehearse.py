@@ -6,6 +6,7 @@ first moment to the last.
 
 import json
 import secrets
+import signal
 import ssl
 from asyncio import open_connection, wait_for
 
@@ -59,14 +60,23 @@ async def test_a_new_layout_is_rehearsed_shipped_and_taken_back(app: MakeApp) ->
     words = ("--tag", "v2", "--overlay", "mod.yaml", *MAP)
 
     async with shop.watched() as seen:
+        place = {"BERTHMASTER_FAILPOINT": "SwapDatabase:after_unrecorded"}
+        killed = await shop.berth("rehearse", "prod", *words, env=place)
+        assert killed.code == -signal.SIGKILL, killed.said
         done = await shop.done("rehearse", "prod", *words, "--json")
     begun = json.loads(done.out)
     assert (seen.versions, seen.lost) == (["v1"], [])
     assert begun["hosts"] == [f"rehearsal.{shop.host}"]
     assert begun["is_good"], begun
     assert {item["production"].split()[0] for item in begun["parity"]} == {"200"}
-    await check_apart(shop, copy)
+    await check_apart(shop, copy, begun["release"])
     assert await shop.started(*await shop.containers()) == others
+    assert await state_of(shop) == before
+
+    tried = json.loads((await shop.done("rollback", "prod", "--rehearse", "--json")).out)
+    assert (tried["to"], tried["is_warm"], tried["changed"]) == (1, True, [])
+    assert tried["untouched"] == len(others), tried
+    assert 0 < tried["switch_seconds"] < 5, tried
     assert await state_of(shop) == before
 
     async with shop.load() as tally:
@@ -88,7 +98,7 @@ async def test_a_new_layout_is_rehearsed_shipped_and_taken_back(app: MakeApp) ->
     assert await state_of(shop) == before
 
 
-async def check_apart(shop: App, copy: str) -> None:
+async def check_apart(shop: App, copy: str, release: int) -> None:
     """The copy has the data, a queue, a scheduler and secrets of its own."""
     assert await psql(shop, CHECKSUM, copy) == await psql(shop, CHECKSUM)
     await psql(shop, "DELETE FROM precious", copy)
@@ -102,7 +112,7 @@ async def check_apart(shop: App, copy: str) -> None:
     assert (await shop.ask("/greeting")).text == "production"
     tokens = {
         await shop.exec(f"{name}-web-1", "cat", "/run/secrets/token")
-        for name in (f"{shop.project}-r1", f"{copy}-r1")
+        for name in (f"{shop.project}-r1", f"{copy}-r{release}")
     }
     assert len(tokens) == 2
 
