@@ -93,6 +93,18 @@ async def test_routes_of_single_hosts_come_and_go_with_their_release(router: Rou
     assert await router.table() == RouteTable()
 
 
+async def test_a_limit_is_kept_changed_and_taken_away_at_run_time(router: Router) -> None:
+    servers = ("10.201.0.2:8000", "10.201.0.3:8000")
+    for limit in (8, 9, None, 8):
+        limited = Backend(1, servers[: 1 if limit == 9 else 2], limit)
+        await attach(router, OLD, limited)
+        assert (await router.table()).backends == (limited,)
+        assert (await router.status()).differences == ()
+    await router.detach(STACK, OLD, fence=1)
+    await attach(router, NEW, BACKEND)  # in the same slot
+    assert (await router.table()).backends == (BACKEND,)
+
+
 async def test_the_live_release_is_not_detached(router: Router) -> None:
     await attach(router)
     await router.switch(STACK, OLD, fence=1)

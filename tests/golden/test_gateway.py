@@ -46,7 +46,7 @@ TABLE = RouteTable(
         Prefix("shop-prod/r7", "/old/api", 1, strip=True),
         Prefix("shop-prod/r7", "/v2", 2, host="api.shop.test"),
     ),
-    backends=(Backend(1, ("10.201.0.2:80",)), Backend(2, ("10.201.0.3:80", "10.201.0.4:80"))),
+    backends=(Backend(1, ("10.201.0.2:80",), 50), Backend(2, ("10.201.0.3:80", "10.201.0.4:80"))),
     maintenance=frozenset({"blog-prod"}),
 )
 

@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -156,17 +156,17 @@ class App:
 
     def load(self) -> AbstractAsyncContextManager[Tally]:
         """Ask `/` all the time, on connections kept alive, until the body of the block ends."""
-        load = Load(
+        return running(replace(self.visits(), clients=8, rate=120, seconds=LOAD_SECONDS))
+
+    def visits(self) -> Load:
+        """Requests for `/` at the entrypoint of the environment."""
+        return Load(
             "127.0.0.1",
             self.server.https if self.is_tls else self.server.plain,
             self.host,
-            clients=8,
-            rate=120,
-            seconds=LOAD_SECONDS,
             is_tls=self.is_tls,
             ca_file=self.server.ca_file if self.is_tls else None,
         )
-        return running(load)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[Seen]:

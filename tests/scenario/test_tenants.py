@@ -4,9 +4,10 @@ import asyncio
 import itertools
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+from bench.load import run
 from tests.scenario.commands import docker, docker_lines, end
 from tests.scenario.dsl import App
 from tests.scenario.server import Server, is_open, remove_by_label, until
@@ -16,6 +17,7 @@ from tests.scenario.test_neighbours import address_of, can_reach, listener
 pytestmark = pytest.mark.docker
 
 POSTGRES = 5432
+REQUESTS = 8  # at once, of the size `small`
 _numbers = itertools.count(1)  # a tombstone keeps its name
 
 
@@ -108,6 +110,7 @@ async def test_a_tenant_reaches_nothing_of_another(customers: Customers) -> None
         assert answer.text == f"{client.tenant} at {client.host} with gold"
     await _is_alone(acme, beta)
     await _is_limited(acme)
+    await _is_noisy(acme, beta)
     assert len(acme.secret_files()) == 2
     assert not acme.secret_files() & beta.secret_files()
     shown = (await customers.shop.done("tenant", "show", "prod/acme", "--json")).json()
@@ -151,6 +154,18 @@ async def _is_limited(client: Client) -> None:
         assert int(found) == megabytes * 2**20
     cpus = await docker("inspect", "--format", "{{.HostConfig.NanoCpus}}", await client.web())
     assert int(cpus) == 500_000_000
+
+
+async def _is_noisy(acme: Client, beta: Client) -> None:
+    """One that is asked for more than its size gives: it waits, and its neighbour does not."""
+    noise = replace(acme.visits(), path="/sleep?seconds=0.1", clients=40, seconds=4.0)
+    async with beta.load() as beside:
+        tally = await run(noise)
+    assert tally.lost == 0, tally.summary()  # 40 clients in turns of 8: half a second each
+    assert 20 * 4 < tally.count < 1.15 * 4 / 0.1 * REQUESTS, tally.summary()
+    assert beside.lost == 0, beside.summary()
+    assert tally.delay(0.5) > 0.3, tally.summary()
+    assert beside.delay(0.9) < 0.2, beside.summary()
 
 
 async def _ends_without_a_trace(acme: Client, beta: Client) -> None:

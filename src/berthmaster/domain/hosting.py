@@ -8,7 +8,7 @@ gate and what people are shown all follow this.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from berthmaster.domain.routing import Prefix
+from berthmaster.domain.routing import Backend, Prefix
 
 if TYPE_CHECKING:
     from berthmaster.domain.release import Release, ReleaseRoute
@@ -80,6 +80,35 @@ def prefixes_of(release: str, route: "ReleaseRoute", slot: int | None) -> tuple[
         Prefix(release, route.path, slot, route.site, route.strip, host)
         for host in route.hosts or (None,)
     )
+
+
+def sharing(routes: "Iterable[ReleaseRoute]") -> "tuple[tuple[ReleaseRoute, ...], ...]":
+    """The routes that need a slot of the pool, those that have one together beside each other.
+
+    Where a service is limited all its routes share one: the limit counts for the service.
+    """
+    found: dict[object, tuple[ReleaseRoute, ...]] = {}
+    for number, route in enumerate(routes):
+        if route.upstreams:
+            key = route.upstreams if route.limit else number
+            found[key] = (*found.get(key, ()), route)
+    return tuple(found.values())
+
+
+def attached(release: "Release", slots: Iterable[int]) -> tuple[list[Backend], list[Prefix]]:
+    """A release as the router knows it, with a slot for each of `sharing`."""
+    backends = list[Backend]()
+    given: dict[ReleaseRoute, int] = {}
+    for slot, group in zip(slots, sharing(release.routes), strict=False):
+        servers = tuple(f"{item.address}:{item.port}" for item in group[0].upstreams)
+        backends.append(Backend(slot, servers, group[0].limit))
+        given |= dict.fromkeys(group, slot)
+    prefixes = [
+        prefix
+        for route in release.routes
+        for prefix in prefixes_of(release.key, route, given.get(route))
+    ]
+    return backends, prefixes
 
 
 def _ranks(routes: Sequence[Route], host: str) -> tuple[list[Route], ...]:

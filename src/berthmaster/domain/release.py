@@ -50,6 +50,7 @@ class ReleaseRoute:
     strip: bool = False
     backend: int | None = None  # slot in the router's pool, given while planning
     hosts: tuple[str, ...] = ()  # only these hosts of the release; empty: all
+    limit: int | None = None  # requests that each upstream is given at once
 
 
 @dataclass(frozen=True, slots=True)

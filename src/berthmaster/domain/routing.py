@@ -49,6 +49,7 @@ class Backend:
 
     slot: int
     servers: tuple[str, ...]  # `10.201.0.2:8000`
+    limit: int | None = None  # requests that each server is given at once; more of them wait
 
 
 @dataclass(frozen=True, slots=True)

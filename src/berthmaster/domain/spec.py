@@ -186,7 +186,7 @@ class Limits:
 
     memory: str | None = None  # `512m`
     cpus: float | None = None
-    connections: int | None = None  # of a PostgreSQL
+    connections: int | None = None  # of a PostgreSQL; of a routed service: requests at once
 
 
 @dataclass(frozen=True, slots=True)

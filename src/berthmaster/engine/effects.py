@@ -18,11 +18,10 @@ from berthmaster.domain.container import (
     LABEL_STACK,
 )
 from berthmaster.domain.errors import Bug
-from berthmaster.domain.hosting import prefixes_of
+from berthmaster.domain.hosting import attached
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import STATE_FILES, Release
 from berthmaster.domain.releasestate import ReleaseState
-from berthmaster.domain.routing import Backend, Prefix
 from berthmaster.domain.sealed import SealedValues
 from berthmaster.engine import handover, jobs, through_gateway
 from berthmaster.engine.gate import Gate
@@ -220,14 +219,7 @@ class Effects:
         return await jobs.run(self._outside, job, jobs.Surroundings(release, beside, start))
 
     async def _attach(self, release: Release, slots: tuple[int, ...]) -> None:
-        backends, prefixes = [], list[Prefix]()
-        free = iter(slots)
-        for route in release.routes:
-            slot = next(free) if route.upstreams else None
-            if slot is not None:
-                servers = tuple(f"{item.address}:{item.port}" for item in route.upstreams)
-                backends.append(Backend(slot, servers))
-            prefixes += prefixes_of(release.key, route, slot)
+        backends, prefixes = attached(release, slots)
         await self._outside.router.attach(
             release.stack.project, backends, prefixes, fence=self._lease.fence
         )

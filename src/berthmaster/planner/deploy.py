@@ -414,8 +414,10 @@ def describe_routes(release: Release) -> list[str]:
         for route in reachable(release.routes, host) if release.hosts else release.routes:
             port = route.upstreams[0].port if route.upstreams else ""
             target = f"site {route.site}" if route.site else f"{route.service}:{port}"
-            count = f" ({len(route.upstreams)} replicas)" if len(route.upstreams) > 1 else ""
-            lines.append(f"{release.entrypoint}: {host}{route.path} -> {target}{count}")
+            facts = [f"{len(route.upstreams)} replicas"] if len(route.upstreams) > 1 else []
+            facts += [f"at most {route.limit} requests at once"] if route.limit else []
+            more = f" ({', '.join(facts)})" if facts else ""
+            lines.append(f"{release.entrypoint}: {host}{route.path} -> {target}{more}")
     return lines
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.spec import Limits
 from berthmaster.planner.majors import database_version
 
@@ -41,6 +42,15 @@ def set_limits(service: dict[str, Any], limits: Limits, reference: str) -> None:
     options = postgres_options(limits, reference)
     if options:
         service["command"] = [*_command(service.get("command")), *options]
+
+
+def check_connections(name: str, limits: Limits, reference: str) -> None:
+    """Raise `InvalidSpec` where nothing would keep the limit: it would be ignored in silence."""
+    if not postgres_options(limits, reference):
+        raise InvalidSpec(
+            f"resources of {name}: `connections` is for a PostgreSQL or a routed service, and"
+            f" {name} ({reference}) is neither"
+        )
 
 
 def postgres_options(limits: Limits, reference: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.hosting import is_covered, reachable
 from berthmaster.domain.release import ReleaseRoute, ReleaseService, Upstream
-from berthmaster.domain.spec import JobSpec, Role, RouteSpec, SiteSpec
+from berthmaster.domain.spec import JobSpec, Limits, Role, RouteSpec, SiteSpec
 from berthmaster.planner import composemodel as compose
 from berthmaster.planner import networking
 from berthmaster.planner.mounting import Mounts, mounts_of
@@ -263,6 +263,7 @@ def _route(
         ready_status=route.ready_status,
         strip=route.strip,
         hosts=_hosts_here(inputs, f"route {route.path} of {name}", route.hosts),
+        limit=inputs.spec.limits.get(name, Limits()).connections,
     )
 
 

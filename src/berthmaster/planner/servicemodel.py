@@ -8,7 +8,7 @@ from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.spec import JobSpec, Role
 from berthmaster.planner import commands, networking
 from berthmaster.planner import composemodel as compose
-from berthmaster.planner.limits import set_limits
+from berthmaster.planner.limits import check_connections, set_limits
 from berthmaster.planner.rendering import RenderInputs, keeps_ports, running
 
 # Set anew for every container, or without a meaning for one that runs in a release.
@@ -62,7 +62,10 @@ def plain_service(inputs: RenderInputs, name: str) -> dict[str, Any]:
     _set_restart(inputs, name, kept)
     _set_deploy(inputs, name, kept)
     if limits := inputs.spec.limits.get(name):
-        set_limits(kept, limits, pin.reference if pin else str(source["image"]))
+        reference = pin.reference if pin else str(source["image"])
+        if limits.connections and inputs.role(name) is not Role.ROUTED:
+            check_connections(name, limits, reference)
+        set_limits(kept, limits, reference)
     _set_ports(inputs, name, kept)
     if inputs.engine_major < START_INTERVAL_ENGINE:
         (kept.get("healthcheck") or {}).pop("start_interval", None)

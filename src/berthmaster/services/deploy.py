@@ -12,6 +12,7 @@ from berthmaster.domain.errors import (
     OutsideError,
     StalePlan,
 )
+from berthmaster.domain.hosting import sharing
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.rehearsal import production_of
@@ -213,8 +214,7 @@ async def _plan(outside: Outside, request: ReleaseRequest, prepared: Prepared) -
 
 def reserve_slots(outside: Outside, release: Release) -> tuple[int, ...]:
     """Places in the router's pool for a release's routes; the same again when it has them."""
-    count = sum(1 for route in release.routes if route.upstreams)
-    return outside.store.reserve_slots(release.key, count)
+    return outside.store.reserve_slots(release.key, len(sharing(release.routes)))
 
 
 def _discard(outside: Outside, stack: StackId, number: int) -> None:

@@ -5,7 +5,7 @@ a rollback is one switch.
 """
 
 from berthmaster.domain.deployment import Deployment
-from berthmaster.domain.hosting import prefixes_of
+from berthmaster.domain.hosting import attached, sharing
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import ForgetStack
 from berthmaster.domain.release import Release
@@ -133,15 +133,8 @@ def _part(table: RouteTable, stacks: set[str]) -> RouteTable:
 
 
 def _attached(outside: Outside, release: Release) -> RouteTable:
-    count = sum(1 for route in release.routes if route.upstreams)
-    slots = iter(outside.store.reserve_slots(release.key, count))
-    prefixes, backends = list[Prefix](), list[Backend]()
-    for route in release.routes:
-        slot = next(slots) if route.upstreams else None
-        if slot is not None:
-            servers = tuple(f"{item.address}:{item.port}" for item in route.upstreams)
-            backends.append(Backend(slot, servers))
-        prefixes += prefixes_of(release.key, route, slot)
+    slots = outside.store.reserve_slots(release.key, len(sharing(release.routes)))
+    backends, prefixes = attached(release, slots)
     return RouteTable(prefixes=tuple(prefixes), backends=tuple(backends))
 
 
@@ -173,7 +166,12 @@ def _routes(table: RouteTable) -> dict[str, str]:
 
 
 def _slots(table: RouteTable) -> dict[str, str]:
-    return {str(item.slot): ", ".join(item.servers) for item in table.backends}
+    return {str(item.slot): _servers(item) for item in table.backends}
+
+
+def _servers(item: Backend) -> str:
+    most = f", at most {item.limit} requests at once" if item.limit else ""
+    return f"{', '.join(item.servers)}{most}"
 
 
 def _pages(table: RouteTable) -> dict[str, str]:

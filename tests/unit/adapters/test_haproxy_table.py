@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from berthmaster.adapters.haproxy.layout import Layout, PoolSize
 from berthmaster.adapters.haproxy.runtime import Runtime, server_commands
 from berthmaster.adapters.haproxy.table import (
+    parse_limits,
     parse_map,
     parse_table,
     render_entries,
@@ -67,16 +68,20 @@ def test_a_host_that_could_be_read_as_a_command_is_refused(host: str) -> None:
 
 
 def test_the_pool_starts_with_its_addresses() -> None:
-    lines = render_pool([Backend(2, ("10.201.0.2:80",))], PoolSize(2, 2)).splitlines()
-    assert lines[2:4] == [
+    filled = [Backend(2, ("10.201.0.2:80",)), Backend(3, ("10.201.0.3:80",), limit=8)]
+    lines = render_pool(filled, PoolSize(3, 2)).splitlines()
+    pool = [line for line in lines[2:] if not line.startswith("    http-request deny")]
+    assert pool == [
         "backend b0001 from pool",
         "    server-template s 1-2 127.0.0.1:1 disabled",
-    ]
-    assert lines[4:] == [
         "backend b0002 from pool",
         "    server s1 10.201.0.2:80",
         "    server s2 127.0.0.1:1 disabled",
+        "backend b0003 from pool",
+        "    server s1 10.201.0.3:80 maxconn 8",
+        "    server s2 127.0.0.1:1 disabled",
     ]
+    assert len(lines) - 2 - len(pool) == 3  # each slot refuses what would wait too long
 
 
 def test_a_switch_is_one_command() -> None:
@@ -91,10 +96,37 @@ def test_a_key_that_was_doubled_by_hand_is_made_single() -> None:
 
 
 def test_an_emptied_server_takes_nothing_before_it_loses_its_address() -> None:
-    assert server_commands(1, ("10.201.0.2:80",), (), 1) == [
+    assert server_commands(Backend(1, ("10.201.0.2:80",)), Backend(1, ()), 1) == [
         "set server b0001/s1 state maint",
         "set server b0001/s1 addr 127.0.0.1 port 1",
     ]
+
+
+@pytest.mark.parametrize(("limit", "said"), [(8, "8"), (None, "0")])
+def test_a_server_is_limited_before_it_takes_a_request(limit: int | None, said: str) -> None:
+    """And one that is filled again without a limit has none."""
+    wanted = Backend(1, ("10.201.0.2:80",), limit)
+    assert server_commands(Backend(1, ()), wanted, 1) == [
+        f"set maxconn server b0001/s1 {said}",
+        "set server b0001/s1 addr 10.201.0.2 port 80",
+        "set server b0001/s1 state ready",
+    ]
+    assert server_commands(wanted, wanted, 1) == []
+
+
+def test_a_limit_is_read_back_from_the_servers_that_are_filled() -> None:
+    def row(slot: str, server: str, limit: str, status: str) -> str:
+        return f"{slot},{server},0,0,0,0,{limit},{',' * 10}{status},1"
+
+    lines = [
+        "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr",
+        row("b0001", "s1", "8", "no check"),
+        row("b0001", "s2", "", "MAINT"),
+        row("b0002", "s1", "", "no check"),
+        row("b0003", "s1", "8", "no check"),
+        row("b0003", "s2", "9", "no check"),  # somebody's hand: it will be set again
+    ]
+    assert parse_limits("\n".join(lines)) == {1: 8}
 
 
 def test_a_folder_too_long_for_a_socket_is_refused() -> None:

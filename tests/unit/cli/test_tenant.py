@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.cli.customers import Customers
+from tests.unit.cli.customers import BERTHFILE, Customers
 
 from berthmaster.domain.errors import RuntimeUnavailable
 from berthmaster.ports.certificates import HeldCertificate
@@ -139,6 +139,31 @@ def test_limits_of_a_size_reach_the_model(customers: Customers) -> None:
     assert db["deploy"]["resources"]["limits"] == {"memory": "256m"}
     assert "max_connections=20" in db["command"]
     assert "shared_buffers=32MB" in db["command"]
+
+
+def limits(customers: Customers) -> dict[str, int | None]:
+    """What the router gives the servers of each live release at once."""
+    table = customers.table
+    found = {item.slot: item.limit for item in table.backends}
+    live = {release: stack for stack, release in table.live.items()}
+    return {
+        live[item.release]: found[item.backend]
+        for item in table.prefixes
+        if item.release in live and item.backend is not None
+    }
+
+
+def test_the_router_keeps_a_tenants_limit_of_requests(customers: Customers) -> None:
+    customers.write("berth.yaml", BERTHFILE.replace("{memory: 128m}", "{connections: 8}"))
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--resources", "small")
+    customers.add("beta")  # of no size
+    assert limits(customers) == {"desk-prod-acme": 8, "desk-prod-beta": None}
+    assert "at most 8 requests at once" in customers.good("show", "prod/acme").out
+    customers.write("berth.yaml", BERTHFILE.replace("{memory: 128m}", "{connections: 40}"))
+    said = customers.good("deploy", "prod/acme", "--tag", "v1")
+    assert limits(customers) == {"desk-prod-acme": 40, "desk-prod-beta": None}, said.out
+    customers.good("rollback", "prod/acme")  # as memory does, a limit belongs to its release
+    assert limits(customers)["desk-prod-acme"] == 8
 
 
 def test_a_suspended_tenant_is_closed_and_opens_again(customers: Customers) -> None:

@@ -8,14 +8,16 @@ from tests.builders import release
 from berthmaster.domain.hosting import (
     answering,
     asked_hosts,
+    attached,
     is_covered,
     named_hosts,
     prefixes_of,
     public_host,
     reachable,
+    sharing,
 )
-from berthmaster.domain.release import ReleaseRoute
-from berthmaster.domain.routing import Prefix
+from berthmaster.domain.release import ReleaseRoute, Upstream
+from berthmaster.domain.routing import Backend, Prefix
 
 ROUTES = (
     ReleaseRoute("/", "web"),
@@ -95,3 +97,22 @@ def test_the_router_knows_a_route_once_for_each_of_its_hosts() -> None:
         Prefix("shop-prod/r1", "/v1", site="docs", host="a.test"),
         Prefix("shop-prod/r1", "/v1", site="docs", host="b.test"),
     )
+
+
+def test_routes_of_a_limited_service_share_a_slot_so_that_it_counts_once() -> None:
+    web, api = (Upstream("web", "10.201.0.2", 8000),), (Upstream("api", "10.201.0.3", 80),)
+    routes = (
+        ReleaseRoute("/", "web", web, limit=8),
+        ReleaseRoute("/v1", "api", api),
+        ReleaseRoute("/v2", "api", api),
+        ReleaseRoute("/x", "web", web, limit=8),
+        ReleaseRoute("/site", None, site="site"),
+    )
+    assert [len(group) for group in sharing(routes)] == [2, 1, 1]
+    backends, prefixes = attached(replace(release(1), routes=routes), (4, 5, 6))
+    assert backends == [
+        Backend(4, ("10.201.0.2:8000",), 8),
+        Backend(5, ("10.201.0.3:80",)),
+        Backend(6, ("10.201.0.3:80",)),
+    ]
+    assert [item.backend for item in prefixes] == [4, 5, 6, 4, None]

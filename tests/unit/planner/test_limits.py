@@ -2,8 +2,14 @@
 
 import pytest
 
+from berthmaster.domain.errors import InvalidSpec
 from berthmaster.domain.spec import Limits
-from berthmaster.planner.limits import bytes_of, postgres_options, set_limits
+from berthmaster.planner.limits import (
+    bytes_of,
+    check_connections,
+    postgres_options,
+    set_limits,
+)
 
 POSTGRES = "registry.test/postgres:15"
 
@@ -56,3 +62,9 @@ def test_sizes_are_read_as_compose_reads_them() -> None:
         3 << 30,
         0,
     ]
+
+
+def test_a_limit_that_nothing_would_keep_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match="resources of cache: `connections` is for a PostgreSQL"):
+        check_connections("cache", Limits(connections=10), "registry.test/redis:7")
+    check_connections("db", Limits(connections=10), POSTGRES)

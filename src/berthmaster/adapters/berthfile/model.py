@@ -270,7 +270,9 @@ class Resources(Section):
     )
     cpus: Annotated[float, Field(gt=0, le=1024)] | None = Field(None, description="E.g. 0.5.")
     connections: Annotated[int, Field(ge=5, le=10000, strict=True)] | None = Field(
-        None, description="Of a PostgreSQL: how many it takes at once. Its memory follows."
+        None,
+        description="Of a PostgreSQL: how many it takes at once; its memory follows. Of a routed"
+        " service: requests that each container is given at once; more wait, at most 10 s.",
     )
 
 

@@ -18,6 +18,7 @@ from berthmaster.domain.tenancy import WELL_KNOWN
 
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")
 TENANT_HEADER: Final = "X-Tenant-Host"
+QUEUE_SECONDS: Final = 10
 HSTS_DEFAULT: Final = "max-age=31536000"
 
 
@@ -49,7 +50,7 @@ def render_config(
             blocks.append(_plain(layout, entrypoint, options))
         else:
             blocks.append(_edge(layout, entrypoint, options))
-    blocks += [_site(layout), _pool()]
+    blocks += [_site(layout), _pool(layout)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -313,17 +314,22 @@ backend {SITE_BACKEND} from base
     server edge unix@{layout.sites_socket}"""
 
 
-def _pool() -> str:
+def _pool(layout: Layout) -> str:
     """What every backend of the pool has in common.
 
     A request is sent again only when its connection could not be made, or when an idle connection
-    died under a method that changes nothing.
+    died under a method that changes nothing. What a server with a limit cannot take yet waits in
+    the slot's queue, and no other slot's requests wait for it.
     """
-    return """\
+    return f"""\
 defaults pool from base
     balance leastconn
     http-reuse always  # else new clients mean new connections, and 300 of them use up the ports
     retries 3
     option redispatch
     retry-on conn-failure empty-response
+    timeout queue {QUEUE_SECONDS}s  # of a request that waits for a server with a limit
+    http-request set-priority-class int(-1) if {{ var(txn.probe) -m found }}  # before all who wait
+    http-error status 503 content-type "text/html; charset=utf-8" file {layout.page("busy")}\
+ hdr Retry-After 5 hdr Cache-Control no-store
     default-server pool-max-conn 2000 pool-purge-delay 5s"""

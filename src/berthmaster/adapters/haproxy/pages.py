@@ -1,4 +1,4 @@
-"""The two pages that the router answers itself; small, self-contained, no name of any app."""
+"""The pages that the router answers itself; small, self-contained, no name of any app."""
 
 from typing import Final
 
@@ -37,5 +37,9 @@ def render_pages() -> dict[str, str]:
         "unavailable": _PAGE.format(
             title="This site is not running",
             text="Nothing is published here yet, or it was taken down. Please try again later.",
+        ),
+        "busy": _PAGE.format(
+            title="This site cannot answer now",
+            text="It is busy, or it has just started. Please try again in a few seconds.",
         ),
     }

@@ -216,8 +216,9 @@ class HaproxyRouter:
         put, gone = self._map_commands(await self._runtime.maps(), wanted)
         if not moves_slots:
             return [*put, *gone]
+        limited = [item.slot for item in wanted.backends if item.limit]
         filled, emptied = _slot_commands(
-            await self._runtime.servers(), wanted.backends, self._size.servers_per_backend
+            await self._runtime.servers(limited), wanted.backends, self._size.servers_per_backend
         )
         return [*filled, *put, *gone, *emptied]
 
@@ -252,10 +253,11 @@ class HaproxyRouter:
 def _slot_commands(
     have: Sequence[Backend], want: Sequence[Backend], count: int
 ) -> tuple[list[str], list[str]]:
-    old = {item.slot: item.servers for item in have}
-    new = {item.slot: item.servers for item in want}
+    old = {item.slot: item for item in have}
+    new = {item.slot: item for item in want}
     filled, emptied = list[str](), list[str]()
     for slot in sorted(old.keys() | new.keys()):
-        commands = server_commands(slot, old.get(slot, ()), new.get(slot, ()), count)
+        empty = Backend(slot, ())
+        commands = server_commands(old.get(slot, empty), new.get(slot, empty), count)
         (filled if slot in new else emptied).extend(commands)
     return filled, emptied

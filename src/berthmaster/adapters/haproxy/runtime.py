@@ -6,6 +6,7 @@ Every call opens the socket anew, so a restarted router is found at once. Decide
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -44,9 +45,17 @@ class Runtime:
         said = await self.send([f"get map {self._map(name)} {key}" for key in keys])
         return table.parse_found(said)
 
-    async def servers(self) -> tuple[Backend, ...]:
-        """What the slots hold; 6 ms for 4,000 servers."""
-        return table.parse_servers(await self._ask("show servers state"))
+    async def servers(self, limited: Iterable[int] | None = None) -> tuple[Backend, ...]:
+        """What the slots hold; 6 ms for 4,000 servers.
+
+        Their limits too, of those in `limited` or of all: each is a question of its own.
+        """
+        found = table.parse_servers(await self._ask("show servers state"))
+        wanted = {item.slot for item in found}
+        wanted &= wanted if limited is None else set(limited)
+        commands = [f"show stat {table.backend_name(slot)} 4 -1" for slot in sorted(wanted)]
+        limits = table.parse_limits(await self.send(commands))
+        return tuple(replace(item, limit=limits.get(item.slot)) for item in found)
 
     async def session_count(self, slots: Iterable[int]) -> int:
         """Streams that run through these slots now; idle connections to servers are none."""
@@ -99,18 +108,20 @@ class Runtime:
             raise RouterUnavailable(str(error)) from error
 
 
-def server_commands(
-    slot: int, have: tuple[str, ...], want: tuple[str, ...], count: int
-) -> list[str]:
-    """Fill or empty a slot; an emptied server points nowhere and takes no new request."""
+def server_commands(have: Backend, want: Backend, count: int) -> list[str]:
+    """Fill or empty a slot; an emptied server points nowhere and takes no new request.
+
+    A server is limited, or not any more, before it takes the first one.
+    """
     if have == want:
         return []
     commands = []
     for number in range(1, count + 1):
-        name = f"{table.backend_name(slot)}/s{number}"
-        if number <= len(want):
-            address, _, port = want[number - 1].rpartition(":")
+        name = f"{table.backend_name(want.slot)}/s{number}"
+        if number <= len(want.servers):
+            address, _, port = want.servers[number - 1].rpartition(":")
             commands += [
+                f"set maxconn server {name} {want.limit or 0}",
                 f"set server {name} addr {address} port {port}",
                 f"set server {name} state ready",
             ]

@@ -11,6 +11,7 @@ The router's files and its memory use the same keys and values, so that they can
     maintenance  shop-prod                1
 """
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -24,6 +25,11 @@ MAPS: Final = ("prefixes", "hosts", "maintenance", "live")  # the order in which
 SITE_BACKEND: Final = "site"
 OWN_HOSTS: Final = ":h"  # ends the value of a prefix whose release has some for single hosts
 NOWHERE: Final = ("127.0.0.1", 1)  # of an empty slot, which is in maintenance too
+WAITING: Final = 100  # requests that may wait for the servers of a slot; the next one is refused
+# Here and not in the defaults: there `queue` does not know whose queue is meant.
+_FULL: Final = (
+    f"http-request deny deny_status 503 if {{ queue ge {WAITING} }} !{{ var(txn.probe) -m found }}"
+)
 _FORCED_MAINTENANCE: Final = 1  # bit of srv_admin_state; others tell how it was at start
 _FOUND: Final = re.compile(r'key="([^"]*)", value="([^"]*)"')
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~:/|*-]+\Z")
@@ -79,14 +85,15 @@ def parse_claims(entries: Mapping[str, str]) -> tuple[HostClaim, ...]:
 
 def render_pool(backends: Iterable[Backend], size: PoolSize) -> str:
     """The pool's configuration, with the addresses that it starts with."""
-    filled = {backend.slot: backend.servers for backend in backends}
+    filled = {backend.slot: backend for backend in backends}
     lines = [
         "# The router's pool, written by Berthmaster beside each change; read only at start.",
         "",
     ]
     for slot in range(1, size.backends + 1):
         lines.append(f"backend {backend_name(slot)} from pool")
-        lines += _render_servers(filled.get(slot, ()), size.servers_per_backend)
+        lines.append(f"    {_FULL}")
+        lines += _render_servers(filled.get(slot), size.servers_per_backend)
     return "\n".join(lines) + "\n"
 
 
@@ -100,6 +107,17 @@ def parse_servers(text: str) -> tuple[Backend, ...]:
         if not int(words[6]) & _FORCED_MAINTENANCE:
             slots.setdefault(int(words[1][1:]), []).append(f"{words[4]}:{words[18]}")
     return tuple(Backend(slot, tuple(servers)) for slot, servers in sorted(slots.items()))
+
+
+def parse_limits(text: str) -> dict[int, int]:
+    """The limit of each slot whose servers have one, all the same, of answers to `show stat`."""
+    found: dict[int, set[int]] = {}
+    for row in csv.reader(text.splitlines()):
+        if len(row) < 18 or not re.match(r"b\d+\Z", row[0]) or not re.match(r"s\d+\Z", row[1]):
+            continue
+        if not row[17].startswith("MAINT"):
+            found.setdefault(int(row[0][1:]), set()).add(int(row[6] or 0))
+    return {slot: one.pop() for slot, one in found.items() if len(one) == 1 and one != {0}}
 
 
 def parse_table(maps: Mapping[str, Mapping[str, str]], backends: Iterable[Backend]) -> RouteTable:
@@ -145,10 +163,12 @@ def _prefix_value(prefix: Prefix) -> str:
     return f"{SITE_BACKEND}:{prefix.site}:{strip}"
 
 
-def _render_servers(servers: tuple[str, ...], count: int) -> list[str]:
+def _render_servers(backend: Backend | None, count: int) -> list[str]:
     address, port = NOWHERE
-    if not servers:
+    if backend is None or not backend.servers:
         return [f"    server-template s 1-{count} {address}:{port} disabled"]
+    most = f" maxconn {backend.limit}" if backend.limit else ""
+    servers = [f"{server}{most}" for server in backend.servers]
     padded = (*servers, *[f"{address}:{port} disabled"] * (count - len(servers)))
     return [f"    server s{number} {server}" for number, server in enumerate(padded, 1)]
 
