@@ -39,10 +39,41 @@ def status(invocation: Invocation, stack: str | None) -> None:
         click.echo("no stacks yet: berth init, then berth deploy ENV")
         return
     print_table(STATUS_HEAD, [status_row(line) for line in found.lines], coloured=1)
-    for alert in found.alerts[:SHOWN_ALERTS]:
-        click.echo(paint(f"  {alert.subject}: {shown(alert.text)}", "yellow"), err=True)
-    if found.alerts:
-        click.echo("  next: berth cert list", err=True)
+    _print_alerts(_alerts(found))
+
+
+def _alerts(found: Status) -> list[dict[str, str]]:
+    """Of tenants and of certificates, each with what to type next."""
+    tenants = [
+        {
+            "subject": str(item.stack),
+            "text": item.text,
+            "kind": item.kind.value,
+            "next": item.next_command,
+        }
+        for item in found.tenant_alerts
+    ]
+    certificates = [
+        {
+            "subject": item.subject,
+            "text": item.text,
+            "kind": "certificate",
+            "next": "berth cert list",
+        }
+        for item in found.alerts
+    ]
+    return tenants + certificates
+
+
+def _print_alerts(alerts: list[dict[str, str]]) -> None:
+    told = alerts[:SHOWN_ALERTS]
+    for number, alert in enumerate(told, 1):
+        line = f"  {alert['subject']}: {shown(alert['text'])}"
+        click.echo(paint(line, "yellow"), err=True)
+        if number == len(told) or told[number]["next"] != alert["next"]:
+            click.echo(f"  next: {alert['next']}", err=True)
+    if len(alerts) > len(told):
+        click.echo(f"  and {len(alerts) - len(told)} more: berth --json status", err=True)
 
 
 def status_row(line: StackLine) -> tuple[str, ...]:
@@ -77,8 +108,7 @@ def _status_json(found: Status) -> dict[str, Any]:
         }
         for line in found.lines
     ]
-    alerts = [{"subject": item.subject, "text": item.text} for item in found.alerts]
-    return {"stacks": stacks, "engine_error": found.engine_error, "alerts": alerts}
+    return {"stacks": stacks, "engine_error": found.engine_error, "alerts": _alerts(found)}
 
 
 @click.command(cls=BerthCommand)

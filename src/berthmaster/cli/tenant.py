@@ -40,6 +40,7 @@ _EXPIRES: Final = re.compile(r"(\d{1,4})d\Z")
             "move": f"{_MOVING}:move",
             "suspend": f"{_HERE}:suspend",
             "unsuspend": f"{_HERE}:unsuspend",
+            "set": "berthmaster.cli.amending:set_",
             "pin": f"{_HERE}:pin",
             "unpin": f"{_HERE}:unpin",
             "label": f"{_HERE}:label",
@@ -201,7 +202,7 @@ def _row(line: "TenantLine", sizes: bool) -> tuple[str, ...]:
 
 def _notes(line: "TenantLine") -> list[str]:
     tenant, status = line.tenant, line.status
-    notes = list(tenant.watched.alerts.values())
+    notes = list(line.alerts.values())
     notes += [f"pinned: {tenant.pinned}"] if tenant.pinned else []
     notes += [f"until {tenant.expires_at:%Y-%m-%d}"] if tenant.expires_at else []
     notes += [f"backup {tenant.backup}"] if tenant.backup and tenant.removed_at else []
@@ -230,7 +231,7 @@ def _line_json(line: "TenantLine") -> dict[str, Any]:
         "expires_at": tenant.expires_at,
         "removed_at": tenant.removed_at,
         "backup": tenant.backup,
-        "alerts": dict(tenant.watched.alerts),
+        "alerts": dict(line.alerts),
         "disk_bytes": line.disk_bytes,
         "memory_bytes": line.memory_bytes,
     }

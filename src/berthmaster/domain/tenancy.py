@@ -57,8 +57,13 @@ class Proof(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What a person must know of a tenant before its customer does."""
+    """What a person must know of a tenant before its customer does, the worst first.
 
+    Housekeeping notes disk and end in `Watched`; the others are read anew.
+    """
+
+    HEALTH = "health"  # it does not do all that it is for
+    ROLLOUT = "rollout"  # it could not take a version that others have
     DISK = "disk"  # it has more data than its size allows
     EXPIRES = "expires"  # its time is over soon
 

@@ -20,6 +20,7 @@ from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
 from berthmaster.services.domains.watch import alerts_of
 from berthmaster.services.observe import adopted_containers, applied_states
+from berthmaster.services.tenants.alerts import alerts_of_tenant
 
 BACKED_UP: Final = "server_backed_up"
 BACKUP_FAILED: Final = "server_backup_failed"
@@ -69,7 +70,11 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
     containers, probes, routes = await asyncio.gather(
         _containers(outside, release), _probes(outside, release), public(outside, release)
     )
-    noted = (*_certificates(outside, release), *backup_findings(outside))
+    noted = (
+        *_tenant(outside, stack),
+        *_certificates(outside, release),
+        *backup_findings(outside),
+    )
     findings = (*containers, *probes, *routes, *noted)
     worst = _worst(findings)
     return HealthReport(
@@ -210,6 +215,14 @@ async def _route(outside: Outside, release: Release, host: str) -> Finding:
         evidence = f"answered by {answer.release or 'an unknown release'}, not by {release.key}"
         return Finding(subject, Verdict.DOWN, evidence, "berth gateway up")
     return Finding(subject, Verdict.OK, f"{answer.describe()} from {release.label}")
+
+
+def _tenant(outside: Outside, stack: StackId) -> list[Finding]:
+    """What is open about a tenant besides what is looked at here."""
+    return [
+        Finding(f"tenant's {item.kind}", Verdict.DEGRADED, item.text, item.next_command)
+        for item in alerts_of_tenant(outside, stack)
+    ]
 
 
 def _certificates(outside: Outside, release: Release) -> list[Finding]:

@@ -23,6 +23,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary, StackRecord
 from berthmaster.services.domains.watch import Alert, open_alerts
 from berthmaster.services.observe import adopted_containers
+from berthmaster.services.tenants.alerts import TenantAlert, tenant_alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Status:
     lines: tuple[StackLine, ...]
     engine_error: str | None = None
     alerts: tuple[Alert, ...] = ()  # about certificates
+    tenant_alerts: tuple[TenantAlert, ...] = ()
 
 
 async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
@@ -78,7 +80,18 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
         )
         for record in sorted(records, key=lambda item: str(item.id))
     ]
-    return Status(tuple(lines), error, open_alerts(outside))
+    tags = {line.stack: line.tag for line in lines}
+    unwell = {line.stack: text for line in lines if (text := _unwell(line))}
+    tenants = [item for item in outside.store.tenants() if item.stack in tags]
+    told = tenant_alerts(outside, tenants, tags, unwell)
+    return Status(tuple(lines), error, open_alerts(outside), told)
+
+
+def _unwell(line: StackLine) -> str | None:
+    if line.state not in ("down", "degraded"):
+        return None
+    sick = f", {line.unhealthy} unhealthy" if line.unhealthy else ""
+    return f"it is {line.state}: {line.running} of {line.containers} containers run{sick}"
 
 
 def _kept(outside: Outside) -> dict[StackId, str]:

@@ -166,6 +166,47 @@ def test_the_router_keeps_a_tenants_limit_of_requests(customers: Customers) -> N
     assert limits(customers)["desk-prod-acme"] == 8
 
 
+def test_size_variables_and_end_can_be_changed_later(customers: Customers) -> None:
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--set", "PLAN=free")
+    words = ("PLAN=gold", "--resources", "small", "--expires", "2027-12-31")
+    said = customers.good("tenant", "set", "prod/acme", *words).out
+    assert "desk@prod/acme  size small, PLAN=gold, until 2027-12-31" in said
+    assert "next: berth deploy desk@prod/acme" in said
+    customers.good("deploy", "desk@prod/acme")
+    release = customers.store.release(customers.stack("acme"), 2)
+    web = release.model["services"]["web-r2-1"]
+    assert web["deploy"]["resources"]["limits"] == {"memory": "128m"}
+    assert customers.compose.asked["desk-prod-acme"]["PLAN"] == "gold"
+    found = customers.good("tenant", "set", "prod/acme", "PLAN=", "--expires", "never", "--json")
+    assert found.json == {
+        "tenant": "desk@prod/acme",
+        "size": "small",
+        "values": {},
+        "expires_at": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "nothing to change"),
+        (("--resources", "huge"), "there are: small"),
+        (("API_SECRET=x",), "is a secret"),
+        (("TENANT=x",), "is set for every tenant"),
+        (("PLAN",), "wants NAME=VALUE"),
+        (("--expires", "soon"), "--expires wants"),
+    ],
+)
+def test_a_change_that_is_wrong_is_refused(
+    customers: Customers, words: tuple[str, ...], why: str
+) -> None:
+    customers.add("acme")
+    before = customers.store.tenant(customers.stack("acme"))
+    assert why in customers.refused("tenant", "set", "prod/acme", *words)
+    assert customers.store.tenant(customers.stack("acme")) == before
+    assert "there is no tenant" in customers.refused("tenant", "set", "prod/beta", "PLAN=x")
+
+
 def test_a_suspended_tenant_is_closed_and_opens_again(customers: Customers) -> None:
     customers.add("acme", "beta")
     customers.good("tenant", "suspend", "prod/acme")

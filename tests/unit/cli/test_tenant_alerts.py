@@ -133,3 +133,93 @@ def test_a_program_that_fails_is_told_of_and_stops_nothing(
 def test_a_limit_that_is_none_is_refused(customers: Customers, line: str, why: str) -> None:
     declare(customers, line)
     assert why in customers.refused("tenant", "add", "prod/acme", "--tag", "v1")
+
+
+def end_web(customers: Customers, name: str) -> None:
+    engine = customers.world.engine
+    engine.containers[f"desk-prod-{name}-r1-web-1"].end(1, customers.world.outside.clock.now())
+
+
+def open_in_status(customers: Customers, *words: str) -> dict[tuple[str, str], str]:
+    """What `status --json` says: the next command by tenant and kind."""
+    found = customers.good("status", *words, "--json").json["alerts"]
+    assert isinstance(found, list)
+    return {(item["subject"], item["kind"]): item["next"] for item in found}
+
+
+def test_what_is_noted_of_a_tenant_is_in_status_and_health(
+    customers: Customers, told: Told
+) -> None:
+    declare(customers, "  disk: 1g")
+    day = f"{customers.world.outside.clock.now() + timedelta(days=2):%Y-%m-%d}"
+    customers.good("tenant", "add", "prod/acme", "--tag", "v1", "--expires", day)
+    customers.add("beta")
+    hold(customers, 900)
+    customers.good("tick")
+    assert list(open_in_status(customers)) == [("desk@prod/acme", "expires")]
+    hold(customers, 2048)
+    customers.good("tick")
+    acme = "desk@prod/acme"
+    assert open_in_status(customers, "prod/acme") == {
+        (acme, "disk"): f"berth tenant show {acme}",
+        (acme, "expires"): f"berth tenant set {acme} --expires 30d",
+    }
+    said = customers.good("status").err
+    assert f"{acme}: it holds 2.15 GB, and may hold 1.07 GB\n  next: berth tenant show" in said
+    health = customers.berth("health", "prod/acme", "--json")
+    assert health.code == 1
+    seen = {item["subject"]: item["mend"] for item in health.json["findings"] if item["mend"]}
+    assert seen["tenant's disk"] == f"berth tenant show {acme}"
+    assert seen["tenant's expires"] == f"berth tenant set {acme} --expires 30d"
+    customers.good("tenant", "set", "prod/acme", "--expires", "never")
+    hold(customers, 100)
+    customers.good("tick")
+    assert open_in_status(customers) == {}
+    assert customers.good("health", "prod/acme").code == 0
+
+
+def test_a_tenant_that_a_rollout_left_behind_is_an_alert_until_it_has_the_version(
+    customers: Customers,
+) -> None:
+    customers.add("acme", "beta")
+    customers.spoil("beta", 2)
+    assert customers.berth("rollout", "prod", "--tag", "v2").code == 1
+    key = ("desk@prod/beta", "rollout")
+    assert open_in_status(customers) == {key: "berth rollout show desk@prod"}
+    line = "the rollout to v2 failed here, v1 serves: "
+    assert line in customers.good("status").err
+    assert line in customers.good("tenant", "list").out
+    assert customers.berth("health", "prod/beta").code == 1
+    assert customers.good("health", "prod/acme").code == 0
+    customers.good("deploy", "prod/beta", "--tag", "v2")  # by hand, and as its third release
+    assert open_in_status(customers) == {}
+
+
+def test_a_rollout_that_was_taken_back_is_no_alert(customers: Customers) -> None:
+    customers.add("acme", "beta")
+    customers.spoil("beta", 2)
+    assert customers.berth("rollout", "prod", "--tag", "v2").code == 1
+    customers.good("rollout", "prod", "--back")
+    assert open_in_status(customers) == {}
+
+
+def test_a_tenant_that_is_down_is_an_alert_and_a_suspended_one_is_not(
+    customers: Customers,
+) -> None:
+    customers.add("acme", "beta")
+    end_web(customers, "acme")
+    acme = "desk@prod/acme"
+    assert open_in_status(customers) == {(acme, "health"): f"berth health {acme}"}
+    assert f"{acme}: it is degraded: 1 of 2 containers run" in customers.good("status").err
+    customers.good("tenant", "suspend", "prod/acme")
+    assert open_in_status(customers) == {}
+
+
+def test_of_many_alerts_some_are_shown_and_the_rest_is_counted(customers: Customers) -> None:
+    names = [f"t{number}" for number in range(7)]
+    customers.add(*names)
+    for name in names:
+        end_web(customers, name)
+    said = customers.good("status").err
+    assert said.count("next: berth health") == 5
+    assert "and 2 more: berth --json status" in said

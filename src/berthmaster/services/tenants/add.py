@@ -160,15 +160,24 @@ def _refuse_bad(spec: AppSpec, wanted: NewTenant) -> None:
             next_command="write tenancy: {mode: silo, domain: SUFFIX} into berth.yaml",
         )
     check_slug(stack.tenant or "", spec.domains.reserved)
-    sizes = spec.tenancy.sizes if spec.tenancy else {}
-    if wanted.size is not None and wanted.size not in sizes:
-        known = ", ".join(sorted(sizes)) or "none"
-        raise InvalidSpec(
-            f"there is no size {wanted.size!r} in `tenancy.sizes`; there are: {known}"
-        )
-    for name, value in (*wanted.values.items(), *wanted.labels.items()):
+    check_size(spec, wanted.size)
+    for name, value in wanted.labels.items():
         check_line(f"{name}=", value)
-    for name in wanted.values:
+    check_values(spec, stack, wanted.values)
+
+
+def check_size(spec: AppSpec, size: str | None) -> None:
+    """Raise `InvalidSpec` for one that `berth.yaml` does not know."""
+    sizes = spec.tenancy.sizes if spec.tenancy else {}
+    if size is not None and size not in sizes:
+        known = ", ".join(sorted(sizes)) or "none"
+        raise InvalidSpec(f"there is no size {size!r} in `tenancy.sizes`; there are: {known}")
+
+
+def check_values(spec: AppSpec, stack: StackId, values: Mapping[str, str]) -> None:
+    """Raise `NotAllowed` for a variable that is not a tenant's to have."""
+    for name, value in values.items():
+        check_line(f"{name}=", value)
         _refuse_variable(stack, check_name("variable", name), spec.release_variable)
 
 
@@ -207,7 +216,7 @@ def _there_already(outside: Outside, wanted: NewTenant) -> Added | None:
     if live is not None:
         raise NotAllowed(
             f"{stack} is there already, and not as asked for now",
-            next_command=f"berth tenant show {stack}",
+            next_command=f"berth tenant show {stack}, and berth tenant set {stack} to change it",
         )
     return None  # a run was stopped before its first release: this one goes on
 

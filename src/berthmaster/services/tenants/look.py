@@ -6,17 +6,17 @@ are asked of the containers, when somebody wants them.
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from berthmaster.domain.errors import NotFound, OutsideError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release
 from berthmaster.domain.spec import Role
-from berthmaster.domain.tenancy import Domain, Tenant, TenantState, tenant_hosts
+from berthmaster.domain.tenancy import AlertKind, Domain, Tenant, TenantState, tenant_hosts
 from berthmaster.planner import composemodel as compose
 from berthmaster.ports.outside import Outside
-from berthmaster.services.read_status import StackLine, read_status
+from berthmaster.services.read_status import StackLine, Status, read_status
 
 AT_ONCE: Final = 8
 _MEMORY: Final = (  # in a container's own control group: version 2, version 1
@@ -32,6 +32,7 @@ class TenantLine:
     tenant: Tenant
     hosts: tuple[str, ...]
     status: StackLine | None  # None: it has no stack
+    alerts: Mapping[AlertKind, str] = field(default_factory=dict)
     disk_bytes: int | None = None
     memory_bytes: int | None = None
 
@@ -59,11 +60,15 @@ async def list_tenants(
         for item in outside.store.tenants(app, environment)
         if with_removed or item.state is not TenantState.REMOVED
     ]
-    statuses = {line.stack: line for line in (await read_status(outside)).lines}
+    status = await read_status(outside)
+    statuses = {line.stack: line for line in status.lines}
     hosts = _by_stack(outside.store.domains())
     lines = [
         TenantLine(
-            item, tenant_hosts(hosts.get(item.stack, ())) or item.hosts, statuses.get(item.stack)
+            item,
+            tenant_hosts(hosts.get(item.stack, ())) or item.hosts,
+            statuses.get(item.stack),
+            _alerts(status, item.stack),
         )
         for item in tenants
     ]
@@ -75,9 +80,14 @@ async def show_tenant(outside: Outside, stack: StackId) -> TenantLine:
     tenant = outside.store.tenant(stack)
     if tenant is None:
         raise NotFound(f"there is no tenant {stack}", next_command="berth tenant list")
-    status = next(iter((await read_status(outside, stack)).lines), None)
+    status = await read_status(outside, stack)
     hosts = tenant_hosts(outside.store.domains(stack)) or tenant.hosts
-    return (await _sized(outside, [TenantLine(tenant, hosts, status)]))[0]
+    line = TenantLine(tenant, hosts, next(iter(status.lines), None), _alerts(status, stack))
+    return (await _sized(outside, [line]))[0]
+
+
+def _alerts(status: Status, stack: StackId) -> dict[AlertKind, str]:
+    return {item.kind: item.text for item in status.tenant_alerts if item.stack == stack}
 
 
 def _by_stack(domains: Iterable[Domain]) -> Mapping[StackId, list[Domain]]:
