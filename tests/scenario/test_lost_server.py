@@ -153,12 +153,15 @@ async def the_project_is_a_stack(lost: Lost, done: Ended) -> None:
 
 
 async def tenants_are_back(lost: Lost, done: Ended) -> None:
-    """The one with all that is its own, the removed one as it was: removed."""
+    """The one with all that is its own, the removed one as it was: removed, until it is wanted."""
     acme, gone = client(lost, "acme"), client(lost, "gone")
     assert (await acme.ask("/greeting")).text == f"acme at {acme.host} with no plan"
     assert await sql(acme, "SELECT name FROM theirs") == "acme"
     assert f"berth tenant restore {gone.stack}" in done.out
     assert await gone.containers(every=True) == []
+    await App(lost.server, "desk").done("tenant", "restore", "prod/gone")
+    assert await sql(gone, "SELECT name FROM theirs") == "gone"
+    assert (await gone.ask("/greeting")).text == f"gone at {gone.host} with no plan"
 
 
 def progress_of(lost: Lost) -> str:

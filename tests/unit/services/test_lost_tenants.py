@@ -147,6 +147,12 @@ def test_volumes_of_a_removed_tenant_are_its_own_again(desk: Desk, tmp_path: Pat
     fresh = desk.lose(tmp_path / "fresh")
     asyncio.run(fresh.machine.restore())
     assert (tmp_path / "fresh/desk-prod-gone_papers/letter").read_text() == "kept"
+    fresh.customers.good("tenant", "restore", "prod/gone")
+    assert fresh.contents("gone") == {"postgres": "rows of gone"}
+    assert (tmp_path / "fresh/desk-prod-gone_papers/letter").read_text() == "kept"
+    for verb in ("remove", "forget"):
+        fresh.customers.good("tenant", verb, "prod/gone", "--confirm", "desk@prod/gone")
+    assert [name for name in fresh.engine.volumes if "gone" in name] == []
 
 
 def test_a_last_backup_that_is_missing_fails_the_backup(desk: Desk) -> None:
