@@ -190,3 +190,4 @@ async def test_a_whole_table_is_taken_over_with_lower_fences_after(router: Route
 async def test_nothing_is_in_flight_without_requests(router: Router) -> None:
     await attach(router)
     assert await router.in_flight(OLD) == 0
+    assert await router.waiting(OLD) == 0

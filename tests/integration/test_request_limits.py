@@ -90,14 +90,9 @@ class Scene:
         """Until so many requests are in the slot's queue."""
         async with asyncio.timeout(20):
             while True:
-                if await self.queued() == count:
+                if await self.gateway.router.waiting(f"{STACK}/r1") == count:
                     return
                 await asyncio.sleep(0.02)
-
-    async def queued(self) -> int:
-        said = await self.gateway.router._runtime.send(["show stat b0001 2 -1"])
-        (row,) = [line.split(",") for line in said.splitlines() if line.startswith("b0001,")]
-        return int(row[2])
 
 
 @pytest.fixture

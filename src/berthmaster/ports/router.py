@@ -51,6 +51,10 @@ class Router(Protocol):
         """Requests, WebSockets and streams that run through a release's slots now."""
         ...
 
+    async def waiting(self, release: str) -> int:
+        """Requests that wait for a server of a release to be under its limit."""
+        ...
+
     async def replace_table(self, table: RouteTable) -> None:
         """Write the whole table, for a rebuild; refuses an empty one over a full one."""
         ...

@@ -202,7 +202,25 @@ async def _routes(outside: Outside, release: Release) -> list[Finding]:
     if not is_up:
         return [Finding("gateway", Verdict.DOWN, "the router does not run", "berth gateway up")]
     asked = (_route(outside, release, host) for host in asked_hosts(release))
-    return list(await asyncio.gather(*asked))
+    return [*await asyncio.gather(*asked), *await _waiting(outside, release)]
+
+
+async def _waiting(outside: Outside, release: Release) -> list[Finding]:
+    """Whether visitors wait because a service is given no more; a short queue is what it is for."""
+    limits = {
+        item.service: item.limit * len(item.upstreams) for item in release.routes if item.limit
+    }
+    if not limits:
+        return []
+    count, most = await outside.router.waiting(release.key), sum(limits.values())
+    names = ", ".join(f"{name} takes {limit} at once" for name, limit in limits.items())
+    evidence = f"{count} wait in the router; {names}"
+    if count <= most:
+        return [Finding("requests", Verdict.OK, evidence)]
+    evidence = f"{evidence}: give it more `connections`"
+    stack = release.stack
+    mend = f"berth tenant set {stack} --resources SIZE" if stack.tenant else f"berth deploy {stack}"
+    return [Finding("requests", Verdict.DEGRADED, evidence, mend)]
 
 
 async def _route(outside: Outside, release: Release, host: str) -> Finding:

@@ -17,7 +17,8 @@ from berthmaster.domain.routing import (
 class FakeRouter:
     """A `Router` whose memory is a value.
 
-    Tests read `history` (the verbs in order) and set `in_flight_counts`, or `failure` to have every
+    Tests read `history` (the verbs in order) and set `in_flight_counts`,
+    `waiting_counts`, or `failure` to have every
     change refused, or `is_up` to have nothing answer at all.
     """
 
@@ -29,6 +30,7 @@ class FakeRouter:
         server_count: int = 4,
     ) -> None:
         self.in_flight_counts: dict[str, int] = {}
+        self.waiting_counts: dict[str, int] = {}
         self.history: list[str] = []
         self.failure: Exception | None = None
         self.is_up = True
@@ -93,6 +95,10 @@ class FakeRouter:
     async def in_flight(self, release: str) -> int:
         """What the test said."""
         return self.in_flight_counts.get(release, 0)
+
+    async def waiting(self, release: str) -> int:
+        """What the test said."""
+        return self.waiting_counts.get(release, 0)
 
     async def replace_table(self, table: RouteTable) -> None:
         """Take a whole table and forget all fences."""

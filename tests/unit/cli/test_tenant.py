@@ -159,9 +159,17 @@ def test_the_router_keeps_a_tenants_limit_of_requests(customers: Customers) -> N
     customers.add("beta")  # of no size
     assert limits(customers) == {"desk-prod-acme": 8, "desk-prod-beta": None}
     assert "at most 8 requests at once" in customers.good("show", "prod/acme").out
+    waiting = customers.world.router.waiting_counts
+    waiting["desk-prod-acme/r1"] = 3
+    said = customers.good("health", "prod/acme").out
+    assert "3 wait in the router; web takes 8 at once" in said
+    waiting["desk-prod-acme/r1"] = 30
+    busy = customers.berth("health", "prod/acme")
+    assert (busy.code, "requests: 30 wait" in busy.out) == (1, True), busy.out
+    assert "mend   berth tenant set desk@prod/acme --resources SIZE" in busy.out
     customers.write("berth.yaml", BERTHFILE.replace("{memory: 128m}", "{connections: 40}"))
-    said = customers.good("deploy", "prod/acme", "--tag", "v1")
-    assert limits(customers) == {"desk-prod-acme": 40, "desk-prod-beta": None}, said.out
+    customers.good("deploy", "prod/acme", "--tag", "v1")
+    assert limits(customers) == {"desk-prod-acme": 40, "desk-prod-beta": None}
     customers.good("rollback", "prod/acme")  # as memory does, a limit belongs to its release
     assert limits(customers)["desk-prod-acme"] == 8
 

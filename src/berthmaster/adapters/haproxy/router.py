@@ -97,9 +97,11 @@ class HaproxyRouter:
 
     async def in_flight(self, release: str) -> int:
         """Requests, WebSockets and streams in the release's slots; files of sites do not count."""
-        prefixes = self._files.load().table.prefixes
-        slots = {item.backend for item in prefixes if item.release == release}
-        return await self._runtime.session_count(slot for slot in slots if slot is not None)
+        return await self._runtime.session_count(self._slots_of(release))
+
+    async def waiting(self, release: str) -> int:
+        """Requests in the queues of the release's slots."""
+        return await self._runtime.waiting_count(self._slots_of(release))
 
     async def replace_table(self, table: RouteTable) -> None:
         """Write the whole table and forget all fences; into the files only when the router is down.
@@ -139,6 +141,14 @@ class HaproxyRouter:
     @property
     def _has_tls(self) -> bool:
         return any(item.tls is not Tls.OFF for item in self._entrypoints)
+
+    def _slots_of(self, release: str) -> set[int]:
+        prefixes = self._files.load().table.prefixes
+        return {
+            item.backend
+            for item in prefixes
+            if item.release == release and item.backend is not None
+        }
 
     def _check_pool(self, backends: Sequence[Backend]) -> None:
         change.check_pool(

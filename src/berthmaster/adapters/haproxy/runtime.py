@@ -59,11 +59,18 @@ class Runtime:
 
     async def session_count(self, slots: Iterable[int]) -> int:
         """Streams that run through these slots now; idle connections to servers are none."""
+        return await self._sum(slots, 4)
+
+    async def waiting_count(self, slots: Iterable[int]) -> int:
+        """Requests that wait for a server of these slots."""
+        return await self._sum(slots, 2)
+
+    async def _sum(self, slots: Iterable[int], column: int) -> int:
         import csv
 
         commands = [f"show stat {table.backend_name(slot)} 2 -1" for slot in sorted(set(slots))]
         rows = csv.reader((await self.send(commands)).splitlines())
-        return sum(int(row[4]) for row in rows if len(row) > 4 and row[1] == "BACKEND")
+        return sum(int(row[column]) for row in rows if len(row) > 4 and row[1] == "BACKEND")
 
     async def send(self, commands: Sequence[str]) -> str:
         """Send commands in order, a batch at a time; returns what was said about them."""

@@ -11,7 +11,6 @@ The router's files and its memory use the same keys and values, so that they can
     maintenance  shop-prod                1
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -111,6 +110,8 @@ def parse_servers(text: str) -> tuple[Backend, ...]:
 
 def parse_limits(text: str) -> dict[int, int]:
     """The limit of each slot whose servers have one, all the same, of answers to `show stat`."""
+    import csv
+
     found: dict[int, set[int]] = {}
     for row in csv.reader(text.splitlines()):
         if len(row) < 18 or not re.match(r"b\d+\Z", row[0]) or not re.match(r"s\d+\Z", row[1]):
