@@ -137,7 +137,8 @@ def move(invocation: Invocation, host: str, stack: str, tenant: str | None) -> N
 
     wanted = invocation.known_stack(stack)
     found = invocation.run(lambda outside: move_domain(outside, host, wanted, tenant))
-    _print_changed(invocation, found, f"belongs to {found.tenant or found.stack} now")
+    for item in found[:1] if invocation.is_json else found:
+        _print_changed(invocation, item, f"belongs to {item.tenant or item.stack} now")
 
 
 @click.command(cls=BerthCommand)

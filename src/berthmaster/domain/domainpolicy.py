@@ -215,6 +215,11 @@ def _apexes(policy: DomainPolicy, rows: Sequence[DomainRow]) -> Iterable[Violati
             yield Violation("apex", (row, apex), row.tenant, what, "give both to one tenant")
 
 
+def counterpart(host: str) -> str:
+    """Of a customer's own name: `www.acme.de` for `acme.de`, and the other way round."""
+    return host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
+
+
 def normal_or_same(domain: str) -> str:
     """The name as DNS has it; one that is none stays as it is."""
     try:

@@ -4,10 +4,11 @@ No process is started, reloaded or signalled, and no release is made: hosts belo
 name that goes is answered 421 from the next request on, and its certificate is deleted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from berthmaster.domain.domainpolicy import DomainPolicy, check_domain
+from berthmaster.domain.domainpolicy import DomainPolicy, check_domain, counterpart
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.hosting import is_covered
 from berthmaster.domain.names import StackId, check_host
@@ -62,6 +63,7 @@ async def add_domain(outside: Outside, wanted: NewDomain, policy: DomainPolicy) 
         added_at=outside.clock.now(),
         added_by=outside.actor,
     )
+    refuse_split(outside, domain)
     async with hold(outside.store, str(wanted.stack), what="berth domain add") as lease:
         outside.store.add_domain(domain)
         domain = outside.store.domain(host) or domain
@@ -120,28 +122,34 @@ async def remove_domain(outside: Outside, host: str) -> Domain:
     return domain
 
 
-async def move_domain(outside: Outside, host: str, to: StackId, tenant: str | None) -> Domain:
-    """Give a name to another stack or tenant; requests follow with one change of the map."""
+async def move_domain(
+    outside: Outside, host: str, to: StackId, tenant: str | None
+) -> tuple[Domain, ...]:
+    """Give a name to another stack or tenant; requests follow with one change of the map.
+
+    An apex and its `www` move together. Returns what moved, the name that was asked for first.
+    """
     domain = _known(outside, host)
+    pair = _pair(outside, domain)
     if (domain.stack.app, domain.stack.environment) != (to.app, to.environment):
         raise NotAllowed(
             f"{domain.host} stays within {domain.stack.app}@{domain.stack.environment}"
         )
-    if domain.is_primary and len(_same_tenant(outside, domain)) > 1:
+    primary = next((item for item in pair if item.is_primary), None)
+    if primary is not None and len(_same_tenant(outside, domain)) > len(pair):
         raise NotAllowed(
-            f"{domain.host} is the primary domain of {domain.tenant or domain.stack}",
+            f"{primary.host} is the primary domain of {domain.tenant or domain.stack}",
             next_command="berth domain list, then berth domain primary HOST",
         )
-    new = replace(domain, stack=to, tenant=tenant or to.tenant, is_primary=False)
     names = sorted({str(domain.stack), str(to)})
     async with hold(outside.store, names[0], what="berth domain move") as first:
         if len(names) == 1:
-            await _move(outside, domain, new, {names[0]: first.fence})
+            await _move(outside, pair, to, tenant, {names[0]: first.fence})
         else:
             async with hold(outside.store, names[1], what="berth domain move") as second:
                 fences = {names[0]: first.fence, names[1]: second.fence}
-                await _move(outside, domain, new, fences)
-    return outside.store.domain(domain.host) or new
+                await _move(outside, pair, to, tenant, fences)
+    return tuple(outside.store.domain(item.host) or item for item in pair)
 
 
 def forget_certificates(outside: Outside, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -169,14 +177,35 @@ async def warm_certificate(outside: Outside, domain: Domain) -> str:
     return f"its certificate is there, by {shown_now.issuer}"
 
 
-async def _move(outside: Outside, old: Domain, new: Domain, fences: dict[str, int]) -> None:
-    outside.store.remove_domain(old.host)
-    outside.store.add_domain(new)
-    if old.stack != new.stack and old.is_routed:
-        claims = _claims(outside, old)
-        await outside.router.release_hosts(claims, fence=fences[str(old.stack)])
-        await _claim(outside, new, fences[str(new.stack)])
-    _note(outside, new.stack, "domain_moved", f"{new.host} from {old.tenant or old.stack}")
+async def _move(
+    outside: Outside,
+    pair: Sequence[Domain],
+    to: StackId,
+    tenant: str | None,
+    fences: dict[str, int],
+) -> None:
+    with outside.store.transaction():
+        for old in sorted(pair, key=lambda item: not item.is_primary):  # the first one becomes it
+            new = replace(old, stack=to, tenant=tenant or to.tenant, is_primary=False)
+            outside.store.remove_domain(old.host)
+            outside.store.add_domain(new)
+            _note(outside, to, "domain_moved", f"{new.host} from {old.tenant or old.stack}")
+    for old in pair:
+        if old.stack != to and old.is_routed:
+            claims = _claims(outside, old)
+            await outside.router.release_hosts(claims, fence=fences[str(old.stack)])
+            await _claim(outside, replace(old, stack=to), fences[str(to)])
+
+
+def refuse_split(outside: Outside, domain: Domain) -> None:
+    """Raise `NotAllowed` for a customer's name whose apex, or `www`, another tenant has."""
+    held = outside.store.domain(counterpart(domain.host)) if domain.is_custom else None
+    if held is not None and (held.stack, held.tenant) != (domain.stack, domain.tenant):
+        owner = held.tenant or held.stack
+        raise NotAllowed(
+            f"{domain.host}: {held.host} is {owner}'s, and both are one customer's [apex]",
+            next_command=f"berth domain move {held.host}, which takes both along",
+        )
 
 
 def refuse_bad(policy: DomainPolicy, host: str, tenant: str) -> None:
@@ -209,6 +238,13 @@ def _known(outside: Outside, host: str) -> Domain:
     if found is None:
         raise NotFound(f"no tenant has the domain {host}", next_command="berth domain list")
     return found
+
+
+def _pair(outside: Outside, domain: Domain) -> list[Domain]:
+    """A name, and with a customer's own the other one of `acme.de` and `www.acme.de`."""
+    held = outside.store.domain(counterpart(domain.host)) if domain.is_custom else None
+    is_theirs = held is not None and (held.stack, held.tenant) == (domain.stack, domain.tenant)
+    return [domain, held] if held is not None and is_theirs else [domain]
 
 
 def _same_tenant(outside: Outside, domain: Domain) -> list[Domain]:

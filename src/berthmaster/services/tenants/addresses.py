@@ -9,7 +9,7 @@ from berthmaster.domain.names import StackId, check_host
 from berthmaster.domain.spec import AppSpec
 from berthmaster.domain.tenancy import Domain
 from berthmaster.ports.outside import Outside
-from berthmaster.services.domains.names import refuse_bad
+from berthmaster.services.domains.names import refuse_bad, refuse_split
 
 
 def addresses_of(spec: AppSpec, stack: StackId, domain: str | None) -> tuple[Domain, ...]:
@@ -49,6 +49,7 @@ async def refuse_taken(outside: Outside, entrypoint: str, domains: tuple[Domain,
         claims = ()  # the deployment claims them, or is refused
     owners = {item.host: item.stack for item in claims if item.entrypoint == entrypoint}
     for item in domains:
+        refuse_split(outside, item)
         held = outside.store.domain(item.host)
         if held is not None and held.stack != item.stack:
             raise NotAllowed(f"{item.host} belongs to {held.stack}")

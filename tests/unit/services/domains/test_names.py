@@ -218,10 +218,37 @@ async def test_the_primary_domain_of_several_is_not_removed(scene: Scene) -> Non
 
 async def test_a_domain_moves_to_another_tenant_of_the_environment(scene: Scene) -> None:
     await scene.add("acme.shop.test")
-    moved = await move_domain(scene.outside, "acme.shop.test", SHOP, "other")
+    (moved,) = await move_domain(scene.outside, "acme.shop.test", SHOP, "other")
     assert (moved.tenant, moved.is_primary) == ("other", True)
     with pytest.raises(NotAllowed, match="stays within shop@prod"):
         await move_domain(scene.outside, "acme.shop.test", StackId("blog", "prod"), None)
+
+
+async def test_an_apex_and_its_www_are_added_for_one_tenant_only(scene: Scene) -> None:
+    await scene.add("acme.de", is_vouched=True)
+    with pytest.raises(NotAllowed, match=r"acme.de is acme's, and both are one customer's"):
+        await scene.add("www.acme.de", "other", is_vouched=True)
+    assert await scene.add("www.acme.de", is_vouched=True)
+    assert await scene.add("www2.acme.de", "other", is_vouched=True)  # a name like any other
+
+
+async def test_an_apex_and_its_www_move_together(scene: Scene) -> None:
+    await scene.add("acme.de", is_vouched=True)
+    await scene.add("www.acme.de", is_vouched=True)
+    moved = await move_domain(scene.outside, "www.acme.de", SHOP, "other")
+    assert [(item.host, item.tenant) for item in moved] == [
+        ("www.acme.de", "other"),
+        ("acme.de", "other"),
+    ]
+    assert [item.is_primary for item in moved] == [False, True]  # as it was
+    assert {"acme.de", "www.acme.de"} <= await scene.hosts()
+
+
+async def test_a_pair_with_the_primary_domain_of_others_stays(scene: Scene) -> None:
+    for host in ("acme.de", "www.acme.de", "acme.shop.test"):
+        await scene.add(host, is_vouched=True)
+    with pytest.raises(NotAllowed, match=r"acme.de is the primary domain of acme"):
+        await move_domain(scene.outside, "www.acme.de", SHOP, "other")
 
 
 async def test_a_certificate_comes_ahead_when_dns_points_here(scene: Scene) -> None:
