@@ -276,7 +276,11 @@ def _docker_gateway(settings: Settings) -> "DockerGateway":
         name_prefix=f"{wanted.container_prefix}-",
         pool=PoolSize(settings.pool.backends, settings.pool.servers),
         limits=Limits(wanted.certificates_per_domain, wanted.orders_per_three_hours),
-        router=RouterOptions(tenant_header=wanted.tenant_header, hsts=hsts),
+        router=RouterOptions(
+            tenant_header=wanted.tenant_header,
+            hsts=hsts,
+            hsts_steps=tuple((step.ends_at, step.seconds) for step in wanted.hsts_steps),
+        ),
         edge=EdgeOptions(
             ask_port=wanted.ask_port,
             asks_by_module=wanted.edge_permission,

@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
@@ -42,6 +43,19 @@ class PoolSettings:
         default=1000, metadata=_about("Slots of the router: routed services of all kept releases.")
     )
     servers: int = field(default=4, metadata=_about("Replicas that one slot can hold."))
+
+
+@dataclass(frozen=True, slots=True)
+class HstsStep:
+    """`Strict-Transport-Security` cannot be taken back: for so many seconds until that day."""
+
+    until: str  # 2026-12-31, its begin in UTC
+    seconds: int
+
+    @property
+    def ends_at(self) -> int:
+        """Seconds since 1970; raises `ValueError`."""
+        return int(datetime.strptime(f"{self.until}+0000", "%Y-%m-%d%z").timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,13 @@ class GatewaySettings:
     hsts_seconds: int = field(
         default=31_536_000,
         metadata=_about("`Strict-Transport-Security` where the app says nothing; 0 sends none."),
+    )
+    hsts_steps: tuple[HstsStep, ...] = field(
+        default=(),
+        metadata=_about(
+            "Smaller steps before it: `[{until = '2026-12-31', seconds = 300}, ...]`, each longer"
+            " than the one before; they end by themselves."
+        ),
     )
     acme_directory: str | None = field(
         default=None,
@@ -366,7 +387,8 @@ def _take_variables(values: dict[str, Any], source: _Source, environ: Mapping[st
     if not any(name.startswith(PREFIX) and name != PATH_VARIABLE for name in environ):
         return
     keys = {PREFIX + key.upper().replace(".", "_"): key for key, _ in _leaves()}
-    del keys[f"{PREFIX}ENTRYPOINTS"]  # a list of tables does not fit a variable
+    for name in ("ENTRYPOINTS", "GATEWAY_HSTS_STEPS"):
+        del keys[f"{PREFIX}{name}"]  # a list of tables does not fit a variable
     for variable, value in environ.items():
         if variable in keys:
             table, _, name = keys[variable].rpartition(".")
@@ -399,6 +421,7 @@ def _check(settings: Settings, source: _Source) -> None:
     directory = settings.gateway.acme_directory
     if directory and not directory.startswith("https://"):
         raise source.error("gateway.acme_directory", "`gateway.acme_directory` must be https://...")
+    _check_steps(settings.gateway, source)
     _check_names(settings, source)
     _check_tunnel(settings.tunnel.id, source)
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", settings.backup.at):
@@ -425,6 +448,26 @@ def _check_block(settings: Settings, source: _Source) -> None:
     if settings.subnet_prefix < block.prefixlen:
         key = "subnet_prefix" if source.has("subnet_prefix") else "address_block"
         raise source.error(key, f"a /{settings.subnet_prefix} does not fit in {block}")
+
+
+def _check_steps(gateway: GatewaySettings, source: _Source) -> None:
+    """Each ends later and is longer than the one before."""
+    before = HstsStep("1970-01-01", 0)
+    for index, step in enumerate(gateway.hsts_steps):
+        key = f"gateway.hsts_steps.{index}"
+        try:
+            is_later = step.ends_at > before.ends_at
+        except ValueError:
+            raise source.error(
+                key, f"`until` must be a day, 2026-12-31, not {step.until!r}"
+            ) from None
+        if not is_later or not before.seconds < step.seconds <= gateway.hsts_seconds:
+            raise source.error(
+                key,
+                "each step of `gateway.hsts_steps` ends later and has more seconds, at most"
+                f" {gateway.hsts_seconds} (`gateway.hsts_seconds`)",
+            )
+        before = step
 
 
 def _check_names(settings: Settings, source: _Source) -> None:

@@ -29,7 +29,8 @@ PUBLIC = (
     Entrypoint("http", 80, redirect_to="https"),
     Entrypoint("https", 443, tls=Tls.ACME, trusted_proxies=("192.0.2.0/24",)),
 )
-MARKED = haproxy.RouterOptions(mark="0123456789abcdef")
+STEPS = ((1_764_547_200, 300), (1_767_225_600, 86_400))
+MARKED = haproxy.RouterOptions(mark="0123456789abcdef", hsts_steps=STEPS)
 TUNNEL = (Entrypoint("tunnel", 8081, trusted_proxies=("127.0.0.0/8",)),)
 ACME = caddy.EdgeOptions(acme_directory="https://ca.test/dir", acme_email="ops@example.com")
 TABLE = RouteTable(

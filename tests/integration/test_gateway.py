@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ from bench.load import Load, Tally, run, running
 from tests.gateway import HOST, POOL, STACK, Gateway, Upstream, gateway, upstream
 from yarl import URL
 
+from berthmaster.adapters.gateway import DockerGateway
 from berthmaster.adapters.haproxy import HaproxyRouter
 from berthmaster.adapters.haproxy.runtime import Runtime
 from berthmaster.domain.errors import GatewayRefused
@@ -372,6 +374,16 @@ async def test_a_known_host_gets_a_certificate_and_http2_and_hsts(
         assert answer.status == 200
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert await negotiated(made, HOST) == "h2"
+
+
+async def test_hsts_grows_in_declared_steps(made: Gateway, old: Upstream) -> None:
+    await go_live(made, 1, old)
+    steps = ((1, 60), (int(time.time()) + 3600, 300), (2**40, 86_400))  # over, now, later
+    router = replace(made.options.router, hsts_steps=steps)
+    processes = DockerGateway(made.folder, replace(made.options, router=router))
+    await processes.up(made.entrypoints)
+    answer = await ask(made, entrypoint="https")
+    assert answer.headers["strict-transport-security"] == "max-age=300"
 
 
 async def negotiated(made: Gateway, host: str) -> str | None:

@@ -49,11 +49,12 @@ def render_settings() -> str:
     ]
     for key, default, sentence in settings.reference():
         shown = "" if default in ("None", "()") else f"`{default}`"
-        name = f"`{settings.PREFIX}{key.upper().replace('.', '_')}`" if key != "entrypoints" else ""
+        name = f"`{settings.PREFIX}{key.upper().replace('.', '_')}`" if key not in _TABLES else ""
         lines.append(f"| `{key}` | {shown} | {sentence} | {name} |")
     return "\n".join([*lines, "", _ENTRYPOINTS])
 
 
+_TABLES = ("entrypoints", "gateway.hsts_steps")  # which no variable can hold
 _ENTRYPOINTS = """\
 ## `[[entrypoints]]`
 

@@ -45,6 +45,17 @@ def test_own_entrypoints_replace_the_usual_ones(file: Path) -> None:
     assert read(file, text).entrypoints == expected
 
 
+def test_steps_of_hsts_end_later_and_are_longer_one_by_one(file: Path) -> None:
+    one, two = "{until='2026-12-31', seconds=300}", "{until='2027-01-31', seconds=86400}"
+    found = read(file, f"[gateway]\nhsts_steps = [{one}, {two}]").gateway.hsts_steps
+    assert [(step.ends_at, step.seconds) for step in found] == [
+        (1_798_675_200, 300),
+        (1_801_353_600, 86_400),
+    ]
+    with pytest.raises(InvalidSpec, match="ends later and has more seconds"):
+        read(file, f"[gateway]\nhsts_steps = [{two}, {one}]")
+
+
 def test_a_variable_wins_over_the_file(file: Path) -> None:
     text = 'state_folder = "/srv/a"\n[pool]\nbackends = 10\nservers = 2'
     variables = {"BERTHMASTER_STATE_FOLDER": "/srv/b", "BERTHMASTER_POOL_BACKENDS": "20"}
@@ -82,6 +93,9 @@ ENTRY = "[[entrypoints]]\nname='a'\nport=1\n"
         ("# more\nsubnet_prefix = 12", 2, "does not fit"),
         ("docker_host = 'tcp://10.0.0.1:2375'", 1, "engine of this machine"),
         ("[gateway]\nacme_directory = 'http://ca.test'", 2, "must be https"),
+        ("[gateway]\nhsts_steps = [{until='soon', seconds=3}]", 2, "must be a day, 2026-12-31"),
+        ("[gateway]\nhsts_steps = [{until='2026-12-31', seconds=0}]", 2, "has more seconds"),
+        ("[gateway]\nhsts_seconds=2\nhsts_steps=[{until='2026-12-31', seconds=3}]", 3, "at most 2"),
         ("[gateway]\ncontainer_prefix = '-x'", 2, "not a valid service"),
         ("[[entrypoints]]\nname = 'a'", 1, "`entrypoints.0.port` is missing"),
         (f"{ENTRY}[[entrypoints]]\nname='b'\nport=1", 6, "port 1 is that of a already"),

@@ -29,6 +29,7 @@ class RouterOptions:
     connections: int = 20_000  # at once, over all entrypoints; a busy one takes about 35 KB
     tenant_header: str = TENANT_HEADER
     hsts: str | None = HSTS_DEFAULT  # on TLS entrypoints, when the app says nothing
+    hsts_steps: tuple[tuple[int, int], ...] = ()  # until this instant of 1970 so many seconds
     has_ipv6: bool = True
     mark: str = ""  # shown under `WELL_KNOWN` for names that nobody has: they lead here
 
@@ -146,12 +147,18 @@ def _edge(layout: Layout, entrypoint: Entrypoint, options: RouterOptions) -> str
         f"    http-request set-var(txn.port) str({entrypoint.visited_port})",
         *_forwarded(),
     ]
-    if options.hsts:
-        lines.append(
-            f'    http-response set-header Strict-Transport-Security "{options.hsts}"'
-            " unless { res.hdr(strict-transport-security) -m found }"
-        )
-    return "\n".join([*lines, *_route(layout, entrypoint.name, options)])
+    return "\n".join([*lines, *_hsts(options), *_route(layout, entrypoint.name, options)])
+
+
+def _hsts(options: RouterOptions) -> list[str]:
+    """The step of now, by the router's clock: no step needs a reload. The app's own goes first."""
+    has_one = "{ res.hdr(strict-transport-security) -m found }"
+    name = "    http-response set-header Strict-Transport-Security"
+    steps = [
+        f'{name} "max-age={seconds}" if {{ date lt {until} }} !{has_one}'
+        for until, seconds in options.hsts_steps
+    ]
+    return [*steps, f'{name} "{options.hsts}" unless {has_one}'] if options.hsts else steps
 
 
 def _redirect(layout: Layout, entrypoint: Entrypoint, port: int, options: RouterOptions) -> str:
