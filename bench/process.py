@@ -35,7 +35,6 @@ class Run:
 def run(settings: Path, *words: str) -> Run:
     """Run a program with this settings file; raises `RuntimeError` when it fails."""
     environment = {**os.environ, "BERTHMASTER_SETTINGS": str(settings)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once
     command = (sys.executable, "-I", "-S", "-c", _LAUNCHER, *words)
     ended = subprocess.run(
         command,
