@@ -142,16 +142,13 @@ def _dns(records: Records) -> Iterator[None]:
         thread = threading.Thread(target=_answer_all, args=(there, records))
         thread.start()
         yield
-        there.shutdown(socket.SHUT_RDWR)
+        there.sendto(b"", there.getsockname())  # nothing is nobody's question: it ends
         thread.join()
 
 
 def _answer_all(there: socket.socket, records: Records) -> None:
     while True:
-        try:
-            data, peer = there.recvfrom(4096)
-        except OSError:
-            return
+        data, peer = there.recvfrom(4096)
         if not data:
             return
         with contextlib.suppress(dns.exception.DNSException, OSError):
@@ -159,17 +156,17 @@ def _answer_all(there: socket.socket, records: Records) -> None:
 
 
 def _answer(asked: dns.message.Message, records: Records) -> dns.message.Message:
-    """`SERVFAIL` for a name whose records are `[]`, `NXDOMAIN` for one that has none."""
+    """`SERVFAIL` for a name that has `[]` of something, `NXDOMAIN` for one that has nothing."""
     answer = dns.message.make_response(asked, recursion_available=True)
     question = asked.question[0]
     name = question.name.to_text(omit_final_dot=True).lower()
-    texts = records.get((name, dns.rdatatype.to_text(question.rdtype)))
-    if texts:
+    own = {kind: texts for (known, kind), texts in records.items() if known == name}
+    if not all(own.values()):
+        answer.set_rcode(dns.rcode.SERVFAIL)
+    elif texts := own.get(dns.rdatatype.to_text(question.rdtype)):
         rows = dns.rrset.from_text_list(question.name, 1, dns.rdataclass.IN, question.rdtype, texts)
         answer.answer.append(rows)
-    elif texts == []:
-        answer.set_rcode(dns.rcode.SERVFAIL)
-    elif name not in {known for known, _ in records}:
+    elif not own:
         answer.set_rcode(dns.rcode.NXDOMAIN)
     return answer
 

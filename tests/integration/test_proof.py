@@ -23,7 +23,7 @@ WELL_KNOWN = ".well-known/berthmaster"
 COMPOSE_YAML = """\
 services:
   web:
-    image: berthmaster/python:3.11
+    image: berthmaster/python:${IMAGE_TAG}
     command: [python, -m, http.server, "8000"]
 """
 BERTH_YAML = """\
@@ -119,7 +119,8 @@ def test_dns_that_fails_is_said(there: Place) -> None:
     host = "dead.acme.example"
     add(there, host)
     there.records[host, "A"] = there.records[f"_berthmaster.{host}", "TXT"] = []
-    assert "DNS does not answer" in prove(there, host, code=2).err
+    said = prove(there, host, code=2).err
+    assert f"DNS does not answer for _berthmaster.{host}; DNS does not answer for {host}" in said
 
 
 def test_a_web_server_that_redirects_is_not_followed(there: Place) -> None:

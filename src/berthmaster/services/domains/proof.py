@@ -27,15 +27,19 @@ async def find_missing_proof(outside: Outside, domain: Domain) -> str:
     if domain.token in (texts or ()):
         return ""
     found = await outside.host.resolve(domain.host, timeout_seconds=DNS_SECONDS)
-    said = [f"{record} has no TXT record with its token"]
+    said = [f"{record} has no TXT record with its token" if texts is not None else _silent(record)]
     if not found:
-        said.append("DNS gives no address for it" if found is not None else "DNS does not answer")
+        said.append("DNS gives no address for it" if found is not None else _silent(domain.host))
     for address in (found or ())[:MOST_ADDRESSES]:
         missing = await _missing_at(outside, domain, address)
         if not missing:
             return ""
         said.append(missing)
     return "; ".join(said)
+
+
+def _silent(name: str) -> str:
+    return f"DNS does not answer for {name}"
 
 
 async def _missing_at(outside: Outside, domain: Domain, address: str) -> str:
