@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from berthmaster.adapters.store.migration import migrate
 # A writer holds the file for well under a millisecond; only a stopped one makes others wait this
 # long.
 BUSY_SECONDS: Final = 5.0
+_MEMORY: Final = ":memory:"
 _UNOPENABLE: Final = frozenset(
     {
         sqlite3.SQLITE_CANTOPEN,
@@ -37,7 +39,7 @@ class Database:
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
         self._depth = 0
-        if self.path != ":memory:":
+        if self.path != _MEMORY:
             _prepare_file(Path(self.path))
         with translated(self.path):
             self._connection = _open(self.path)
@@ -147,6 +149,8 @@ class Database:
 
 
 def _open(path: str) -> sqlite3.Connection:
+    if path == _MEMORY:
+        return _open_in_memory()
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         _set_up(connection)  # the first statement already looks beside the file
@@ -159,6 +163,21 @@ def _open(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _open_in_memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(_MEMORY, isolation_level=None)
+    connection.deserialize(_empty_store())
+    _set_up(connection)
+    return connection
+
+
+@cache
+def _empty_store() -> bytes:
+    """A store of this program's version; thousands of tests begin with one."""
+    with closing(sqlite3.connect(_MEMORY, isolation_level=None)) as connection:
+        migrate(connection, _MEMORY)
+        return connection.serialize()
 
 
 def _open_read_only(path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
