@@ -3,24 +3,30 @@
 A test's own thread is inside a transaction that nobody else sees, so threads also prepare and clean up.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+from conftest import TenantBrowser
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django_tenants.utils import schema_context
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import sessions
+from accounts.models import ApiToken
 from billing import events, gateway, subscriptions
 from billing.models import Account, ReceivedEvent
 from monitors import views
 from monitors.models import Endpoint
+from monitors.probe import Outcome
+from monitors.serializers import EndpointSerializer
 from tenants.models import Client
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +60,7 @@ def clean() -> Iterator[None]:
 
     def remove(number: int) -> str:
         Endpoint.objects.all().delete()
+        ApiToken.objects.all().delete()
         OutstandingToken.objects.all().delete()
         ReceivedEvent.objects.all().delete()
         Account.objects.all().delete()
@@ -81,6 +88,85 @@ def test_two_requests_do_not_share_the_last_place_of_a_plan() -> None:
     at_the_same_time(2, make_endpoint)  # two of three places
     assert at_the_same_time(2, create) == ["created", "refused"]
     assert at_the_same_time(1, lambda _: str(Endpoint.objects.count())) == ["3"]
+
+
+@pytest.mark.parametrize("plan", ["free", "pro"])
+def test_of_two_that_store_one_url_the_second_changes_it(
+    plan: str, monkeypatch: pytest.MonkeyPatch, enqueued: list[object]
+) -> None:
+    """Both have looked and found nothing when the first stores it; on the free plan it takes the last place."""
+
+    def look(view: views.EndpointViewSet, request: Request) -> Endpoint | None:
+        found = Endpoint.objects.filter(url=request.data["url"]).first()
+        if threading.get_ident() not in looked:
+            looked.add(threading.get_ident())
+            together.wait(10)
+        return found
+
+    def put(number: int) -> str:
+        browser = TenantBrowser("acme.testserver")
+        browser.headers = {"Authorization": f"Token {key}"}
+        body = {"name": f"Shop {number}", "url": "http://93.184.216.34/"}
+        return str(browser.put("/api/endpoints/by-url/", body).status_code)
+
+    together, looked = threading.Barrier(2), set[int]()
+    at_the_same_time(2, make_endpoint)
+    at_the_same_time(1, lambda _: str(Client.objects.filter(schema_name="acme").update(subscription_status=plan)))
+    (key,) = at_the_same_time(1, lambda _: ApiToken.issue(User.objects.get(username="demo"), "deploys")[1])
+    monkeypatch.setattr(views.EndpointViewSet, "_of_url_or_none", look)
+    assert at_the_same_time(2, put) == ["200", "201"]
+    assert at_the_same_time(1, lambda _: str(Endpoint.objects.filter(name__startswith="Shop").count())) == ["1"]
+    assert len(enqueued) == 1
+
+
+def test_of_two_that_make_one_url_the_second_is_told_that_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, enqueued: list[object]
+) -> None:
+    def post(number: int) -> str:
+        browser = TenantBrowser("acme.testserver")
+        browser.headers = {"Authorization": f"Token {key}"}
+        answer = browser.post("/api/endpoints/", {"name": f"Shop {number}", "url": "http://93.184.216.34/"})
+        return f"{answer.status_code} {' '.join(answer.json()) if answer.status_code == 400 else ''}".strip()
+
+    together = threading.Barrier(2)
+    check_room = views._check_room
+    (key,) = at_the_same_time(1, lambda _: ApiToken.issue(User.objects.get(username="demo"), "deploys")[1])
+    monkeypatch.setattr(views, "_check_room", lambda: (together.wait(10), check_room()))  # both are validated
+    assert at_the_same_time(2, post) == ["201", "400 url"]
+
+
+def test_a_change_by_a_person_takes_nothing_back_of_a_check() -> None:
+    """The check ends between the moment the row is read for the change and the moment it is written."""
+
+    def change(number: int) -> str:
+        stale = Endpoint.objects.get()
+        Endpoint.objects.get().record(Outcome("200", 12), NOW)
+        given = EndpointSerializer(stale, data={"name": "Renamed"}, partial=True, context={"within": None})
+        given.is_valid(raise_exception=True)
+        views.EndpointViewSet().perform_update(given)
+        return f"{Endpoint.objects.get().name} {Endpoint.objects.get().last_status}"
+
+    at_the_same_time(1, make_endpoint)
+    assert at_the_same_time(1, change) == ["Renamed 200"]
+
+
+def test_a_transaction_that_failed_leaves_the_organization_chosen() -> None:
+    """PostgreSQL forgets the schema that was set in it, and to set it before each query would cost as much as one."""
+
+    def fail_and_ask(number: int) -> str:
+        with transaction.atomic():
+            Endpoint.objects.count()
+            transaction.set_rollback(True)
+        with contextlib.suppress(PermissionDenied), transaction.atomic():
+            Endpoint.objects.count()
+            with contextlib.suppress(DatabaseError), transaction.atomic():
+                connection.cursor().execute("SELECT 1 / 0")
+            Endpoint.objects.count()
+            raise PermissionDenied
+        return str(Endpoint.objects.count())
+
+    at_the_same_time(2, make_endpoint)
+    assert at_the_same_time(1, fail_and_ask) == ["2"]
 
 
 def test_of_renewals_of_one_session_one_is_good() -> None:

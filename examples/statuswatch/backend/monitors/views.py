@@ -1,10 +1,14 @@
 """The API of a tenant's endpoints and what belongs to them, and the public status page."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
-from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -38,7 +42,7 @@ from monitors.serializers import (
     IncidentSerializer,
     MaintenanceWindowSerializer,
 )
-from monitors.sparkline import RESULTS_SHOWN, Row
+from monitors.sparkline import RESULTS_SHOWN, Row, state_of
 from tenants.models import Client
 from tenants.plans import endpoint_limit_or_none, plan_here
 
@@ -52,27 +56,45 @@ class EndpointViewSet(ModelViewSet):
     queryset = Endpoint.objects.all()
     serializer_class = EndpointSerializer
 
-    @transaction.atomic
     def perform_create(self, serializer: BaseSerializer) -> None:
         """Store and check at once; 403 when the plan has no more room."""
-        _check_room()
-        schedule.enqueue_now(serializer.save(), timezone.now())
+        with _refusing_twins():
+            _check_room()
+            schedule.enqueue_now(serializer.save(), timezone.now())
+
+    def perform_update(self, serializer: BaseSerializer) -> None:
+        """Store, in the row as it is now: a check that came in meanwhile keeps what it wrote."""
+        with _refusing_twins():
+            serializer.instance = get_object_or_404(Endpoint.objects.select_for_update(), pk=serializer.instance.pk)
+            serializer.save()
 
     @extend_schema(request=EndpointSerializer, responses={200: EndpointSerializer, 201: EndpointSerializer})
     @action(detail=False, methods=["put"], url_path="by-url")
-    @transaction.atomic
     def by_url(self, request: Request) -> Response:
         """Store what is watched at a URL, whether or not it is there yet: a program need not remember ids.
 
         Answer 201 when it is new, else 200; what is not sent stays as it was.
         """
-        found = Endpoint.objects.select_for_update().filter(url=request.data.get("url", "")).first()
-        given = self.get_serializer(found, data=request.data, partial=found is not None)
-        given.is_valid(raise_exception=True)
-        if found is None:
+        if found := self._of_url_or_none(request):
+            return self._changed(request, found)
+        given = self.get_serializer(data=request.data)
+        try:
+            given.is_valid(raise_exception=True)
             self.perform_create(given)
-            return Response(given.data, status=status.HTTP_201_CREATED)
-        given.save()
+        except (ValidationError, PermissionDenied):
+            # Another request may have made it since this one looked, and taken the last place of the plan with it.
+            if found := self._of_url_or_none(request):
+                return self._changed(request, found)
+            raise
+        return Response(given.data, status=status.HTTP_201_CREATED)
+
+    def _of_url_or_none(self, request: Request) -> Endpoint | None:
+        return Endpoint.objects.filter(url=str(request.data.get("url", ""))).first()
+
+    def _changed(self, request: Request, found: Endpoint) -> Response:
+        given = self.get_serializer(found, data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        self.perform_update(given)
         return Response(given.data)
 
     @extend_schema(parameters=[OpenApiParameter("period", enum=list(history.PERIODS))], responses=OpenApiTypes.OBJECT)
@@ -182,25 +204,17 @@ def status_page(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-def status_json(request: HttpRequest) -> JsonResponse:
+def status_json(request: HttpRequest) -> HttpResponse:
     """Answer the same as the page, for programs; without the URLs, which may be private."""
-    rows, now = _rows(), timezone.now()
-    incidents = Incident.objects.select_related("endpoint")[:INCIDENTS_SHOWN]
+    now = timezone.now()
+    told, within = history.told(RESULTS_SHOWN), watching.within_or_none(plan_here())
+    states = {
+        endpoint: state_of(endpoint, is_paused=bool(watching.paused_by(endpoint, within)))
+        for endpoint in Endpoint.objects.all()
+    }
     body = {
         "organization": request.tenant.name,
-        "status": "down" if any(row.state == "down" for row in rows) else "up",
-        "endpoints": [
-            {
-                "id": row.endpoint.pk,
-                "name": row.endpoint.name,
-                "state": row.state,
-                "latency_ms": row.endpoint.last_latency_ms,
-                "uptime": row.uptime,
-                "checked_at": row.endpoint.last_checked_at,
-                "recent": row.recent,
-            }
-            for row in rows
-        ],
+        "status": "down" if "down" in states.values() else "up",
         "incidents": [
             {
                 "endpoint": incident.endpoint.name,
@@ -208,14 +222,30 @@ def status_json(request: HttpRequest) -> JsonResponse:
                 "started_at": incident.started_at,
                 "resolved_at": incident.resolved_at,
             }
-            for incident in incidents
+            for incident in Incident.objects.select_related("endpoint")[:INCIDENTS_SHOWN]
         ],
         "maintenance": [
             {"name": window.name, "starts_at": window.starts_at, "ends_at": window.ends_at}
             for window in MaintenanceWindow.at(now)
         ],
     }
-    return JsonResponse(body)
+    found = ",".join(
+        _tell(endpoint, state, told.get(endpoint.pk, history.Told())) for endpoint, state in states.items()
+    )
+    text = json.dumps(body, cls=DjangoJSONEncoder)
+    return HttpResponse(f'{text[:-1]}, "endpoints": [{found}]}}', content_type="application/json")
+
+
+def _tell(endpoint: Endpoint, state: str, told: history.Told) -> str:
+    body = {
+        "id": endpoint.pk,
+        "name": endpoint.name,
+        "state": state,
+        "latency_ms": endpoint.last_latency_ms,
+        "uptime": history.share(told.good, told.total),
+        "checked_at": endpoint.last_checked_at,
+    }
+    return f'{json.dumps(body, cls=DjangoJSONEncoder)[:-1]}, "recent": {told.results}}}'
 
 
 def _rows() -> list[Row]:
@@ -224,6 +254,16 @@ def _rows() -> list[Row]:
         Row(endpoint, recent.get(endpoint.pk, []), bool(watching.paused_by(endpoint, within)))
         for endpoint in Endpoint.objects.all()
     ]
+
+
+@contextmanager
+def _refusing_twins() -> Iterator[None]:
+    """Refuse a URL that another request took after this one was validated."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as exc:
+        raise ValidationError({"url": ["endpoint with this url already exists."]}, code="unique") from exc
 
 
 def _check_room() -> None:

@@ -1,13 +1,15 @@
-"""Make the public tenant, the tenant acme, its user and a few endpoints; may be run again at any time."""
+"""Make the public tenant, the tenant acme, its owner `demo` and a few endpoints; may be run again at any time."""
 
 from argparse import ArgumentParser
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
+from accounts.registration import OWNERS
+from accounts.views import DEMO_USER
 from monitors.models import Endpoint
 from shared import environment
 from tenants.models import Client, Domain
@@ -33,7 +35,7 @@ class Command(BaseCommand):
         with tenant_context(client):
             has_password = _ensure_user()
             _ensure_endpoints()
-        self.stdout.write(f"{tenant}.{suffix}: user demo {'with' if has_password else 'WITHOUT'} a password")
+        self.stdout.write(f"{tenant}.{suffix}: user {DEMO_USER} {'with' if has_password else 'WITHOUT'} a password")
 
 
 @transaction.atomic  # nobody sees a tenant whose schema is only half made
@@ -47,7 +49,8 @@ def _ensure_tenant(schema_name: str, name: str, host: str) -> Client:
 
 
 def _ensure_user() -> bool:
-    user, is_new = User.objects.get_or_create(username="demo", defaults={"email": "demo@example.com"})
+    user, is_new = User.objects.get_or_create(username=DEMO_USER, defaults={"email": "demo@example.com"})
+    user.groups.add(Group.objects.get_or_create(name=OWNERS)[0])
     password = environment.text("SEED_PASSWORD", "demo-password-1" if settings.DEBUG else "")
     if password and not user.check_password(password):
         user.set_password(password)
