@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from conftest import TenantBrowser
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -166,6 +168,41 @@ def test_the_public_status_tells_programs_what_people_see(
     page = guest.get("/").content.decode()
     assert "Maintenance: Move" in page
     assert "going on" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/endpoints/?page_size=200", "/api/status/", "/api/incidents/", "/api/alerts/", "/"]
+)
+def test_many_rows_take_no_more_queries_than_one(
+    user: TenantBrowser, acme: Client, endpoint: Endpoint, path: str, django_assert_num_queries: object
+) -> None:
+    def fill(count: int) -> None:
+        with tenant_context(acme):
+            channel, _ = AlertChannel.objects.get_or_create(kind="email", target="ops@example.com")
+            for number in range(count):
+                url = f"http://192.0.2.{count}/{number}"
+                made = Endpoint.objects.create(name="x", url=url, is_paused=number % 2 == 0)
+                made.record(Outcome("200", 5), NOW)
+                told = Incident.objects.create(endpoint=made, cause="x", started_at=NOW)
+                Alert.objects.create(channel=channel, incident=told, event="down", created_at=NOW, next_attempt_at=NOW)
+
+    fill(1)
+    assert user.get(path).status_code == 200  # what is remembered is remembered now
+    with CaptureQueriesContext(connection) as first:
+        user.get(path)
+    fill(20)
+    with django_assert_num_queries(len(first)):
+        user.get(path)
+
+
+def test_a_program_may_ask_for_a_long_page(user: TenantBrowser, acme: Client) -> None:
+    with tenant_context(acme):
+        Endpoint.objects.bulk_create(Endpoint(name="x", url=f"http://192.0.2.1/{number}") for number in range(210))
+    lengths = [
+        len(user.get(f"/api/endpoints/{words}").json()["results"])
+        for words in ("", "?page_size=200", "?page_size=9999", "?page_size=200&page=2")
+    ]
+    assert lengths == [50, 200, 200, 10]
 
 
 def test_what_is_old_is_pruned(acme: Client, endpoint: Endpoint) -> None:

@@ -121,6 +121,19 @@ def test_a_network_error_is_tried_again_and_keeps_waiting_meanwhile(
         assert not schedule.due(timezone.now(), "pro").exists()
 
 
+def test_an_endpoint_that_is_failing_already_gets_no_second_try(
+    acme: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, settings: object
+) -> None:
+    """Each try of a dead server takes a worker's whole time limit; its next check is a second try."""
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    with tenant_context(acme):
+        endpoint.record(Outcome("error:503"), NOW)
+    assert ping(endpoint, monkeypatch, Outcome("network-error")) == "network-error"
+    with tenant_context(acme):
+        endpoint.refresh_from_db()
+        assert (endpoint.last_status, endpoint.consecutive_failures) == ("network-error", 2)
+
+
 def test_every_retry_ends_within_the_grace(settings: object) -> None:
     # trap 18: each retry counts as enqueued anew, so the longest wait for one is what the grace must cover
     longest = max(tasks.RETRY_PAUSES_SECONDS) + settings.CHECK_TIMEOUT_SECONDS

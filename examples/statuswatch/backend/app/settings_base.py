@@ -69,6 +69,7 @@ DATABASES = {
         "OPTIONS": {"connect_timeout": 5},
     }
 }
+TENANT_LIMIT_SET_CALLS = True  # the schema is set when it changes, not before every query
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- who may see figures and single health checks from outside; from inside everybody may
@@ -105,7 +106,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "DEFAULT_PAGINATION_CLASS": "shared.answers.Pages",
     "PAGE_SIZE": 50,
     "DEFAULT_THROTTLE_RATES": dict.fromkeys(("anon", "user", "login", "registration", "refresh", "billing")),
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,

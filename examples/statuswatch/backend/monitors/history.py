@@ -19,9 +19,10 @@ SELECT date_bin(%(width)s, checked_at, %(start)s) AS at, count(*), count(*) FILT
 FROM monitors_checkresult
 WHERE endpoint_id = %(endpoint)s AND checked_at >= %(start)s AND checked_at < %(end)s AND NOT in_maintenance
 GROUP BY at ORDER BY at"""  # noqa: S608 - the only thing put in is a constant
+COUNT = "count(*) FILTER (WHERE checked_at >= %({name})s), count(*) FILTER (WHERE checked_at >= %({name})s AND {up})"
 UPTIME_QUERY = f"""
-SELECT count(*) FILTER (WHERE {UP}), count(*) FROM monitors_checkresult
-WHERE endpoint_id = %s AND checked_at >= %s AND NOT in_maintenance"""  # noqa: S608
+SELECT {", ".join(COUNT.format(name=name, up=UP) for name in PERIODS)} FROM monitors_checkresult
+WHERE endpoint_id = %(endpoint)s AND checked_at >= %(start)s AND NOT in_maintenance"""  # noqa: S608
 
 # NOTE: one short walk along the index for each endpoint; a window function would read a month of results of all.
 RECENT_QUERY = """
@@ -30,6 +31,19 @@ CROSS JOIN LATERAL (
     SELECT status, latency_ms, checked_at FROM monitors_checkresult
     WHERE endpoint_id = endpoint.id ORDER BY checked_at DESC LIMIT %s
 ) result"""
+
+# The database writes the JSON: forty results of a thousand endpoints are no work for Python.
+TOLD_QUERY = f"""
+SELECT endpoint.id, told.results, told.good, told.total FROM monitors_endpoint endpoint
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE {UP}) good, count(*) total, json_agg(
+        json_build_object('at', checked_at, 'is_up', {UP}, 'latency_ms', latency_ms) ORDER BY checked_at
+    )::text results
+    FROM (
+        SELECT status, latency_ms, checked_at FROM monitors_checkresult
+        WHERE endpoint_id = endpoint.id ORDER BY checked_at DESC LIMIT %s
+    ) newest
+) told WHERE told.total > 0"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,15 @@ class Result:
     def is_up(self) -> bool:
         """Whether it got an answer as it should be."""
         return self.status.isdecimal()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The last results of an endpoint, for programs."""
+
+    results: str = "[]"  # JSON, oldest first
+    good: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +90,18 @@ def recent(count: int) -> dict[UUID, list[Result]]:
     return found
 
 
+def told(count: int) -> dict[UUID, Told]:
+    """Return the last results of every endpoint that has some, as JSON."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD_QUERY, [count])
+        return {endpoint_id: Told(*columns) for endpoint_id, *columns in cursor.fetchall()}
+
+
+def share(good: int, total: int) -> str:
+    """Return how many of some results were good, for people."""
+    return f"{100 * good / total:.0f} %" if total else "-"
+
+
 def buckets(endpoint: Endpoint, now: datetime, period: timedelta) -> list[Bucket]:
     """Return the period in at most 48 parts, oldest first; parts without a check are left out."""
     values = {"endpoint": endpoint.pk, "width": period / BUCKETS, "start": now - period, "end": now}
@@ -77,10 +112,9 @@ def buckets(endpoint: Endpoint, now: datetime, period: timedelta) -> list[Bucket
 
 def uptime(endpoint: Endpoint, now: datetime) -> dict[str, float | None]:
     """Return the percentage of good checks of each period, None without a check. Maintenance does not count."""
-    found: dict[str, float | None] = {}
+    starts = {name: now - period for name, period in PERIODS.items()}
     with connection.cursor() as cursor:
-        for name, period in PERIODS.items():
-            cursor.execute(UPTIME_QUERY, [endpoint.pk, now - period])
-            good, total = cursor.fetchone()
-            found[name] = round(100 * good / total, 3) if total else None
-    return found
+        cursor.execute(UPTIME_QUERY, {"endpoint": endpoint.pk, "start": min(starts.values()), **starts})
+        counts = cursor.fetchone()
+    totals = zip(PERIODS, counts[::2], counts[1::2], strict=True)
+    return {name: round(100 * good / total, 3) if total else None for name, total, good in totals}

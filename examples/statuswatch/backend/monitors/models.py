@@ -56,7 +56,7 @@ class Endpoint(ReleaseFields, models.Model):
         """What an answer must be."""
         return Conditions(self.expected_status, self.body_contains, self.max_latency_ms, self.min_certificate_days)
 
-    @transaction.atomic
+    @transaction.atomic(savepoint=False)
     def record(self, outcome: Outcome, now: datetime, *, in_maintenance: bool = False) -> None:
         """Store one check here and in the history. Failures in maintenance do not count towards an incident."""
         changed = self.note_status(outcome.status, now)

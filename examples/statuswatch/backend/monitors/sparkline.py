@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitors.history import Result
+from monitors.history import Result, share
 from monitors.models import PENDING, Endpoint
 
 RESULTS_SHOWN = 40
@@ -31,17 +31,12 @@ class Row:
     @property
     def state(self) -> str:
         """One of up, down, pending, paused."""
-        if self.is_paused:
-            return "paused"
-        if self.endpoint.last_status == PENDING:
-            return "pending"
-        return "up" if self.endpoint.is_up else "down"
+        return state_of(self.endpoint, is_paused=self.is_paused)
 
     @property
     def uptime(self) -> str:
         """Percent of the shown results that were up."""
-        results = self.results
-        return f"{100 * sum(result.is_up for result in results) / len(results):.0f} %" if results else "-"
+        return share(sum(result.is_up for result in self.results), len(self.results))
 
     @property
     def bars(self) -> list[Bar]:
@@ -51,13 +46,14 @@ class Row:
         first = RESULTS_SHOWN - len(results)
         return [_bar(first + index, result, slowest) for index, result in enumerate(reversed(results))]
 
-    @property
-    def recent(self) -> list[dict[str, object]]:
-        """The shown results for programs, oldest first."""
-        return [
-            {"at": result.checked_at, "is_up": result.is_up, "latency_ms": result.latency_ms}
-            for result in reversed(self.results)
-        ]
+
+def state_of(endpoint: Endpoint, *, is_paused: bool) -> str:
+    """Return one of up, down, pending, paused."""
+    if is_paused:
+        return "paused"
+    if endpoint.last_status == PENDING:
+        return "pending"
+    return "up" if endpoint.is_up else "down"
 
 
 def _bar(position: int, result: Result, slowest_ms: int) -> Bar:

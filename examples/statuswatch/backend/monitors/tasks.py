@@ -40,9 +40,13 @@ def schedule_endpoint_checks() -> dict[str, int]:
     return summary
 
 
-@shared_task(bind=True, name="monitors.ping_endpoint", max_retries=len(RETRY_PAUSES_SECONDS))
+@shared_task(bind=True, name="monitors.ping_endpoint", max_retries=len(RETRY_PAUSES_SECONDS), ignore_result=True)
 def ping_endpoint(self: Task, schema_name: str, endpoint_id: str) -> str:
-    """Check one endpoint and store what came of it. Network errors are tried again first; only the last one counts."""
+    """Check one endpoint and store what came of it.
+
+    A first network error is tried again before it counts, for it may be a hiccup. An endpoint that is failing already
+    gets no second try: its next check is one, and a few dead servers must not keep all workers waiting.
+    """
     client = Client.objects.filter(schema_name=schema_name).first()
     if client is None:
         return "tenant is gone"
@@ -51,7 +55,7 @@ def ping_endpoint(self: Task, schema_name: str, endpoint_id: str) -> str:
         if endpoint is None:
             return "endpoint is gone or paused"
         outcome = probe(endpoint.url, endpoint.conditions)
-        retry_in = _pause_or_none(outcome, self.request.retries)
+        retry_in = None if endpoint.consecutive_failures else _pause_or_none(outcome, self.request.retries)
         if retry_in is not None:
             Endpoint.objects.filter(pk=endpoint.pk).update(last_enqueued_at=timezone.now())
             raise self.retry(countdown=retry_in)
