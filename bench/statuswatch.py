@@ -1,200 +1,43 @@
 """1,000 endpoints each minute and the dashboard's API meanwhile: `scripts/bench statuswatch`.
 
-StatusWatch in production's form, as plain Compose runs it: ten organizations of 100 endpoints, each
-with a day of results, all checked every minute against a server of this process, while ten requests
-a second ask what a dashboard asks. Takes away what it made; every load ends by time.
+StatusWatch in production's form: ten organizations of 100 endpoints, each with a day of results,
+all checked every minute against a server of this process, while ten requests a second ask what a
+dashboard asks and a dashboard is opened every five seconds. Then one organization of 1,000, and
+Uptime Kuma, which knows one user, with the same 1,000: these two compare. Takes away what it made;
+every load ends by time.
 """
 
 import argparse
 import asyncio
-import http.client
-import json
-import os
-import re
-import secrets
-import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.scenario.commands import docker, end, start
-
+from bench import kuma
 from bench.report import Budget, Report
-from bench.target import Target, free_port
+from bench.statuswatch_stack import Statuswatch, Usage
+from bench.target import Target
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "statuswatch"
-TENANTS, ASKED_A_SECOND = 10, 10
+ASKED_A_SECOND, OPENED_EVERY_SECONDS = 10, 5.0
 P95_BUDGET_MS = 300
-WARM_SECONDS = (
-    75.0  # the first minute checks all of them at once; then they are spread as they were answered
+LONGEST_PAUSE_SECONDS = 75.0  # each minute, and a quarter of one for the queue
+WARM_SECONDS = 75.0  # the first minute's checks, which nobody had planned
+COLUMNS = (
+    "candidate",
+    "organizations",
+    "checks a minute",
+    "longest pause_s",
+    "memory_mb",
+    "cores",
+    "p95_ms",
+    "list_ms",
+    "open_ms",
 )
-COLUMNS = ("candidate", "endpoints", "checks a minute", "memory_mb", "cores", "p95_ms", "requests")
-SUFFIX = "statuswatch.localhost"
-SEED = """
-import json
-from django.contrib.auth.models import User
-from django.db import connection, transaction
-from django_tenants.utils import tenant_context
-from accounts.models import ApiToken
-from monitors.models import Endpoint
-from tenants.models import Client, Domain
-def make(name, host):
-    client = Client(schema_name=name, name=name.capitalize(), subscription_status="pro")
-    with transaction.atomic():
-        client.save(verbosity=0)
-        Domain.objects.create(domain=host, tenant=client, is_primary=True)
-    return client
-make("public", "SUFFIX")
-told = []
-for number in range(TENANTS):
-    client = make(f"org{number}", f"org{number}.SUFFIX")
-    with tenant_context(client):
-        user = User.objects.create_user("bench")
-        urls = [f"TARGET/{number}/{n}" for n in range(EACH)]
-        rows = [Endpoint(name=url, url=url, interval_minutes=1) for url in urls]
-        Endpoint.objects.bulk_create(rows)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO monitors_checkresult"
-                " (endpoint_id, status, latency_ms, checked_at, in_maintenance)"
-                " SELECT id, '200', 20 + (random() * 80)::int,"
-                " now() - n * interval '1 minute', false"
-                " FROM monitors_endpoint, generate_series(1, 1440) n"
-            )
-        told.append([f"org{number}.SUFFIX", ApiToken.issue(user, "bench")[1], str(rows[0].pk)])
-with connection.cursor() as cursor:
-    cursor.execute("ANALYZE")
-print("TOLD" + json.dumps(told))
-"""
-OVERLAY = """
-services:
-  web:
-    ports: !override ["127.0.0.1:{port}:8000"]
-  caddy:
-    profiles: [unused]
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a candidate has used so far."""
-
-    memory_mb: float
-    cpu_seconds: float
-
-
-class Statuswatch:
-    """The example as a Compose project of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.project = f"bench-sw-{secrets.token_hex(3)}"
-        self.port = free_port()
-        self.services = ("db", "redis", "web", "worker", "beat")
-        (folder / "overlay.yml").write_text(OVERLAY.format(port=self.port))
-        for name, prefix in (
-            ("secret_key", ""),
-            ("postgres_password", ""),
-            ("stripe_secret_key", "sk_test_"),
-            ("stripe_webhook_secret", "whsec_"),
-            ("email_host_password", ""),
-        ):
-            (folder / name).write_text(prefix + secrets.token_urlsafe(48))
-            (folder / name).chmod(0o444)
-        folder.chmod(0o755)
-        files = ("compose.yaml", "docker-compose.production.yml", str(folder / "overlay.yml"))
-        self.common = [
-            "docker",
-            "compose",
-            "-p",
-            self.project,
-            "--env-file",
-            str(EXAMPLE / ".env.example"),
-        ]
-        self.common += ["--project-directory", str(EXAMPLE)]
-        self.words = [
-            *self.common,
-            *(word for file in files for word in ("-f", str(EXAMPLE / file))),
-        ]
-        self.environment = {
-            "REGISTRY": "statuswatch-bench",
-            "IMAGE_TAG": "v1",
-            "PYTHON_IMAGE": "berthmaster/python:3.11",
-            "BUILD_CA": os.environ.get(
-                "BERTHMASTER_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt"
-            ),
-            "SECRETS_DIR": str(folder),
-            "ENFORCE_HTTPS": "false",
-            "API_RATE_LIMITING_ENABLED": "false",
-            "DB_PORT": str(free_port()),
-            "REDIS_PORT": str(free_port()),
-            "LOG_LEVEL": "WARNING",
-        }
-
-    async def compose(self, *words: str) -> str:
-        """Run Compose; raises RuntimeError when it fails."""
-        ended = await end(await start(*self.words, *words, env=self.environment), seconds=300)
-        if ended.code:
-            raise RuntimeError(f"{' '.join(words)[:80]}: {ended.said[-2000:]}")
-        return ended.out
-
-    async def prepare(self) -> str:
-        """Build, migrate; return the address at which containers see this process."""
-        build = [*self.common, "-f", str(EXAMPLE / "compose.yaml"), "build", "-q", "web"]
-        ended = await end(await start(*build, env=self.environment), seconds=300)
-        if ended.code:
-            raise RuntimeError(ended.said[-2000:])
-        await self.compose("up", "-d", "--wait", "db", "redis")
-        await self.manage("migrate_schemas", "--noinput")
-        shown = await docker("network", "inspect", f"{self.project}_default")
-        return str(json.loads(shown)[0]["IPAM"]["Config"][0]["Gateway"])
-
-    async def manage(self, *words: str) -> str:
-        """Run a management command."""
-        return await self.compose("run", "--rm", "-T", "web", "python", "manage.py", *words)
-
-    async def seed(self, target: str, each: int) -> list[list[str]]:
-        """Make what is checked; return host, key and one endpoint of each organization."""
-        text = SEED.replace("SUFFIX", SUFFIX).replace("TARGET", target)
-        text = text.replace("TENANTS", str(TENANTS)).replace("EACH", str(each))
-        out = await self.manage("shell", "--no-imports", "-c", text)
-        found: list[list[str]] = json.loads(re.findall(r"^TOLD(.*)$", out, re.MULTILINE)[0])
-        return found
-
-    async def usage(self) -> Usage:
-        """Sum of all five containers."""
-        ids = (await self.compose("ps", "-q", *self.services)).split()
-        told = [await asyncio.to_thread(_container_stats, one) for one in ids]
-        return Usage(sum(one.memory_mb for one in told), sum(one.cpu_seconds for one in told))
-
-    async def remove(self) -> None:
-        """Take everything away."""
-        await end(
-            await start(*self.words, "down", "-v", "-t", "3", env=self.environment), seconds=120
-        )
-
-
-class _Socket(http.client.HTTPConnection):
-    """Docker's API over its socket."""
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect("/var/run/docker.sock")
-
-
-def _container_stats(container: str) -> Usage:
-    with closing(_Socket("docker")) as connection:
-        connection.request("GET", f"/containers/{container}/stats?stream=false&one-shot=true")
-        told = json.loads(connection.getresponse().read())
-    cache = told["memory_stats"]["stats"].get("inactive_file", 0)
-    used = told["memory_stats"]["usage"] - cache
-    return Usage(used / 2**20, told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9)
 
 
 @dataclass
@@ -245,19 +88,51 @@ async def ask(port: int, told: Sequence[Sequence[str]], asked: Asked, seconds: f
 
 async def _ask_one(port: int, host: str, key: str, what: str, path: str, asked: Asked) -> None:
     begin = time.perf_counter()
+    status, _ = await _get(port, host, key, path)
+    asked.add(what, status, 1000 * (time.perf_counter() - begin))
+
+
+async def _get(port: int, host: str, key: str, path: str) -> tuple[int, bytes]:
+    """Status and body; status 0 without an answer in 30 s."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         lines = (f"GET {path} HTTP/1.1", f"Host: {host}", f"Authorization: Token {key}")
         writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode())
         answer = await asyncio.wait_for(reader.read(), 30)
         writer.close()
-        status = int(answer.split(b" ", 2)[1])
+        return int(answer.split(b" ", 2)[1]), answer.partition(b"\r\n\r\n")[2]
     except (OSError, TimeoutError, IndexError):
-        status = 0
-    asked.add(what, status, 1000 * (time.perf_counter() - begin))
+        return 0, b""
 
 
-async def measure_statuswatch(report: Report, count: int, seconds: float) -> None:
+async def open_dashboards(port: int, host: str, key: str, seconds: float) -> list[kuma.Opened]:
+    """Open the dashboard as its page does, every five seconds, the next when one is complete."""
+    begin, found = time.monotonic(), []
+    while (passed := time.monotonic() - begin) < seconds:
+        found.append(await _open_once(port, host, key))
+        rest = (
+            (passed // OPENED_EVERY_SECONDS + 1) * OPENED_EVERY_SECONDS + begin - time.monotonic()
+        )
+        await asyncio.sleep(max(0.0, rest))
+    return found
+
+
+async def _open_once(port: int, host: str, key: str) -> kuma.Opened:
+    begin = time.perf_counter()
+    others = ("auth/me/", "billing/", "status/", "incidents/?open=true", "maintenance-windows/")
+    tasks = [asyncio.create_task(_get(port, host, key, f"/api/{path}")) for path in others]
+    page, is_last = 1, False
+    while not is_last:
+        _, body = await _get(port, host, key, f"/api/endpoints/?page_size=200&page={page}")
+        page, is_last = page + 1, b'"next":null' in body or not body
+    listed = time.perf_counter()
+    await asyncio.gather(*tasks)
+    return kuma.Opened(1000 * (listed - begin), 1000 * (time.perf_counter() - begin))
+
+
+async def measure_statuswatch(
+    report: Report, organizations: int, count: int, seconds: float
+) -> None:
     """One row, its budgets and a note for each call."""
     target, asked = Target(), Asked()
     with tempfile.TemporaryDirectory(prefix="bench-sw-") as folder:
@@ -266,45 +141,104 @@ async def measure_statuswatch(report: Report, count: int, seconds: float) -> Non
             gateway = await stack.prepare()
             stack.environment["SSRF_ALLOWED_TARGETS"] = f"{gateway}/32"
             async with target.serving(gateway) as url:
-                told = await stack.seed(url, count // TENANTS)
+                told = await stack.seed(url, organizations, count // organizations)
                 await stack.compose("up", "-d", "--wait", "web", "worker", "beat")
                 await asyncio.sleep(WARM_SECONDS)
-                target.seen.clear()
                 before, begin = await stack.usage(), time.monotonic()
-                await ask(stack.port, told, asked, seconds)
-                after, passed = await stack.usage(), time.monotonic() - begin
+                checks, opened, _ = await asyncio.gather(
+                    target.count(seconds),
+                    open_dashboards(stack.port, told[0][0], told[0][1], seconds),
+                    ask(stack.port, told, asked, seconds),
+                )
+                passed, after = time.monotonic() - begin, await stack.usage()
         finally:
             await stack.remove()
-    checks = sum(target.seen.values()) * 60 / passed
-    cores = (after.cpu_seconds - before.cpu_seconds) / passed
-    p95 = asked.p95()
-    report.rows.append(
-        (
-            "StatusWatch",
-            count,
-            round(checks),
-            round(after.memory_mb),
-            round(cores, 2),
-            round(p95),
-            asked.count,
-        )
-    )
+    used = Usage(after.memory_mb, after.cpu_seconds - before.cpu_seconds)
+    name = f"StatusWatch, {organizations}"
+    measured = Measured(name, organizations, target, checks, passed, used, opened)
+    measured.add_to(report, round(asked.p95()))
     report.budgets += [
-        Budget("dashboard's API, 95th percentile", p95, P95_BUDGET_MS, " ms"),
-        Budget("checks a minute", checks, 0.98 * count, is_floor=True),
-        Budget("endpoints that were not checked", count - len(target.seen), 0),
-        Budget("wrong answers", sum(asked.wrong.values()), 0),
+        Budget(f"{name}: dashboard's API, 95th percentile", asked.p95(), P95_BUDGET_MS, " ms"),
+        Budget(f"{name}: checks a minute", checks, 0.98 * count, is_floor=True),
+        Budget(f"{name}: endpoints that were not checked", count - len(target.seen), 0),
+        Budget(
+            f"{name}: longest pause between two checks of one",
+            target.longest_pause_seconds,
+            LONGEST_PAUSE_SECONDS,
+            " s",
+        ),
+        Budget(f"{name}: wrong answers", sum(asked.wrong.values()), 0),
     ]
     each = ", ".join(f"{what} {asked.p95(what):.0f}" for what in asked.milliseconds)
-    report.notes.append(f"95th percentile of each call in ms: {each}")
+    report.notes.append(f"{name}: {asked.count} requests, 95th percentile in ms: {each}")
     if asked.wrong:
-        report.notes.append(f"wrong: {dict(asked.wrong)}")
+        report.notes.append(f"{name}: wrong: {dict(asked.wrong)}")
 
 
-async def measure(count: int, seconds: float) -> Report:
-    """About five minutes."""
+async def measure_kuma(report: Report, package: Path, count: int, seconds: float) -> None:
+    """One row."""
+    target = Target()
+    with tempfile.TemporaryDirectory(prefix="bench-kuma-") as folder:
+        peer = kuma.Kuma(package, Path(folder))
+        try:
+            async with target.serving("127.0.0.1") as url:
+                await peer.prepare([f"{url}/0/{number}" for number in range(count)])
+                await peer.begin()
+                await asyncio.sleep(WARM_SECONDS + count / 50)
+                before, begin = peer.cpu_seconds(), time.monotonic()
+                checks, opened = await asyncio.gather(
+                    target.count(seconds), peer.open(count, OPENED_EVERY_SECONDS, seconds)
+                )
+                passed = time.monotonic() - begin
+                used = Usage(peer.memory_mb(), peer.cpu_seconds() - before)
+        finally:
+            await peer.stop()
+    name = f"Uptime Kuma {peer.version}"
+    Measured(name, 1, target, checks, passed, used, opened).add_to(report, "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was seen of a candidate while it was measured."""
+
+    name: str
+    organizations: int
+    target: Target
+    checks_a_minute: float
+    passed_seconds: float
+    used: Usage  # the processor's seconds within that time
+    opened: Sequence[kuma.Opened]
+
+    def add_to(self, report: Report, p95: str | int) -> None:
+        """One row and a note."""
+        report.rows.append(
+            (
+                self.name,
+                self.organizations,
+                round(self.checks_a_minute),
+                round(self.target.longest_pause_seconds),
+                round(self.used.memory_mb),
+                round(self.used.cpu_seconds / self.passed_seconds, 2),
+                p95,
+                round(statistics.median(one.list_ms for one in self.opened)),
+                round(statistics.median(one.all_ms for one in self.opened)),
+            )
+        )
+        slowest = round(max(one.all_ms for one in self.opened))
+        seen, count = len(self.target.seen), len(self.opened)
+        report.notes.append(
+            f"{self.name}: {seen} endpoints seen, {count} dashboards, slowest {slowest} ms"
+        )
+
+
+async def measure(count: int, seconds: float, wanted: str, package: Path | None) -> Report:
+    """About five minutes a row."""
     report = Report("statuswatch", f"{count} endpoints each minute", COLUMNS)
-    await measure_statuswatch(report, count, seconds)
+    for organizations in (10, 1):
+        if wanted in {"all", str(organizations)}:
+            await measure_statuswatch(report, organizations, count, seconds)
+    if package is not None and wanted in {"all", "kuma"}:
+        await measure_kuma(report, package, count, seconds)
     return report
 
 
@@ -315,11 +249,16 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=120.0, help="measured; the warm-up comes before"
     )
+    parser.add_argument("--only", choices=("10", "1", "kuma"), default="all", help="one row")
+    parser.add_argument(
+        "--kuma", type=Path, metavar="FOLDER", help="where Uptime Kuma is (see bench/kuma)"
+    )
     parser.add_argument(
         "--json", action="store_true", help="write bench/results/statuswatch.json too"
     )
     given = parser.parse_args()
-    report = asyncio.run(measure(given.endpoints, min(given.seconds, 600.0)))
+    seconds = min(given.seconds, 600.0)
+    report = asyncio.run(measure(given.endpoints, seconds, given.only, given.kuma))
     report.print()
     if given.json:
         report.save()

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +13,27 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\
 
 @dataclass
 class Target:
-    """A server that answers every check with 200 and counts them."""
+    """A server that answers every check with 200, counts them and sees how long each waited."""
 
     seen: Counter[str] = field(default_factory=Counter)
+    longest_pause_seconds: float = 0.0  # between two checks of one path
+    _last: dict[str, float] = field(default_factory=dict)
+
+    async def count(self, seconds: float) -> float:
+        """Count anew; return the checks a minute. Pauses that have begun go on."""
+        self.seen.clear()
+        self.longest_pause_seconds = 0.0
+        await asyncio.sleep(seconds)
+        return sum(self.seen.values()) * 60 / seconds
+
+    def note(self, path: str) -> None:
+        """Count a check."""
+        now = time.monotonic()
+        self.longest_pause_seconds = max(
+            self.longest_pause_seconds, now - self._last.get(path, now)
+        )
+        self._last[path] = now
+        self.seen[path] += 1
 
     @asynccontextmanager
     async def serving(self, host: str) -> AsyncIterator[str]:
@@ -28,7 +47,7 @@ class Target:
             while (line := await reader.readline()).strip():
                 while (await reader.readline()).strip():
                     pass
-                self.seen[line.split()[1].decode()] += 1
+                self.note(line.split()[1].decode())
                 writer.write(ANSWER)
                 await writer.drain()
         except (ConnectionError, IndexError):
