@@ -17,7 +17,7 @@ import type {
 } from "./types";
 
 const EVERY = 30_000; // as often as the smallest interval could change something worth seeing
-const PAGE = 50; // of the API's lists
+const PAGE = 200; // the most that a page of the API's lists takes
 
 export const hostQuery = queryOptions({
   queryKey: ["host"],
@@ -99,13 +99,13 @@ export function useChange<Given, Answer>(
   });
 }
 
-const MOST_PAGES = 40;
+const MOST_PAGES = 10;
 
 /** Every page of a list. */
 async function all<T>(path: string): Promise<T[]> {
   const found: T[] = [];
   for (let number = 1; number <= MOST_PAGES; number += 1) {
-    const page = await api<Page<T>>("GET", number === 1 ? path : `${path}?page=${number}`);
+    const page = await api<Page<T>>("GET", `${path}?page_size=${PAGE}&page=${number}`);
     found.push(...page.results);
     if (page.next === null) break;
   }

@@ -7,8 +7,8 @@ import type { Alert, AlertChannel, ChannelKind } from "../api/types";
 import { relative } from "../lib/time";
 import { Field, focusFirstProblem, Select } from "../ui/Field";
 import { useNow } from "../ui/hooks";
-import { Icon } from "../ui/icons";
-import { Empty, Failed, Heading, Loading, Problem } from "../ui/parts";
+import { AddButton, Listed } from "../ui/lists";
+import { Empty, Heading, Problem } from "../ui/parts";
 
 interface NewChannel {
   kind: ChannelKind;
@@ -25,26 +25,22 @@ export function Alerts() {
   const [isAdding, setIsAdding] = useState(false);
   return (
     <div className="content">
-      <Heading title="Alerts">
-        <button type="button" className="button primary" aria-expanded={isAdding} onClick={() => setIsAdding(!isAdding)}>
-          <Icon name={isAdding ? "close" : "plus"} />
-          {isAdding ? "Close" : "Add channel"}
-        </button>
-      </Heading>
+      <Heading title="Alerts"><AddButton isAdding={isAdding} onToggle={setIsAdding}>Add channel</AddButton></Heading>
       {isAdding ? <Form onDone={() => setIsAdding(false)} /> : null}
-      {channels.isPending ? <Loading what="Loading channels" /> : null}
-      {channels.isError ? <Failed error={channels.error} onRetry={channels.refetch} /> : null}
-      {channels.data?.length === 0 && !isAdding ? (
-        <Empty icon="bell" title="Nobody is told yet"><p>Add an e-mail address or a webhook. It is told once when an incident opens, and once when it is over.</p></Empty>
-      ) : null}
-      {channels.data === undefined || channels.data.length === 0 ? null : (
-        <ul className="card rows" aria-label="Channels">
-          {channels.data.map((channel) => <Channel key={channel.id} channel={channel} />)}
-        </ul>
-      )}
+      <Listed query={channels} what="channels" empty={isAdding ? null : <Nobody />}>
+        {(rows) => (
+          <ul className="card rows" aria-label="Channels">
+            {rows.map((channel) => <Channel key={channel.id} channel={channel} />)}
+          </ul>
+        )}
+      </Listed>
       <Sent channels={channels.data ?? []} />
     </div>
   );
+}
+
+function Nobody() {
+  return <Empty icon="bell" title="Nobody is told yet"><p>Add an e-mail address or a webhook. It is told once when an incident opens, and once when it is over.</p></Empty>;
 }
 
 function Channel({ channel }: { channel: AlertChannel }) {

@@ -8,7 +8,8 @@ import { dateTime, relative } from "../lib/time";
 import { RecentBars } from "../ui/Bars";
 import { useNow } from "../ui/hooks";
 import { Icon } from "../ui/icons";
-import { Empty, Failed, Heading, Loading } from "../ui/parts";
+import { Listed } from "../ui/lists";
+import { Empty, Heading } from "../ui/parts";
 
 const SEARCH_FROM = 6; // fewer are seen at a glance
 
@@ -23,12 +24,9 @@ export function Dashboard() {
           Add endpoint
         </Link>
       </Heading>
-      {endpoints.isPending ? <Loading what="Loading endpoints" /> : null}
-      {endpoints.isError ? <Failed error={endpoints.error} onRetry={endpoints.refetch} /> : null}
-      {endpoints.data?.length === 0 ? <Nothing /> : null}
-      {endpoints.data === undefined || endpoints.data.length === 0 ? null : (
-        <Overview endpoints={endpoints.data} recent={status.data?.endpoints ?? []} />
-      )}
+      <Listed query={endpoints} what="endpoints" empty={<Nothing />}>
+        {(rows) => <Overview endpoints={rows} recent={status.data?.endpoints ?? []} />}
+      </Listed>
     </div>
   );
 }

@@ -5,54 +5,46 @@ import { ApiError } from "../api/errors";
 import { tokensQuery, useChange } from "../api/queries";
 import type { ApiToken } from "../api/types";
 import { date, relative } from "../lib/time";
-import { Confirm } from "../ui/Confirm";
+import { useDeletion } from "../ui/deletion";
 import { Field } from "../ui/Field";
 import { useNow } from "../ui/hooks";
 import { Icon } from "../ui/icons";
-import { Empty, Failed, Heading, Loading, Problem } from "../ui/parts";
+import { Listed } from "../ui/lists";
+import { Empty, Heading, Problem } from "../ui/parts";
 
 type Issued = ApiToken & { key: string };
 
 export function Keys() {
   const now = useNow();
   const tokens = useQuery(tokensQuery);
-  const [asked, setAsked] = useState<ApiToken | null>(null);
-  const remove = useChange((id: number) => api("DELETE", `/api/api-tokens/${id}/`), "tokens");
+  const [ask, question] = useDeletion("/api/api-tokens/", "What uses it is refused from then on.", "tokens");
   return (
     <div className="content">
       <Heading title="API keys" />
       <p className="soft">For programs: what deploys registers endpoints and marks its deploys. <a href="/api/docs/">What the API can do</a></p>
       <NewKey />
-      {tokens.isPending ? <Loading what="Loading keys" /> : null}
-      {tokens.isError ? <Failed error={tokens.error} onRetry={tokens.refetch} /> : null}
-      {tokens.data?.length === 0 ? <Empty icon="key" title="No keys yet"><p>Give each program a key of its own, and take it back when the program is gone.</p></Empty> : null}
-      {tokens.data === undefined || tokens.data.length === 0 ? null : (
-        <ul className="card rows" aria-label="Keys">
-          {tokens.data.map((token) => (
-            <li key={token.id}>
-              <div className="grow">
-                <b>{token.name}</b>
-                <p className="soft small">made {date(token.created_at)}, {token.last_used_at === null ? "never used" : `used ${relative(token.last_used_at, now)}`}</p>
-              </div>
-              <button type="button" className="button quiet small" aria-label={`Delete ${token.name}`} onClick={() => setAsked(token)}>Delete</button>
-            </li>
-          ))}
-        </ul>
-      )}
-      {asked === null ? null : (
-        <Confirm
-          title={`Delete ${asked.name}?`}
-          action="Delete it"
-          isBusy={remove.isPending}
-          error={remove.error}
-          onClose={() => setAsked(null)}
-          onConfirm={() => remove.mutate(asked.id, { onSuccess: () => setAsked(null) })}
-        >
-          What uses it is refused from then on.
-        </Confirm>
-      )}
+      <Listed query={tokens} what="keys" empty={<Nothing />}>
+        {(rows) => (
+          <ul className="card rows" aria-label="Keys">
+            {rows.map((token) => (
+              <li key={token.id}>
+                <div className="grow">
+                  <b>{token.name}</b>
+                  <p className="soft small">made {date(token.created_at)}, {token.last_used_at === null ? "never used" : `used ${relative(token.last_used_at, now)}`}</p>
+                </div>
+                <button type="button" className="button quiet small" aria-label={`Delete ${token.name}`} onClick={() => ask(token)}>Delete</button>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Listed>
+      {question}
     </div>
   );
+}
+
+function Nothing() {
+  return <Empty icon="key" title="No keys yet"><p>Give each program a key of its own, and take it back when the program is gone.</p></Empty>;
 }
 
 function NewKey() {

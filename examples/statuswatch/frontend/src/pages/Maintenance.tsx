@@ -5,11 +5,11 @@ import { ApiError } from "../api/errors";
 import { endpointsQuery, useChange, windowsQuery } from "../api/queries";
 import type { MaintenanceWindow } from "../api/types";
 import { dateTime, fromInput, toInput } from "../lib/time";
-import { Confirm } from "../ui/Confirm";
+import { useDeletion } from "../ui/deletion";
 import { Field, focusFirstProblem, Select } from "../ui/Field";
 import { useNow } from "../ui/hooks";
-import { Icon } from "../ui/icons";
-import { Empty, Failed, Heading, Loading, Problem } from "../ui/parts";
+import { AddButton, Listed } from "../ui/lists";
+import { Empty, Heading, Problem } from "../ui/parts";
 
 type Planned = Omit<MaintenanceWindow, "id">;
 
@@ -18,29 +18,24 @@ export function Maintenance() {
   const [isAdding, setIsAdding] = useState(false);
   return (
     <div className="content">
-      <Heading title="Maintenance">
-        <button type="button" className="button primary" aria-expanded={isAdding} onClick={() => setIsAdding(!isAdding)}>
-          <Icon name={isAdding ? "close" : "plus"} />
-          {isAdding ? "Close" : "Plan maintenance"}
-        </button>
-      </Heading>
+      <Heading title="Maintenance"><AddButton isAdding={isAdding} onToggle={setIsAdding}>Plan maintenance</AddButton></Heading>
       <p className="soft">While it lasts checks go on and are shown, failures do not count, and nobody is told.</p>
       {isAdding ? <Form onDone={() => setIsAdding(false)} /> : null}
-      {windows.isPending ? <Loading what="Loading maintenance" /> : null}
-      {windows.isError ? <Failed error={windows.error} onRetry={windows.refetch} /> : null}
-      {windows.data?.length === 0 && !isAdding ? (
-        <Empty icon="wrench" title="Nothing is planned"><p>Plan a window before you take something down, and no one is woken up.</p></Empty>
-      ) : null}
-      {windows.data === undefined || windows.data.length === 0 ? null : <List windows={windows.data} />}
+      <Listed query={windows} what="maintenance" empty={isAdding ? null : <Nothing />}>
+        {(rows) => <List windows={rows} />}
+      </Listed>
     </div>
   );
+}
+
+function Nothing() {
+  return <Empty icon="wrench" title="Nothing is planned"><p>Plan a window before you take something down, and no one is woken up.</p></Empty>;
 }
 
 function List({ windows }: { windows: MaintenanceWindow[] }) {
   const now = useNow();
   const endpoints = useQuery(endpointsQuery);
-  const [asked, setAsked] = useState<MaintenanceWindow | null>(null);
-  const remove = useChange((id: number) => api("DELETE", `/api/maintenance-windows/${id}/`), "windows", "status");
+  const [ask, question] = useDeletion("/api/maintenance-windows/", "From then on failures count again.", "windows", "status");
   const nameOf = (id: string | null): string =>
     id === null ? "All endpoints" : (endpoints.data?.find((endpoint) => endpoint.id === id)?.name ?? "One endpoint");
   return (
@@ -56,23 +51,12 @@ function List({ windows }: { windows: MaintenanceWindow[] }) {
                 <p className="soft small">{nameOf(window.endpoint)}, {dateTime(window.starts_at)} to {dateTime(window.ends_at)}</p>
               </div>
               <span className={`pill ${{ over: "", planned: "brand", now: "warn" }[phase]}`}>{{ over: "Over", planned: "Planned", now: "Going on" }[phase]}</span>
-              <button type="button" className="button quiet small" aria-label={`Delete ${window.name}`} onClick={() => setAsked(window)}>Delete</button>
+              <button type="button" className="button quiet small" aria-label={`Delete ${window.name}`} onClick={() => ask(window)}>Delete</button>
             </li>
           );
         })}
       </ul>
-      {asked === null ? null : (
-        <Confirm
-          title={`Delete ${asked.name}?`}
-          action="Delete it"
-          isBusy={remove.isPending}
-          error={remove.error}
-          onClose={() => setAsked(null)}
-          onConfirm={() => remove.mutate(asked.id, { onSuccess: () => setAsked(null) })}
-        >
-          From then on failures count again.
-        </Confirm>
-      )}
+      {question}
     </>
   );
 }
