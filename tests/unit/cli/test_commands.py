@@ -22,7 +22,7 @@ def test_status_as_json_is_stable(live_shop: Shop) -> None:
     assert found["stacks"][0]["state"] == "up"
     assert found["stacks"][0].keys() == {
         "stack", "state", "release", "tag", "revision", "since", "running", "containers",
-        "unhealthy", "warm", "unfinished", "held_because",
+        "unhealthy", "warm", "unfinished", "held_because", "kept",
     }  # fmt: skip
 
 

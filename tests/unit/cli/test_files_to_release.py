@@ -97,6 +97,7 @@ def test_a_deploy_ends_with_the_release_and_a_second_one_has_nothing_to_do(cart:
     again = cart.berth("deploy", "prod", "--tag", "v1")
     assert first.keys() == {
         "stack", "verb", "release", "replaced", "deployment", "seconds", "is_changed", "warm",
+        "kept",
     }  # fmt: skip
     assert (first["release"], first["is_changed"]) == (1, True)
     assert "nothing changed since r1" in again.out
