@@ -65,7 +65,7 @@ class Target:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
 
     def close(self) -> None:

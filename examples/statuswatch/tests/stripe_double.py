@@ -90,7 +90,7 @@ def running() -> Iterator[Double]:
     """Start the double and a post box for its events; end both."""
     inbox: queue.Queue[Delivery] = queue.Queue()
     box = ThreadingHTTPServer(("127.0.0.1", 0), _receiver(inbox))
-    threading.Thread(target=box.serve_forever, daemon=True).start()
+    threading.Thread(target=box.serve_forever, args=[0.02], daemon=True).start()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     environment = {

@@ -63,7 +63,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
 
 def serving(server: socketserver.TCPServer) -> Iterator[int]:
     with server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import TenantBrowser
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -193,6 +194,20 @@ def test_many_rows_take_no_more_queries_than_one(
     fill(20)
     with django_assert_num_queries(len(first)):
         user.get(path)
+
+
+def test_in_production_the_public_status_is_made_once_for_many(
+    guest: TenantBrowser, acme: Client, endpoint: Endpoint, settings: object
+) -> None:
+    settings.STATUS_CACHE_SECONDS = 60
+    beta = TenantBrowser("beta.testserver")
+    assert [browser.get("/api/status/").json()["organization"] for browser in (guest, beta)] == ["Acme", "Beta"]
+    with tenant_context(acme):
+        endpoint.record(Outcome("error:500", 7), NOW)
+    assert guest.get("/api/status/").json()["endpoints"][0]["state"] == "pending"
+    assert [browser.get("/api/status/").json()["organization"] for browser in (guest, beta)] == ["Acme", "Beta"]
+    cache.clear()
+    assert guest.get("/api/status/").json()["endpoints"][0]["state"] == "down"
 
 
 def test_a_program_may_ask_for_a_long_page(user: TenantBrowser, acme: Client) -> None:

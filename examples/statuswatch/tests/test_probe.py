@@ -34,7 +34,7 @@ def server(settings: object) -> Iterator[http.server.HTTPServer]:
     settings.SSRF_ALLOWED_TARGETS = ["localhost"]
     settings.CHECK_TIMEOUT_SECONDS = 2
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         yield server
         server.shutdown()
 

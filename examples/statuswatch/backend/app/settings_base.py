@@ -155,6 +155,7 @@ PENDING_REQUEUE_GRACE_SECONDS = environment.number("PENDING_REQUEUE_GRACE_SECOND
 INTERVAL_UNIT_SECONDS = environment.number("INTERVAL_UNIT_SECONDS", 60)  # what "minute" means; shorter in tests
 CHECK_TIMEOUT_SECONDS = environment.number("CHECK_TIMEOUT_SECONDS", 10)
 RESULT_RETENTION_DAYS = environment.number("RESULT_RETENTION_DAYS", 30)
+STATUS_CACHE_SECONDS = 0  # how old the public status may be
 SSRF_ALLOWED_TARGETS = environment.words("SSRF_ALLOWED_TARGETS")
 
 # --- mail

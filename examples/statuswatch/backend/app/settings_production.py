@@ -48,6 +48,7 @@ CORS_ALLOWED_ORIGIN_REGEXES = [rf"^https://[a-z0-9-]+\.{re.escape(DEFAULT_TENANT
 FRONTEND_URL = environment.text("FRONTEND_URL", OWN_ORIGIN)
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = False
+STATUS_CACHE_SECONDS = 5
 DATABASES["default"]["CONN_MAX_AGE"] = environment.number("DB_CONN_MAX_AGE", 600)
 if environment.flag("API_RATE_LIMITING_ENABLED", default=True):
     REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {

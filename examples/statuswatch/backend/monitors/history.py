@@ -36,11 +36,9 @@ CROSS JOIN LATERAL (
 TOLD_QUERY = f"""
 SELECT endpoint.id, told.results, told.good, told.total FROM monitors_endpoint endpoint
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE {UP}) good, count(*) total, json_agg(
-        json_build_object('at', checked_at, 'is_up', {UP}, 'latency_ms', latency_ms) ORDER BY checked_at
-    )::text results
+    SELECT json_agg(newest ORDER BY at)::text results, count(*) FILTER (WHERE is_up) good, count(*) total
     FROM (
-        SELECT status, latency_ms, checked_at FROM monitors_checkresult
+        SELECT checked_at AS at, {UP} AS is_up, latency_ms FROM monitors_checkresult
         WHERE endpoint_id = endpoint.id ORDER BY checked_at DESC LIMIT %s
     ) newest
 ) told WHERE told.total > 0"""  # noqa: S608

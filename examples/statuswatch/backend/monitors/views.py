@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from django.conf import settings
+from django.core.cache import cache
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -205,7 +207,20 @@ def status_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def status_json(request: HttpRequest) -> HttpResponse:
-    """Answer the same as the page, for programs; without the URLs, which may be private."""
+    """Answer the same as the page, for programs; without the URLs, which may be private.
+
+    It is open to all and looked at most when something is down, so that it is made once for many.
+    """
+    key = f"status:{connection.schema_name}"
+    text = cache.get(key) if settings.STATUS_CACHE_SECONDS else None
+    if text is None:
+        text = _tell_status(request.tenant)
+        if settings.STATUS_CACHE_SECONDS:
+            cache.set(key, text, settings.STATUS_CACHE_SECONDS)
+    return HttpResponse(text, content_type="application/json")
+
+
+def _tell_status(tenant: Client) -> str:
     now = timezone.now()
     told, within = history.told(RESULTS_SHOWN), watching.within_or_none(plan_here())
     states = {
@@ -213,7 +228,7 @@ def status_json(request: HttpRequest) -> HttpResponse:
         for endpoint in Endpoint.objects.all()
     }
     body = {
-        "organization": request.tenant.name,
+        "organization": tenant.name,
         "status": "down" if "down" in states.values() else "up",
         "incidents": [
             {
@@ -233,7 +248,7 @@ def status_json(request: HttpRequest) -> HttpResponse:
         _tell(endpoint, state, told.get(endpoint.pk, history.Told())) for endpoint, state in states.items()
     )
     text = json.dumps(body, cls=DjangoJSONEncoder)
-    return HttpResponse(f'{text[:-1]}, "endpoints": [{found}]}}', content_type="application/json")
+    return f'{text[:-1]}, "endpoints": [{found}]}}'
 
 
 def _tell(endpoint: Endpoint, state: str, told: history.Told) -> str:
