@@ -117,6 +117,7 @@ async def test_what_is_over_the_limit_waits_and_nothing_is_lost(scene: Scene) ->
     assert scene.noisy.most == LIMIT
 
 
+@pytest.mark.requirement("R250")
 async def test_a_queue_has_an_end_and_the_neighbour_does_not_notice(scene: Scene) -> None:
     async with running(scene.load(HOST, LIMIT + WAITING)) as waits:
         await scene.waiting(WAITING)

@@ -147,6 +147,7 @@ def open_in_status(customers: Customers, *words: str) -> dict[tuple[str, str], s
     return {(item["subject"], item["kind"]): item["next"] for item in found}
 
 
+@pytest.mark.requirement("R247")
 def test_what_is_noted_of_a_tenant_is_in_status_and_health(
     customers: Customers, told: Told
 ) -> None:
