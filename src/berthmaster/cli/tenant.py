@@ -67,17 +67,18 @@ def declared_tenant(invocation: Invocation, text: str) -> StackId:
     """A tenant's address; the app is the one of this folder when it is not named."""
     app = None
     if "@" not in text:
-        app = _app_here(invocation) or _only_app(invocation, text)
+        app = app_here(invocation) or _only_app(invocation, text)
     found = parse_stack(text, default_app=app)
     if found.tenant is None:
         raise UserError(f"{text} names no tenant: write {text}/TENANT")
     return found
 
 
-def _app_here(invocation: Invocation) -> str | None:
+def app_here(invocation: Invocation) -> str | None:
+    """The app of this folder's berth.yaml."""
     if not (invocation.folder / "berth.yaml").is_file():
         return None
-    return invocation.outside.specs.read(invocation.folder.resolve()).app
+    return invocation.outside.specs.outline(invocation.folder.resolve()).app
 
 
 def _only_app(invocation: Invocation, text: str) -> str | None:
@@ -171,9 +172,9 @@ def list_(invocation: Invocation, environment: str | None, sizes: bool, is_all: 
 def _scope(invocation: Invocation, text: str | None) -> tuple[str | None, str | None]:
     """App and environment that a list is about; neither given: all."""
     if text is None:
-        return _app_here(invocation), None
+        return app_here(invocation), None
     named, at, environment = text.rpartition("@")
-    app = check_name("app", named) if at else _app_here(invocation)
+    app = check_name("app", named) if at else app_here(invocation)
     invocation.check_environment(app, check_name("environment", environment))
     return app, environment
 

@@ -12,6 +12,7 @@ from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import has_colour, print_json, print_table
 from berthmaster.cli.tenant import (
     added_json,
+    app_here,
     declared_tenant,
     folder_of,
     parse_expiry,
@@ -95,7 +96,7 @@ def _read(
     invocation: Invocation, environment: str, source: Path, given: dict[str, Any]
 ) -> "list[NewTenant]":
     """A tenant for each row; every bad row is told at once, with its line."""
-    whole = parse_stack(environment, default_app=_app(invocation))
+    whole = parse_stack(environment, default_app=app_here(invocation))
     if whole.tenant is not None:
         raise UserError(f"--from wants an environment, not the tenant {environment}")
     found: dict[StackId, NewTenant] = {}
@@ -113,11 +114,6 @@ def _read(
     if not found:
         raise UserError(f"{source.name} names no tenant")
     return list(found.values())
-
-
-def _app(invocation: Invocation) -> str | None:
-    folder = invocation.folder.resolve()
-    return invocation.outside.specs.read(folder).app if (folder / "berth.yaml").is_file() else None
 
 
 def _rows(source: Path) -> list[tuple[int, dict[str, str]]]:
