@@ -22,6 +22,7 @@ from tests import builders
 from tests.scenario.commands import docker, end, start
 from tests.scenario.server import BLOCK, Server, free_ports, is_open, until
 
+from bench.backend import start_backend
 from bench.process import BERTH, Run, run
 from bench.report import Budget, Report
 from berthmaster.adapters.clock import SystemClock
@@ -59,18 +60,6 @@ async def main():
     await asyncio.Event().wait()
 
 asyncio.run(main())
-"""
-BACKEND = """\
-global
-    nbthread 1
-defaults
-    mode http
-    timeout client 60s
-    timeout server 60s
-    timeout connect 5s
-frontend all
-    bind 127.0.0.1:{port}
-    http-request return status 200 content-type text/plain string "{body}"
 """
 
 
@@ -306,13 +295,7 @@ async def _scene(report: Report) -> AsyncIterator[Scene]:
     scene = Scene(server, back, report)
     try:
         server.write_settings()
-        back_file = server.root / "backend.cfg"
-        back_file.write_text(BACKEND.format(port=back, body="x" * 200))
-        await docker(
-            *("run", "--detach", "--name", name, "--label", f"berthmaster.test={server.run}"),
-            *("--network", "host", "--volume", f"{back_file}:/backend.cfg:ro"),
-            *("berthmaster/haproxy:2.6", "haproxy", "-W", "-db", "-f", "/backend.cfg"),
-        )
+        await start_backend(name, server.root, back, server.run)
         done = await server.berth("gateway", "up")
         if done.code:
             raise RuntimeError(done.said)

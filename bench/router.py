@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.scenario.commands import docker, docker_lines, end, start
 from tests.scenario.server import free_ports, is_open, until
 
+from bench.backend import start_backend
 from bench.report import Budget, Report
 from berthmaster.adapters.caddy.config import EdgeOptions
 from berthmaster.adapters.gateway import DockerGateway, GatewayOptions
@@ -111,7 +112,8 @@ async def _candidates() -> AsyncIterator[list[Candidate]]:
     prefix = f"bb{os.getpid()}-"
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, root, ignore_errors=True)
-        await _run(stack, f"{prefix}back", root, "berthmaster/haproxy:2.6", _backend(root, back))
+        await start_backend(f"{prefix}back", root, back)
+        _removed(stack, f"{prefix}back")
         command = _caddy(root, back, (caddy, few, caddy_tls))
         await _run(stack, f"{prefix}caddy", root, "berthmaster/caddy:2.6", command)
         await _start_gateway(stack, root, prefix, (plain, https, ask), back)
@@ -167,24 +169,11 @@ async def _run(
         *("--network", "host", "--volume", f"{root}:{root}:ro", "--env", "HOME=/tmp"),
         *("--env", "XDG_DATA_HOME=/tmp/data", image, *command),
     )
+    _removed(stack, name)
+
+
+def _removed(stack: AsyncExitStack, name: str) -> None:
     stack.push_async_callback(docker, "rm", "--force", "--volumes", name, code=None)
-
-
-def _backend(root: Path, port: int) -> tuple[str, ...]:
-    path = root / "backend.cfg"
-    path.write_text(f"""\
-global
-    nbthread 1
-defaults
-    mode http
-    timeout client 60s
-    timeout server 60s
-    timeout connect 5s
-frontend all
-    bind 127.0.0.1:{port}
-    http-request return status 200 content-type text/plain string "{"x" * 200}"
-""")
-    return ("haproxy", "-W", "-db", "-f", str(path))
 
 
 def _caddy(root: Path, back: int, ports: tuple[int, int, int]) -> tuple[str, ...]:
