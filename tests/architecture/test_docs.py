@@ -77,13 +77,8 @@ def blocks(page: Path, language: str) -> list[str]:
     return [body for _, found, body in FENCE.findall(page.read_text()) if found == language]
 
 
-COMMANDS = [
-    (relative(page), line)
-    for page in PAGES
-    if page.parent.name != "reference"  # made from the command line, with its placeholders
-    for line in [*shell_lines(page.read_text()), *INLINE.findall(page.read_text())]
-    if berth_arguments(line) is not None
-]
+# Those of the reference are made from the command line, with its placeholders.
+WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
 BERTHFILES = [
     pytest.param(body, id=relative(page))
     for page in PAGES
@@ -95,16 +90,19 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize(("page", "line"), sorted(set(COMMANDS)))
-def test_a_command_that_a_page_names_exists(page: str, line: str) -> None:
+@pytest.mark.parametrize("page", WRITTEN, ids=relative)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
     from berthmaster.cli.main import berth
 
-    arguments = berth_arguments(line)
-    assert arguments is not None
-    try:
-        check_arguments(berth, arguments)
-    except click.UsageError as error:
-        pytest.fail(f"{page}: {line}: {error.format_message()}")
+    text, wrong = page.read_text(), list[str]()
+    for line in {*shell_lines(text), *INLINE.findall(text)}:
+        arguments = berth_arguments(line)
+        try:
+            if arguments is not None:
+                check_arguments(berth, arguments)
+        except click.UsageError as error:
+            wrong.append(f"{line}: {error.format_message()}")
+    assert wrong == []
 
 
 @pytest.mark.parametrize("body", BERTHFILES)
@@ -129,15 +127,15 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors_of(file), f"{relative(page)} links to {target}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.parent != ROOT], ids=relative)
-def test_every_page_is_reached_from_another(page: Path) -> None:
+def test_every_page_is_reached_from_another() -> None:
     linked = {
-        (other.parent / target.partition("#")[0]).resolve()
-        for other in PAGES
-        if other != page
-        for target in links_of(other)
+        file
+        for page in PAGES
+        for target in links_of(page)
+        if (file := (page.parent / target.partition("#")[0]).resolve()) != page
     }
-    assert page in linked
+    inner = {page for page in PAGES if page.parent != ROOT}
+    assert [relative(page) for page in sorted(inner - linked)] == []
 
 
 def test_a_wrong_command_flag_or_argument_is_noticed() -> None:
