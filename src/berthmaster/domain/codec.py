@@ -8,22 +8,26 @@ import base64
 import enum
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, TypeVar, get_args, get_origin
+from functools import cache, partial
+from typing import Any, Final, get_args, get_origin
 
 from berthmaster.domain.errors import Bug
 
-T = TypeVar("T")
+Read = Callable[[Any], Any]
+_PLAIN: Final = frozenset({str, int, float, bool, types.NoneType})
 
 
 def encode(value: Any) -> Any:
     """Turn a value of the domain into JSON-able data."""
-    if is_dataclass(value) and not isinstance(value, type):
-        data = {item.name: encode(getattr(value, item.name)) for item in fields(value)}
-        return {"type": type(value).__name__, **data}
+    kind: Any = type(value)
+    if kind in _PLAIN:  # nearly always
+        return value
+    names = _names(kind)
+    if names is not None:
+        return {"type": kind.__name__, **{name: encode(getattr(value, name)) for name in names}}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, datetime):
@@ -37,22 +41,34 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(wanted: type[T] | Any, data: Any) -> Any:
+def decode(wanted: Any, data: Any) -> Any:
     """Read `encode`'s output back as `wanted`; raises `Bug` when it does not fit."""
-    origin = get_origin(wanted)
+    return _reader(wanted)(data)
+
+
+@cache
+def _reader(wanted: Any) -> Read:
+    """How a type is read: found once, because a stored release has thousands of values."""
+    origin, arguments = get_origin(wanted), get_args(wanted)
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(get_args(wanted), data)
-    if origin is tuple:
-        return tuple(decode(get_args(wanted)[0], item) for item in data)
-    if origin is frozenset:
-        return frozenset(decode(get_args(wanted)[0], item) for item in data)
-    if origin is not None and issubclass(origin, Mapping):
-        return {key: decode(get_args(wanted)[1], item) for key, item in data.items()}
-    if origin is typing.Literal:
-        return data
-    if isinstance(wanted, type):
-        return _decode_plain(wanted, data)
-    return data
+        return partial(_decode_union, arguments)
+    if origin in (tuple, frozenset):
+        return partial(_decode_items, origin, arguments[0])
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return partial(_decode_mapping, arguments[1])
+    if not isinstance(wanted, type) or origin is not None:
+        return _as_it_is
+    return _plain_reader(wanted)
+
+
+def _plain_reader(wanted: type) -> Read:
+    if is_dataclass(wanted):
+        return partial(_decode_fields, wanted)
+    if issubclass(wanted, enum.Enum):
+        return wanted
+    if issubclass(wanted, datetime):
+        return datetime.fromisoformat
+    return base64.b64decode if issubclass(wanted, bytes) else _as_it_is
 
 
 def _decode_union(members: tuple[Any, ...], data: Any) -> Any:
@@ -70,20 +86,31 @@ def _decode_union(members: tuple[Any, ...], data: Any) -> Any:
     raise Bug(f"stored data of type {tag!r} is not known to this version")
 
 
-def _decode_plain(wanted: type, data: Any) -> Any:
-    if is_dataclass(wanted):
-        hints = _hints(wanted)
-        return wanted(**{name: decode(hints[name], data[name]) for name in hints if name in data})
-    if issubclass(wanted, enum.Enum):
-        return wanted(data)
-    if issubclass(wanted, datetime):
-        return datetime.fromisoformat(data)
-    if issubclass(wanted, bytes):
-        return base64.b64decode(data)
+def _decode_items(wanted: type, item: Any, data: Any) -> Any:
+    return wanted(map(_reader(item), data))
+
+
+def _decode_mapping(item: Any, data: Any) -> Any:
+    read = _reader(item)
+    return {key: read(value) for key, value in data.items()}
+
+
+def _decode_fields(wanted: type, data: Any) -> Any:
+    readers = _field_readers(wanted)
+    return wanted(**{name: read(data[name]) for name, read in readers.items() if name in data})
+
+
+def _as_it_is(data: Any) -> Any:
     return data
 
 
 @cache
-def _hints(wanted: type) -> dict[str, Any]:
-    names = {item.name for item in fields(wanted)}
-    return {key: hint for key, hint in typing.get_type_hints(wanted).items() if key in names}
+def _field_readers(wanted: type) -> dict[str, Read]:
+    """Not before it is needed: a class may hold others of its own kind."""
+    hints = typing.get_type_hints(wanted)
+    return {item.name: _reader(hints[item.name]) for item in fields(wanted)}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...] | None:
+    return tuple(item.name for item in fields(kind)) if is_dataclass(kind) else None

@@ -21,7 +21,11 @@ class Process:
 
 def current_process() -> Process:
     """This process."""
-    pid = os.getpid()
+    return _process(os.getpid())
+
+
+@cache
+def _process(pid: int) -> Process:
     state = _state(pid)
     return Process(pid, state[1] if state else None, _namespace(), boot_id())
 
@@ -34,6 +38,8 @@ def is_dead(process: Process) -> bool:
     """
     if process.boot_id != boot_id():
         return True
+    if process == current_process():
+        return False
     if process.started is None or process.namespace != _namespace():
         return False
     state = _state(process.pid)
