@@ -1,5 +1,6 @@
 """The Compose port: one suite for the in-memory twin and the real binary."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -100,6 +101,22 @@ async def test_a_dollar_sign_in_a_value_stays_as_it_is(subject: Subject) -> None
     await subject.compose.up(subject.project, subject.model(), ["web"])
     shown = await subject.runtime.execute(f"{subject.project}-web-1", ["printenv", "VALUE"])
     assert shown.output == "p$a$$b${c}\n"
+
+
+async def test_a_start_that_was_interrupted_can_be_taken_back_at_once(subject: Subject) -> None:
+    runtime, label = subject.runtime, {"com.docker.compose.project": subject.project}
+    model = dict(subject.model())
+    keys = [f"w{number}" for number in range(5)]
+    model["services"] = {key: subject._service(key) for key in keys}
+    for part in range(6):  # Compose begins to ask the engine after a quarter of a second
+        starting = asyncio.ensure_future(subject.compose.up(subject.project, model, keys))
+        await asyncio.wait({starting}, timeout=0.2 + part * 0.06)
+        starting.cancel()
+        await asyncio.wait({starting})
+        for key in keys:
+            await runtime.remove(f"{subject.project}-{key}-1")
+        await asyncio.sleep(0.3)  # one that was still in the making would appear by now
+        assert await runtime.containers(label) == ()
 
 
 async def test_up_twice_changes_nothing(subject: Subject) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from berthmaster.adapters.compose import errors, handover, locating, process, variables
+from berthmaster.adapters.uncut import uncut
 from berthmaster.domain.container import PROJECT_LABEL, is_ours
 from berthmaster.domain.errors import InvalidSpec, NotAllowed, NotFound
 from berthmaster.ports.compose import READ_ONLY, ComposeInputs
@@ -71,8 +72,9 @@ class ComposeCli:
         with handover.handed_over({**model, "name": project}) as path:
             arguments = _up_arguments(project, path, services)
             mask = errors.mask_of_model(model)
-            ended = await process.run(
-                process.Task(arguments, folder=path.parent, log=log, mask=mask)
+            # NOTE: what Compose asked the engine for comes into being after its end, too.
+            ended = await uncut(
+                process.run(process.Task(arguments, folder=path.parent, log=log, mask=mask))
             )
         if ended.code != 0:
             await self.version()

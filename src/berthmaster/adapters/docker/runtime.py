@@ -25,7 +25,7 @@ from berthmaster.adapters.docker import (
     observed,
     pulling,
 )
-from berthmaster.adapters.docker.uncut import uncut
+from berthmaster.adapters.uncut import uncut
 from berthmaster.domain.container import (
     Container,
     EngineVersion,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from berthmaster.adapters.docker.uncut import uncut
+from berthmaster.adapters.uncut import uncut
 
 
 class Engine:
