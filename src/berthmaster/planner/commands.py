@@ -126,5 +126,6 @@ SERVERS: Final = re.compile(
     r"http-server|vite preview|nginx|httpd)\b"
 )
 ROUTING_LABELS: Final = re.compile(r"traefik\.http\.routers\.|caddy(?:_\d+)?\Z")
+PROXY_LABELS: Final = re.compile(r"(traefik|caddy(?:_\d+)?)(?:\.|\Z)")
 CONSUMER_NAMES: Final = re.compile(r"(?:^|[_-])(?:workers?|consumer|queue|celery)(?:[_-]|\d|$)")
 SINGLE_NAMES: Final = re.compile(r"(?:^|[_-])(?:beat|scheduler|cron|clock|poller)(?:[_-]|\d|$)")

@@ -93,6 +93,8 @@ def _labels(inputs: RenderInputs, name: str) -> dict[str, str]:
         if not key.startswith(_FOREIGN_LABELS) and key != container.LABEL
     }
     role = inputs.role(name)
+    if role is not Role.STATE:
+        own = {key: value for key, value in own.items() if not commands.PROXY_LABELS.match(key)}
     ours = {
         container.LABEL_STACK: str(inputs.stack),
         container.LABEL_SERVICE: name,
@@ -150,11 +152,21 @@ def _dropped_of(inputs: RenderInputs, name: str) -> list[str]:
         lines += [_dropped_port(inputs, name, port) for port in compose.ports_of(service)]
     if service.get("container_name"):
         lines.append(f"{name}: container_name {service['container_name']}")
+    if labels := _proxy_labels(inputs, name):
+        lines.append(f"{name}: labels {labels}: a proxy that reads them would pass the gateway by")
     for key in ("links", "external_links"):
         lines += [f"{name}: {key} {item}" for item in service.get(key) or ()]
     if service.get("build"):
         lines.append(f"{name}: build (a release runs images)")
     return lines
+
+
+def _proxy_labels(inputs: RenderInputs, name: str) -> str:
+    """`traefik.*`; empty without one, and of a service that keeps them."""
+    labels = compose.labels_of(inputs.service(name))
+    found = {match[1] for key in labels if (match := commands.PROXY_LABELS.match(key))}
+    is_kept = inputs.role(name) is Role.STATE
+    return "" if is_kept else ", ".join(f"{item}.*" for item in sorted(found))
 
 
 def _dropped_port(inputs: RenderInputs, name: str, port: compose.PublishedPort) -> str:

@@ -376,6 +376,18 @@ def test_a_route_to_what_takes_no_requests_is_refused() -> None:
         render_release(inputs({"db": {"image": "x"}}, {"db": Role.STATE}, spec=spec))
 
 
+def test_labels_that_lead_a_proxy_past_the_gateway_are_dropped_and_that_is_listed() -> None:
+    labels = {"traefik.enable": "true", "caddy": "x.test", "caddy.tls": "", "traefikless": "a"}
+    services = {name: {"image": "x", "labels": labels} for name in ("w", "db")}
+    rendered = render_release(inputs(services, {"w": Role.ROUTED, "db": Role.STATE}))
+    found = rendered.model["services"]["w-r7-1"]["labels"]
+    assert [key for key in found if key in labels] == ["traefikless"]
+    assert "traefik.enable" in rendered.state_model["services"]["db"]["labels"]
+    assert [line for line in rendered.dropped if "labels" in line] == [
+        "w: labels caddy.*, traefik.*: a proxy that reads them would pass the gateway by"
+    ]
+
+
 def test_our_labels_cannot_be_spoofed_even_when_the_policy_was_overridden() -> None:
     labels = {"berthmaster.stack": "other@prod", "com.docker.compose.project": "other", "a": "b"}
     rendered = render_release(inputs({"w": {"image": "x", "labels": labels}}, {"w": Role.ROUTED}))
