@@ -21,6 +21,7 @@ VERSIONS = {
     "caddy": "2.6",
     "nginx": "1.22",
     "registry": "2",
+    "traefik": "3.7",
 }
 
 

@@ -3,12 +3,24 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from bench.load import Load, run
 from tests.scenario.commands import Ended, docker, end, start
 from tests.scenario.dsl import App
+
+TRAEFIK_TLS = "tls: {certificates: [{certFile: /tls/cert.pem, keyFile: /tls/key.pem}]}\n"
+
+
+class Kind(StrEnum):
+    """What the owner's proxy is."""
+
+    NGINX = "nginx"
+    CADDY = "caddy"
+    TRAEFIK = "traefik"
+    PLAIN = "plain"  # nginx without TLS
 
 
 @dataclass
@@ -17,6 +29,7 @@ class Proxied:
 
     app: App
     port: int
+    kind: Kind = Kind.NGINX
 
     @property
     def project(self) -> str:
@@ -52,7 +65,7 @@ class Proxied:
             rate=60,
             seconds=60.0,
             keeps_alive=keeps_alive,
-            is_tls=True,
+            is_tls=self.kind is not Kind.PLAIN,
             ca_file=self.tls / "cert.pem",
             notices_close=True,
         )
@@ -61,15 +74,36 @@ class Proxied:
         named = ("--replace-proxy", "--proxy", "proxy")
         return await self.app.berth("adopt", self.project, self.app.stack, *named, *words, env=env)
 
-    async def set_up(self, *, is_caddy: bool = False) -> Ended:
+    async def set_up(self) -> Ended:
         """Start it as its owner did, and adopt it; returns what `--json` said."""
+        await self.start()
+        return await self.app.done("adopt", self.project, self.app.stack, "--json")
+
+    async def start(self) -> None:
+        """As its owner did."""
         await make_certificate(self.tls, self.app.host)
-        if is_caddy:
+        self._choose()
+        await self.compose("up", "--detach", "--quiet-pull")
+
+    def _choose(self) -> None:
+        """The files of this kind of proxy in the place of nginx's."""
+        folder = self.app.folder
+        if self.kind is Kind.CADDY:
             self.app.edit("compose.yaml", "nginx:1.22", "caddy:2.6")
             paths = "proxy.conf:/etc/nginx/conf.d/default.conf", "Caddyfile:/etc/caddy/Caddyfile"
             self.app.edit("compose.yaml", *paths)
-        await self.compose("up", "--detach", "--quiet-pull")
-        return await self.app.done("adopt", self.project, self.app.stack, "--json")
+        if self.kind in (Kind.TRAEFIK, Kind.PLAIN):
+            (folder / f"{self.kind}.yaml").replace(folder / "compose.yaml")
+        if self.kind is Kind.TRAEFIK:
+            self.dynamic.mkdir()
+            (self.dynamic / "tls.yml").write_text(TRAEFIK_TLS)
+        if self.kind is Kind.PLAIN:
+            self.app.edit("berth.yaml", "hosts:", "entrypoint: plain, hosts:")
+
+    @property
+    def dynamic(self) -> Path:
+        """What Traefik reads while it runs."""
+        return self.app.folder / "dynamic"
 
     async def tear_down(self) -> None:
         """Leave nothing, whatever happened."""

@@ -7,7 +7,7 @@ import pytest
 from bench.load import running
 from tests.scenario.commands import end, start
 from tests.scenario.dsl import MakeApp
-from tests.scenario.proxied import Proxied
+from tests.scenario.proxied import Kind, Proxied
 from tests.scenario.server import free_ports, until
 
 pytestmark = pytest.mark.docker
@@ -26,20 +26,20 @@ async def proxied(app: MakeApp) -> AsyncIterator[Proxied]:
 
 
 @pytest.mark.parametrize(
-    ("is_caddy", "file", "old"),
+    ("kind", "file", "old"),
     [
-        (False, "proxy.conf", "proxy_pass http://web:8000;"),
-        (True, "Caddyfile", "reverse_proxy web:8000"),
+        (Kind.NGINX, "proxy.conf", "proxy_pass http://web:8000;"),
+        (Kind.CADDY, "Caddyfile", "reverse_proxy web:8000"),
     ],
 )
 async def test_the_line_that_is_said_makes_the_proxy_pass_requests_to_the_gateway(
-    app: MakeApp, is_caddy: bool, file: str, old: str
+    app: MakeApp, kind: Kind, file: str, old: str
 ) -> None:
     shop = app("proxied")
     (port,) = free_ports(1)
-    proxied = Proxied(shop.give(TLS_PORT=str(port)), port)
+    proxied = Proxied(shop.give(TLS_PORT=str(port)), port, kind)
     try:
-        said = (await proxied.set_up(is_caddy=is_caddy)).json()["proxy"]
+        said = (await proxied.set_up()).json()["proxy"]
         assert (said["name"], said["old"]) == (proxied.proxy, old)
         shop.edit(file, old, "\n".join(said["new"]))
         done = await end(await start(*shlex.split(said["then"])))
@@ -48,6 +48,30 @@ async def test_the_line_that_is_said_makes_the_proxy_pass_requests_to_the_gatewa
         await until(lambda: is_second(proxied))
     finally:
         await proxied.tear_down()
+
+
+async def test_traefik_passes_requests_to_the_gateway_by_a_file_and_never_to_a_release_itself(
+    app: MakeApp,
+) -> None:
+    shop = app("proxied")
+    (port,) = free_ports(1)
+    proxied = Proxied(shop.give(TLS_PORT=str(port)), port, Kind.TRAEFIK)
+    try:
+        said = (await proxied.set_up()).json()["proxy"]
+        await until(lambda: is_first(proxied))
+        async with running(proxied.load(keeps_alive=False)) as visitors:
+            await shop.deploy("v2")  # whose containers have no label of Traefik
+            assert await proxied.version() == "v1"
+            (proxied.dynamic / "berth.yml").write_text("\n".join(said["new"]))
+            await until(lambda: is_second(proxied))
+        assert set(visitors.statuses) == {200}, visitors.summary()
+        assert visitors.lost == 0, visitors.summary()
+    finally:
+        await proxied.tear_down()
+
+
+async def is_first(proxied: Proxied) -> bool:
+    return await proxied.version() == "v1"
 
 
 async def is_second(proxied: Proxied) -> bool:
@@ -84,6 +108,38 @@ async def test_the_gateway_takes_the_place_of_a_proxy_and_gives_it_back(proxied:
     assert {"v1", "v2"} <= set(fresh.versions)
     assert await proxied.redirects() == []
     assert await shop.world() == set()
+
+
+@pytest.mark.parametrize("kind", [Kind.CADDY, Kind.TRAEFIK, Kind.PLAIN])
+async def test_a_proxy_of_another_kind_is_replaced_too_and_comes_back(
+    app: MakeApp, kind: Kind
+) -> None:
+    shop = app("proxied")
+    (port,) = free_ports(1)
+    proxied = Proxied(shop.give(TLS_PORT=str(port)), port, kind)
+    try:
+        await proxied.set_up()
+        await until(lambda: is_first(proxied))
+        before = await proxied.seen()
+        if kind is not Kind.PLAIN:
+            await proxied.bring_certificate()
+        async with (
+            running(proxied.load(keeps_alive=False)) as fresh,
+            running(proxied.load(keeps_alive=True)) as kept,
+        ):
+            done = await proxied.replace()
+            assert done.code == 0, done.said
+            assert "measured: 0 of" in done.out
+            assert not (await proxied.seen())["State"]["Running"]
+            back = await shop.done("adopt", proxied.project, shop.stack, "--undo")
+            assert "answers again, as before" in back.out
+        assert await proxied.seen() == before
+        assert fresh.lost == 0, fresh.summary()
+        assert set(fresh.statuses) == {200}, fresh.summary()
+        assert kept.lost <= 4, kept.summary()
+        assert await proxied.redirects() == []
+    finally:
+        await proxied.tear_down()
 
 
 async def test_a_hand_over_that_is_killed_is_reversed_and_somebody_answers_all_the_time(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from berthmaster.domain.names import StackId
+from berthmaster.domain.probing import Probe
 from berthmaster.domain.release import ReleaseNetwork
 from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.takeover import Redirected, TakenPort, Takeover
@@ -374,7 +375,8 @@ class StopProxy:
 class StartProxy:
     """Start it again as it was, and wait until it listens on every port that it had.
 
-    A stop that is under way is waited for first, at most `stop_seconds`.
+    A stop that is under way is waited for first, at most `stop_seconds`. Some listen before they
+    know whom they answer: `asks` are put to it, by the ports of the host, until it answers them.
     """
 
     container: str  # id
@@ -382,6 +384,7 @@ class StartProxy:
     inside: tuple[int, ...]
     stop_seconds: float
     timeout_seconds: float
+    asks: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """A port changes hands: the effects by which the gateway takes the place of somebody's proxy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from berthmaster.domain import plan as act
+from berthmaster.domain.container import Container
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.hosting import asked_hosts, public_host
+from berthmaster.domain.probing import Probe
 from berthmaster.domain.release import Release
 from berthmaster.domain.takeover import TakenPort, Takeover, with_takeover
 from berthmaster.engine.through_gateway import await_release, gateway_probe
@@ -14,6 +16,7 @@ from berthmaster.ports.outside import Outside
 
 POLL_SECONDS: Final = 0.05
 FREE_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 5.0
 NO_RESTART: Final = "no"
 
 
@@ -84,10 +87,42 @@ async def start_again(outside: Outside, wanted: act.StartProxy) -> str:
     while True:
         heard = {item.rpartition(":")[2] for item in await runtime.listening(wanted.container)}
         if heard.issuperset(str(port) for port in wanted.inside):
-            return f"it listens again after {clock.monotonic() - start:.1f} s"
+            answers = await _await_answers(outside, wanted)
+            return f"it {answers} again after {clock.monotonic() - start:.1f} s"
         if clock.monotonic() - start > wanted.timeout_seconds:
             text = f"{found.name} does not listen {wanted.timeout_seconds:.0f} s after its start"
             raise OutsideError(
                 text, subject=found.name, next_command=f"docker logs --tail 20 {found.name}"
             )
         await clock.sleep(POLL_SECONDS)
+
+
+async def _await_answers(outside: Outside, wanted: act.StartProxy) -> str:
+    """Ask it itself, because its ports are still led to the gateway; at most for a few seconds.
+
+    One that answers otherwise than it did is its owner's, and is given its ports all the same.
+    """
+    clock, start = outside.clock, outside.clock.monotonic()
+    left = list(wanted.asks)
+    while left and clock.monotonic() - start < ANSWER_SECONDS:
+        found = await outside.runtime.container(wanted.container)
+        direct = [probe for one in left for probe in _direct(found, one)] if found else []
+        good = [await _is_answered(outside, one) for one in direct]
+        if all(good):
+            left = []
+        else:
+            await clock.sleep(POLL_SECONDS)
+    return "listens" if left or not wanted.asks else "answers"
+
+
+def _direct(found: Container, probe: Probe) -> Iterator[Probe]:
+    """The same question at the proxy's own address, where the host has a way to it."""
+    address = next((item for item in found.addresses.values() if item), None)
+    inside = [item.inside for item in found.published if item.port == probe.port]
+    if address and inside:
+        yield replace(probe, address=address, port=inside[0])
+
+
+async def _is_answered(outside: Outside, probe: Probe) -> bool:
+    answer = await outside.prober.probe(probe)
+    return answer.status is not None and answer.status < 500 and answer.status not in (400, 404)

@@ -20,6 +20,7 @@ from berthmaster.domain.plan import (
     StopProxy,
     TakePorts,
 )
+from berthmaster.domain.probing import Probe
 from berthmaster.domain.release import Release
 from berthmaster.domain.spec import Role
 from berthmaster.domain.takeover import Redirected, Takeover
@@ -44,6 +45,8 @@ def plan_hand_over(
     takeover: Takeover,
     redirects: tuple[Redirected, ...],
     notes: Sequence[str] = (),
+    *,
+    asks: tuple[Probe, ...] = (),
 ) -> Plan:
     """Plan to let the gateway answer where the proxy answers now."""
     steps, name = StepList(), takeover.proxy.name
@@ -66,7 +69,7 @@ def plan_hand_over(
         steps,
         StopProxy(takeover.proxy.container, STOP_SECONDS),
         (name, "stop", "its ports are the gateway's now"),
-        (_start(takeover), "start it as it was"),
+        (_start(takeover, asks), "start it as it was"),
     )
     _add(
         steps,
@@ -80,7 +83,12 @@ def plan_hand_over(
 
 
 def plan_hand_back(
-    release: Release, observed: Observed, takeover: Takeover, redirects: tuple[Redirected, ...]
+    release: Release,
+    observed: Observed,
+    takeover: Takeover,
+    redirects: tuple[Redirected, ...],
+    *,
+    asks: tuple[Probe, ...] = (),
 ) -> Plan:
     """Plan to let the proxy answer again, as it was."""
     steps, name = StepList(), takeover.proxy.name
@@ -95,7 +103,7 @@ def plan_hand_back(
     )
     _add(
         steps,
-        _start(takeover),
+        _start(takeover, asks),
         (name, "start", "as it was, with its ports"),
         (StopProxy(takeover.proxy.container, STOP_SECONDS), "stop it"),
     )
@@ -123,9 +131,11 @@ def plan_give_up(release: Release, observed: Observed, takeover: Takeover) -> Pl
     return _plan(release, observed, "hand_back", takeover, steps, (), (note,))
 
 
-def _start(takeover: Takeover) -> StartProxy:
+def _start(takeover: Takeover, asks: tuple[Probe, ...]) -> StartProxy:
     proxy = takeover.proxy
-    return StartProxy(proxy.container, proxy.restart, proxy.inside, STOP_SECONDS, START_SECONDS)
+    return StartProxy(
+        proxy.container, proxy.restart, proxy.inside, STOP_SECONDS, START_SECONDS, asks
+    )
 
 
 def _lead(steps: StepList, redirects: tuple[Redirected, ...], cause: str) -> None:

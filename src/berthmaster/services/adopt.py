@@ -31,6 +31,7 @@ from berthmaster.services.deploy import reserve_slots
 from berthmaster.services.observe import adopted_containers, observe_stack
 from berthmaster.services.pin_images import PinnedImages
 from berthmaster.services.prepare_release import render_record
+from berthmaster.services.refuse_wandering import refuse_wandering
 from berthmaster.services.render_model import ReleaseRequest, Rendering, render_model
 
 _ANY_TAG = "0"  # what runs is looked at; which tag the files would take does not count
@@ -167,6 +168,9 @@ async def _release(
         request = replace(request, tag=request.tag or _ANY_TAG)
     rendering = _as_it_runs(await render_model(outside, request), found)
     refuse_unfit(rendering, found)
+    routed = {route.service for route in rendering.spec.routes}
+    members = [item for name in sorted(routed) for item in _running(found.containers.get(name, ()))]
+    await refuse_wandering(outside, project, members)
     pinned = PinnedImages(await _pins(outside, rendering, found), {}, ())
     release = await render_record(outside, request, rendering, pinned, ADOPTED)
     return _adopted(release, found), _notes(rendering, found)

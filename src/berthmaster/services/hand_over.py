@@ -74,7 +74,9 @@ async def plan_hand_over(outside: Outside, wish: Wish) -> Plan:
     )
     takeover = Takeover(str(wish.stack), proxy, ports)
     observed = await observe_stack(outside, wish.stack, release=release)
-    return plan_over(release, observed, takeover, _redirects(outside, takeover, found), notes)
+    asks = tuple(_probes(outside, release, ports))
+    led = _redirects(outside, takeover, found)
+    return plan_over(release, observed, takeover, led, notes, asks=asks)
 
 
 async def hand_over(outside: Outside, wish: Wish, progress: Progress) -> HandedOver:
@@ -111,7 +113,8 @@ async def plan_hand_back(outside: Outside, stack: StackId, project: str) -> Plan
         return plan_give_up(release, observed, takeover)
     ports = [(item.port, item.protocol) for item in found.published if item.is_for_everybody]
     redirects = tuple(_redirected(outside, takeover, ports))
-    return plan_back(release, observed, takeover, redirects)
+    asks = tuple(_probes(outside, release, takeover.ports))
+    return plan_back(release, observed, takeover, redirects, asks=asks)
 
 
 async def hand_back(

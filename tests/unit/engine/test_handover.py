@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from tests.builders import SHOP
 from tests.unit.engine.test_every_plan import prepare, run
 from tests.unit.engine.worlds import World
 
+from berthmaster.domain.probing import Probe, ProbeResult
 from berthmaster.engine.effects import Effects, Work
 from berthmaster.engine.failpoints import Failpoint
 from berthmaster.testing.host import FakeHost
+from berthmaster.testing.prober import FakeProber
 
 PORT = 443
 STEPS = {"hand_over": 8, "hand_back": 5}
@@ -53,6 +56,34 @@ async def test_somebody_answers_at_every_step(
     assert len(answers) == len(plan.steps) == STEPS[name]
     assert "nobody" not in answers
     assert answers[-1] == after
+
+
+@pytest.mark.parametrize(
+    ("refusals", "said"), [(3, "it answers again"), (1000, "it listens again")]
+)
+async def test_a_proxy_gets_its_ports_back_when_it_answers_but_not_never(
+    refusals: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, plan = await prepare("hand_back")
+    world.engine.containers["old-proxy-1"].addresses = {"old_default": "172.28.0.9"}
+    led, original = list[bool](), FakeProber.probe
+
+    async def probe(self: FakeProber, asked: Probe) -> ProbeResult:
+        if asked.address != "172.28.0.9":
+            return await original(self, asked)
+        led.append(bool(world.firewall.led))
+        assert (asked.port, asked.host, asked.is_tls) == (443, "shop.test", True)
+        return ProbeResult(404 if len(led) <= refusals else 200, is_good=True, seconds=0.0)
+
+    monkeypatch.setattr(FakeProber, "probe", probe)
+    await run(world, plan)
+    assert len(led) > 3
+    assert all(led)
+    told = [
+        row.detail
+        for row in world.outside.store.journal(world.outside.store.deployments(SHOP)[0].id)
+    ]
+    assert any(said in line for line in told)
 
 
 async def test_a_port_that_is_let_go_of_late_is_waited_for_but_not_for_ever() -> None:
