@@ -108,9 +108,9 @@ async def test_a_start_that_was_interrupted_can_be_taken_back_at_once(subject: S
     model = dict(subject.model())
     keys = [f"w{number}" for number in range(5)]
     model["services"] = {key: subject._service(key) for key in keys}
-    for part in range(6):  # Compose begins to ask the engine after a quarter of a second
+    for part in range(4):  # Compose begins to ask the engine after a quarter of a second
         starting = asyncio.ensure_future(subject.compose.up(subject.project, model, keys))
-        await asyncio.wait({starting}, timeout=0.2 + part * 0.06)
+        await asyncio.wait({starting}, timeout=0.25 + part * 0.08)
         starting.cancel()
         await asyncio.wait({starting})
         for key in keys:

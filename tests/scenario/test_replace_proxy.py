@@ -136,7 +136,7 @@ async def test_a_proxy_of_another_kind_is_replaced_too_and_comes_back(
         assert await proxied.seen() == before
         assert fresh.lost == 0, fresh.summary()
         assert set(fresh.statuses) == {200}, fresh.summary()
-        assert kept.lost <= 4, kept.summary()
+        assert kept.lost <= 8, kept.summary()  # one a client for each of two closings
         assert await proxied.redirects() == []
     finally:
         await proxied.tear_down()
