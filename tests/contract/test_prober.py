@@ -156,6 +156,25 @@ async def test_nothing_is_read_where_nothing_listens(subject: Subject) -> None:
     assert str(free) in found.error
 
 
+async def test_what_is_sent_is_one_post_of_json() -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.method, request.content_type, await request.text()))
+        return web.Response(status=409)
+
+    app = web.Application()
+    app.router.add_route("*", "/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listener).start()
+    wanted = Fetch("127.0.0.1", listener.getsockname()[1], "/", "shop.test", sends='{"a": 1}')
+    assert (await AiohttpProber().fetch(wanted)).status == 409
+    assert seen == [("POST", "application/json", '{"a": 1}')]
+    await runner.cleanup()
+
+
 async def test_no_more_is_read_than_was_allowed() -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text="x" * 5000)

@@ -59,7 +59,10 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Read `http://address:port{path}` with this Host header; the answer counts, not the status."""
+    """Read `http://address:port{path}` with this Host header; the answer counts, not the status.
+
+    With something to send it is a POST of JSON, made once and never again.
+    """
 
     address: str
     port: int
@@ -69,6 +72,7 @@ class Fetch:
     forwarded_proto: str | None = None
     most_bytes: int = 64 * 1024
     timeout_seconds: float = 5.0
+    sends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,11 +220,12 @@ class RowSource:
 
 @dataclass(frozen=True, slots=True)
 class HttpSource:
-    """The app's own list of domains, asked of the live release; only read."""
+    """The app's own list of domains, asked of the live release."""
 
     service: str  # a routed one, whose container is asked
     path: str
     token: str  # secret of the environment, sent as a bearer's
+    repair: str | None = None  # path that takes changes, all of them or none; None: only read
 
 
 @dataclass(frozen=True, slots=True)

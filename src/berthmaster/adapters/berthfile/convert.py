@@ -294,7 +294,9 @@ def _source(item: model.Source, document: Document) -> spec.RowSource | spec.Htt
     if item.path is not None and item.token is not None:
         if item.read is not None or item.database is not None:
             raise document.error("`path` asks over HTTP: no `read`, no `database`", at)
-        return spec.HttpSource(item.service, item.path, item.token)
+        return spec.HttpSource(item.service, item.path, item.token, item.repair)
+    if item.repair is not None:
+        raise document.error("`repair` stands with `path`: rows of a table need none", at)
     usual = f"SELECT id, domain, is_primary, tenant FROM {item.table} ORDER BY id"  # noqa: S608
     return spec.RowSource(item.service, item.database, item.table, item.read or usual)
 

@@ -329,7 +329,12 @@ class Source(Section):
     path: values.UrlPath | None = Field(
         None,
         description="Path as the service knows it that answers with a JSON list of id, domain,"
-        " is_primary and tenant. Such a list is read, never changed.",
+        " is_primary and tenant.",
+    )
+    repair: values.UrlPath | None = Field(
+        None,
+        description="Path of the same service that takes the changes of `berth domain fix --apply`"
+        " with POST, all of them or none. Without it the list is only read.",
     )
     token: values.ServiceName | None = Field(
         None, description="Secret of the environment that is sent with `path` as a bearer's token."

@@ -56,9 +56,11 @@ class AiohttpProber:
             wanted.host,
             timeout_seconds=wanted.timeout_seconds,
             forwarded_proto=wanted.forwarded_proto,
+            method="GET" if wanted.sends is None else "POST",
+            sends={} if wanted.sends is None else {"Content-Type": "application/json"},
         )
         try:
-            async with _answered(asked, wanted.token) as answer:
+            async with _answered(asked, wanted.token, wanted.sends) as answer:
                 body = await _read(answer, wanted.most_bytes + 1)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             return Fetched(None, error=errors.describe(exc, asked))
@@ -81,7 +83,9 @@ async def _ask(probe: Probe, started: float) -> ProbeResult:
 
 
 @asynccontextmanager
-async def _answered(probe: Probe, token: str = "") -> "AsyncIterator[aiohttp.ClientResponse]":
+async def _answered(
+    probe: Probe, token: str = "", sends: str | None = None
+) -> "AsyncIterator[aiohttp.ClientResponse]":
     import aiohttp
     from yarl import URL
 
@@ -99,6 +103,7 @@ async def _answered(probe: Probe, token: str = "") -> "AsyncIterator[aiohttp.Cli
             probe.method,
             url,
             headers=_headers(probe, token),
+            data=sends,
             allow_redirects=False,
             ssl=_tls(probe) if probe.is_tls else True,
             server_hostname=_plain_host(probe.host) if probe.is_tls else None,

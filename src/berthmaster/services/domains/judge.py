@@ -6,16 +6,19 @@ are made; only an app's own table is ever repaired.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 from berthmaster.domain.domainpolicy import DomainRow, Violation, check_rows, policy_of
 from berthmaster.domain.errors import NotAllowed
 from berthmaster.domain.names import StackId
-from berthmaster.domain.spec import HttpSource, RowSource
+from berthmaster.domain.spec import AppSpec, HttpSource, RowSource
 from berthmaster.engine.lease import hold
 from berthmaster.planner.domainfix import DomainFix, plan_domain_fix
+from berthmaster.planner.tenants import backup_names, dumpable
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.domains.elsewhere import hosts_elsewhere
+from berthmaster.services.domains.elsewhere import hosts_elsewhere, live_release
+from berthmaster.services.domains.over_http import change_rows
 from berthmaster.services.domains.rows import container_of, read_rows, read_spec_of
 
 
@@ -67,26 +70,58 @@ async def repair_domains(outside: Outside, stack: StackId, folder: Path) -> Repa
     """Take a restore point and change the rows, under the stack's lease."""
     async with hold(outside.store, str(stack), what="berth domain fix"):
         repair = await plan_repair(outside, stack, folder)
-        source = outside.specs.read(folder).domains.source
-        if repair.fix.changes and isinstance(source, HttpSource):
-            raise NotAllowed(
-                f"{stack} gives its list of domains to read only: nothing was changed",
-                next_command="change these rows in the app, then: berth domain check",
-            )
-        if not repair.fix.changes or not isinstance(source, RowSource):
+        if not repair.fix.changes:
             return repair
-        container = container_of(outside, stack, source.service)
-        if container is None:
+        name = await _change(outside, stack, outside.specs.read(folder), repair.fix)
+        if name is None:
             return repair
-        name = f"before-domain-fix-{outside.clock.now():%Y%m%dT%H%M%S}"
-        dumps = outside.files.dump_folder(stack.project)
-        await outside.databases.take(container, dumps, name)
-        await outside.databases.change_domain_rows(container, source, repair.fix.changes)
         detail = "; ".join(shown(item.before, item.after) for item in repair.fix.changes)[:2000]
         outside.store.record(
             Event(outside.clock.now(), outside.actor, str(stack), "domains_repaired", detail)
         )
         return Repair(stack, repair.fix, repair.left, name)
+
+
+async def _change(outside: Outside, stack: StackId, spec: AppSpec, fix: DomainFix) -> str | None:
+    """Returns the name of the restore point; None when nothing runs whose rows could be changed."""
+    source, name = spec.domains.source, f"before-domain-fix-{outside.clock.now():%Y%m%dT%H%M%S}"
+    match source:
+        case RowSource():
+            container = container_of(outside, stack, source.service)
+            if container is None:
+                return None
+            dumps = outside.files.dump_folder(stack.project)
+            await outside.databases.take(container, dumps, name)
+            await outside.databases.change_domain_rows(container, source, fix.changes)
+        case HttpSource():
+            if source.repair is None:
+                raise NotAllowed(
+                    f"{stack} gives its list of domains to read only: nothing was changed",
+                    next_command="write domains.source.repair, or change these rows in the app",
+                )
+            await _take_all(outside, stack, name)
+            await change_rows(outside, stack, spec, source, fix.changes)
+        case None:
+            return None
+        case _:
+            assert_never(source)
+    return name
+
+
+async def _take_all(outside: Outside, stack: StackId, name: str) -> None:
+    """A restore point of each database: only the app knows in which of them its rows are."""
+    live = live_release(outside, stack)
+    found = dumpable(live) if live else ()
+    if live is None or not found:
+        raise NotAllowed(
+            f"{stack} has no database that a restore point can be taken of: nothing was changed",
+            next_command="change these rows in the app, then: berth domain check",
+        )
+    dumps = outside.files.dump_folder(stack.project)
+    for item, each in zip(found, backup_names(live, name), strict=True):
+        container = container_of(outside, stack, item.name)
+        if container is not None:
+            await outside.databases.take(container, dumps, each)
 
 
 def shown(before: DomainRow, after: DomainRow | None) -> str:

@@ -298,6 +298,10 @@ SOURCE = "app: shop\nenvironments: {prod: {compose: [compose.yaml]}}\ndomains:\n
 def test_rows_of_domains_come_from_a_table_or_over_http(folder: Path) -> None:
     found = read(folder, SOURCE + "{service: web, path: /api/domains/, token: domains_token}\n")
     assert found.domains.source == HttpSource("web", "/api/domains/", "domains_token")
+    path = "path: /api/domains/, token: domains_token, repair: /api/domains/repair/"
+    found = read(folder, SOURCE + f"{{service: web, {path}}}\n")
+    assert isinstance(found.domains.source, HttpSource)
+    assert found.domains.source.repair == "/api/domains/repair/"
     found = read(folder, SOURCE + "{service: db, table: names}\n")
     assert isinstance(found.domains.source, RowSource)
     assert found.domains.source.read.endswith("FROM names ORDER BY id")
@@ -309,6 +313,7 @@ def test_rows_of_domains_come_from_a_table_or_over_http(folder: Path) -> None:
         ("{service: web, path: /api/domains/}", "stand together"),
         ("{service: web, token: domains_token}", "stand together"),
         ("{service: web, path: /a, token: t, read: SELECT 1}", "no `read`"),
+        ("{service: db, repair: /a}", "`repair` stands with `path`"),
     ],
 )
 def test_a_source_is_one_of_the_two(folder: Path, source: str, what: str) -> None:

@@ -9,7 +9,7 @@ from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.domainpolicy import DomainRow
 from berthmaster.domain.errors import NotAllowed, OutsideError
-from berthmaster.domain.probing import Fetched
+from berthmaster.domain.probing import Fetch, Fetched
 from berthmaster.domain.spec import (
     AppSpec,
     DomainsSpec,
@@ -23,8 +23,9 @@ from berthmaster.services.domains.judge import check_domains, plan_repair, repai
 from berthmaster.testing.prober import FakeProber
 
 PATH = "/api/internal/domains/"
+REPAIR = "/api/internal/domains/repair/"
 ADDRESS = "10.201.1.2"
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": 1, "domain": "acme.shop.test", "is_primary": True, "tenant": "acme"},
     {"id": 2, "domain": "zeta.localhost", "is_primary": True, "tenant": "zeta", "more": 1},
 ]
@@ -98,6 +99,67 @@ async def test_the_list_is_shown_what_it_should_be_and_never_changed(scene: Scen
         await repair_domains(scene.outside, SHOP, scene.folder)
     scene.answers(200, ROWS[:1])
     assert (await repair_domains(scene.outside, SHOP, scene.folder)).fix.changes == ()
+
+
+async def test_an_app_that_takes_changes_gets_all_of_them_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = takes_changes(scene, monkeypatch, [ROWS[0], {**ROWS[1], "domain": "zeta.shop.test"}])
+    done = await repair_domains(scene.outside, SHOP, scene.folder)
+    assert sent == [
+        {
+            "id": "2",
+            "domain": "zeta.localhost",
+            "is_primary": True,
+            "becomes": {"domain": "zeta.shop.test", "is_primary": True},
+        }
+    ]
+    calls = [call for call, _ in scene.world.engine.calls]
+    assert calls.count("databases.take") == 1  # before the app was asked
+    assert done.restore_point is not None
+    again = await repair_domains(scene.outside, SHOP, scene.folder)
+    assert (again.fix.changes, len(sent)) == ((), 1)
+
+
+async def test_a_list_that_stays_as_it_was_is_no_repair(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes_changes(scene, monkeypatch, ROWS)
+    with pytest.raises(OutsideError, match="changed its domains, but not zeta.localhost"):
+        await repair_domains(scene.outside, SHOP, scene.folder)
+
+
+async def test_changes_that_the_app_refuses_are_said(scene: Scene) -> None:
+    scene.source = replace(scene.source, repair=REPAIR)
+    scene.prober.pages[ADDRESS, REPAIR] = Fetched(409, "")
+    with pytest.raises(OutsideError, match=r"did not change its domains: \S+ answered 409"):
+        await repair_domains(scene.outside, SHOP, scene.folder)
+
+
+async def test_without_a_restore_point_the_app_is_not_asked(scene: Scene) -> None:
+    scene.source = replace(scene.source, repair=REPAIR)
+    scene.world.engine.fail_next("databases.take")
+    with pytest.raises(OutsideError):
+        await repair_domains(scene.outside, SHOP, scene.folder)
+    assert {asked.path for asked in scene.prober.fetched} == {PATH}
+
+
+def takes_changes(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, after: list[dict[str, Any]]
+) -> list[Any]:
+    """Let the app have these rows after a POST; what it was sent."""
+    scene.source = replace(scene.source, repair=REPAIR)
+    sent, fetch = list[Any](), scene.prober.fetch
+
+    async def answer(wanted: Fetch) -> Fetched:
+        if wanted.path != REPAIR:
+            return await fetch(wanted)
+        sent.extend(json.loads(wanted.sends or "")["changes"])
+        scene.answers(200, after)
+        return Fetched(204)
+
+    monkeypatch.setattr(scene.prober, "fetch", answer)
+    return sent
 
 
 async def test_an_app_that_does_not_know_the_path_has_no_list(scene: Scene) -> None:
