@@ -125,7 +125,7 @@ async def test_a_list_that_stays_as_it_was_is_no_repair(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     takes_changes(scene, monkeypatch, ROWS)
-    with pytest.raises(OutsideError, match="changed its domains, but not zeta.localhost"):
+    with pytest.raises(OutsideError, match=r"changed its domains, but not zeta\.localhost"):
         await repair_domains(scene.outside, SHOP, scene.folder)
 
 
