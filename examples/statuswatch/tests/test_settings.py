@@ -320,6 +320,14 @@ def test_no_command_is_spared_the_check(command: list[str]) -> None:
     assert "STRIPE_SECRET_KEY is missing" in done.stderr
 
 
+def test_django_and_the_apis_description_complain_of_nothing() -> None:
+    """The line of checklists/001-appendix-a.yaml; it asks neither database nor broker."""
+    command = [sys.executable, "manage.py", "check", "--deploy"]
+    environment = {**GOOD, "SECRET_KEY": "a-key-of-many-different-characters-" * 2}
+    done = subprocess.run(command, cwd=BACKEND, env=environment, capture_output=True, text=True)
+    assert "no issues" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 def test_the_image_is_production_unless_told_otherwise() -> None:
     """The router itself takes development when nobody says anything, as the document has it; no image does."""
     assert re.search(r"^ENV .*\bDJANGO_ENV=production\b", (BACKEND.parent / "Dockerfile").read_text(), re.MULTILINE)

@@ -21,6 +21,7 @@ from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+import accounts.api_description  # noqa: F401 - registers what it describes
 from accounts import passwords, registration, search, sessions
 from accounts.models import ApiToken
 from shared.answers import refusal
@@ -210,7 +211,7 @@ class ApiTokenViewSet(CreateModelMixin, ListModelMixin, DestroyModelMixin, Gener
 
     def get_queryset(self) -> object:
         """Only one's own."""
-        return ApiToken.objects.filter(user=self.request.user)
+        return ApiToken.objects.filter(user_id=self.request.user.pk)
 
     def create(self, request: Request) -> Response:
         """Answer the key, this once."""

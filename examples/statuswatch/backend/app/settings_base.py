@@ -117,6 +117,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Endpoints of an organization, their checks, incidents and alerts.",
     "VERSION": APP_VERSION,
     "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {"PlanEnum": "tenants.plans.Plan"},  # several fields hold one
 }
 
 # --- redis: broker on 0 and results on 1, as the document has it; the cache (login throttle) on 2
