@@ -61,6 +61,25 @@ async def _again(chunks: list[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
+async def test_an_image_gets_the_name_that_an_archive_by_id_does_not_carry(
+    subject: Subject,
+) -> None:
+    image = await subject.runtime.image(IMAGE)
+    assert image is not None
+    assert IMAGE in image.tags
+    tag = f"localhost:5000/some/{subject.volume}:v1.2-x"
+    try:
+        await subject.data.name_image(image.id, tag)
+        await subject.data.name_image(image.id, tag)
+        named = await subject.runtime.image(tag)
+        assert named is not None
+        assert (named.id, tag in named.tags) == (image.id, True)
+    finally:
+        await subject.runtime.remove_image(tag)
+    with pytest.raises(OutsideError):
+        await subject.data.name_image(f"sha256:{'0' * 64}", tag)
+
+
 async def test_an_image_that_is_not_there_has_no_archive(subject: Subject) -> None:
     with pytest.raises(OutsideError):
         _ = [chunk async for chunk in subject.data.image_archive("berthmaster/nothing:0")]

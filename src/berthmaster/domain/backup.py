@@ -60,6 +60,7 @@ class SavedImage:
 
     id: str
     names: tuple[str, ...]
+    tags: tuple[str, ...] = ()  # that the engine had for it; an archive by id carries none
 
 
 @dataclass(frozen=True, slots=True)

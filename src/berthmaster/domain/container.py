@@ -91,6 +91,7 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)  # that the image itself sets
     volumes: tuple[str, ...] = ()  # paths that get an anonymous volume unless one is mounted
     healthcheck: tuple[str, ...] = ()  # as written: `CMD` or `CMD-SHELL` and its words
+    tags: tuple[str, ...] = ()  # `name:tag` by which this engine knows it
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,10 @@ class EngineData(Protocol):
         """Bring an archive to the engine; one that is there is no error."""
         ...
 
+    async def name_image(self, image_id: str, tag: str) -> None:
+        """Give an image that is there a name, `repository:tag`."""
+        ...
+
     async def volume_folder(self, name: str) -> Path | None:
         """Where a volume's files lie on this machine; None for one that is not there."""
         ...

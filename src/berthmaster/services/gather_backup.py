@@ -237,15 +237,17 @@ async def _add_images(outside: Outside, data: EngineData, found: Gathered) -> No
     }
     live = set(_live_images(outside))
     by_id: dict[str, set[str]] = {}
+    tags: dict[str, tuple[str, ...]] = {}
     for name in sorted(needed | found.gateway_images):
         image = await outside.runtime.image(name)
         if image is not None:
             by_id.setdefault(image.id, set()).add(name)
+            tags[image.id] = image.tags
         elif name in live or name in found.gateway_images:
             found.failed.append(f"image {name}: it is not here")
         else:
             found.notes.append(f"the image {name} of an older release is not here any more")
-    found.images += [SavedImage(key, tuple(sorted(names))) for key, names in by_id.items()]
+    found.images += [SavedImage(key, tuple(sorted(by_id[key])), tags[key]) for key in by_id]
 
 
 def _live_images(outside: Outside) -> Iterable[str]:

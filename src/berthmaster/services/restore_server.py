@@ -284,7 +284,7 @@ def _has_files(path: Path) -> bool:
 
 
 async def _load_images(outside: Outside, source: Source, progress: Progress) -> None:
-    """Load what the engine lacks; a release whose image lost its registry name runs it by id."""
+    """Load what the engine lacks; a release whose image lost its registry digest runs it by id."""
     archives = {
         image: item.id
         for item in await source.backups.copies()
@@ -296,6 +296,7 @@ async def _load_images(outside: Outside, source: Source, progress: Progress) -> 
         if await outside.runtime.image(image.id) is None and image.id in archives:
             progress.note(f"loading {image.names[0] if image.names else image.id}")
             await source.data.load_image(source.backups.stream(archives[image.id]))
+    await _name_images(outside, source)
     names = {name for image in saved for name in image.names}
     missing = [name for name in sorted(names) if await outside.runtime.image(name) is None]
     renamed = names_on_this_server(saved, missing)
@@ -303,6 +304,15 @@ async def _load_images(outside: Outside, source: Source, progress: Progress) -> 
         changed = with_images_named(record, renamed)
         if changed != record:
             outside.store.rewrite_release(changed)
+
+
+async def _name_images(outside: Outside, source: Source) -> None:
+    """The tags they had, which no registry may know; one that is another image's here stays."""
+    for image in source.manifest.images:
+        for tag in image.tags:
+            is_free = await outside.runtime.image(tag) is None
+            if is_free and await outside.runtime.image(image.id) is not None:
+                await source.data.name_image(image.id, tag)
 
 
 async def _fill_kept_volumes(outside: Outside, source: Source, steps: _Steps) -> None:

@@ -142,7 +142,15 @@ class FakeEngineData:
     async def load_image(self, chunks: AsyncIterator[bytes]) -> None:
         image_id = b"".join([chunk async for chunk in chunks]).decode()
         image = next(item for item in self.world.remote_images.values() if item.id == image_id)
-        self.world.images[image_id] = image
+        self.world.images[image_id] = replace(image, tags=())
+
+    async def name_image(self, image_id: str, tag: str) -> None:
+        image = self.world.images.get(image_id)
+        if image is None:
+            raise OutsideError(f"no image {image_id}", subject=image_id)
+        named = replace(image, tags=tuple(dict.fromkeys((*image.tags, tag))))
+        same = [name for name, item in self.world.images.items() if item.id == image_id]
+        self.world.images |= dict.fromkeys((*same, tag), named)
 
     async def volume_folder(self, name: str) -> Path | None:
         if name not in self.world.volumes:

@@ -144,6 +144,7 @@ class FakeEngine:
             architecture="amd64",
             size_bytes=1_000_000,
             exposed_ports=(8000,),
+            tags=tuple(name for name in names if "@" not in name) if is_local else (),
         )
         shelf = self.images if is_local else self.remote_images
         shelf.update(dict.fromkeys((*names, image.id) if is_local else names, image))

@@ -188,6 +188,23 @@ async def test_a_release_runs_by_id_where_no_registry_gave_the_image_its_name(
     assert (await fresh.world.view()).live == 2
 
 
+async def test_images_have_the_tags_again_that_no_registry_knows(
+    shop: Machine, tmp_path: Path
+) -> None:
+    built, taken = ("shop/web:v1", "localhost:5000/shop/web:v1"), "shop/db:15"
+    web, db = sorted({image.id for image in shop.world.engine.images.values()})
+    for image, tag in ((web, built[0]), (web, built[1]), (db, taken)):
+        await shop.data.name_image(image, tag)
+    await shop.back_up()
+    fresh = await shop.lose(tmp_path / "fresh")
+    other = fresh.world.engine.add_image(taken)  # somebody's own, under a name of ours
+    await fresh.restore()
+    found = fresh.world.engine.images
+    assert {found[tag].id for tag in built} == {web}
+    assert found[web].tags == built
+    assert found[taken].id == other.id
+
+
 async def test_a_second_backup_writes_no_image_again(shop: Machine) -> None:
     first, second = await shop.back_up(), await shop.back_up()
     assert (first.images_saved, second.images_saved) == (2, 0)

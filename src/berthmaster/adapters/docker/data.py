@@ -36,6 +36,13 @@ class DockerData:
             async with self._client() as client:
                 await client.images.import_image(chunks)
 
+    async def name_image(self, image_id: str, tag: str) -> None:
+        """Give it a name."""
+        repository, _, word = tag.rpartition(":")
+        with errors.translated(image_id):
+            async with self._client() as client:
+                await client.images.tag(image_id, repository, tag=word)
+
     async def volume_folder(self, name: str) -> Path | None:
         """Where a volume's files lie."""
         with errors.translated(name):

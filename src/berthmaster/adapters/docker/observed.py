@@ -105,6 +105,7 @@ def inspected_image(data: Mapping[str, Any]) -> Image:
         environment=dict(item.split("=", 1) for item in config.get("Env") or () if "=" in item),
         volumes=tuple(sorted(config.get("Volumes") or ())),
         healthcheck=_test_of(config.get("Healthcheck") or {}),
+        tags=_tags(data),
     )
 
 
@@ -119,7 +120,12 @@ def listed_image(data: Mapping[str, Any]) -> Image:
         architecture="",
         size_bytes=int(data.get("Size") or 0),
         labels=data.get("Labels") or {},
+        tags=_tags(data),
     )
+
+
+def _tags(data: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(item for item in data.get("RepoTags") or () if not item.startswith("<none>"))
 
 
 def listed_network(data: Mapping[str, Any]) -> Network:
