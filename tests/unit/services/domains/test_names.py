@@ -10,7 +10,7 @@ from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.probing import Fetched
 from berthmaster.domain.routing import HostClaim
-from berthmaster.domain.tenancy import WELL_KNOWN, Proof
+from berthmaster.domain.tenancy import WELL_KNOWN, Domain, Proof
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.outside import Outside
 from berthmaster.services.domains.names import (
@@ -22,6 +22,7 @@ from berthmaster.services.domains.names import (
     remove_domain,
     warm_certificate,
 )
+from berthmaster.services.tenants.addresses import refuse_taken
 from berthmaster.testing.certificates import FakeCertificates
 from berthmaster.testing.host import FakeHost
 from berthmaster.testing.prober import FakeProber
@@ -230,6 +231,13 @@ async def test_an_apex_and_its_www_are_added_for_one_tenant_only(scene: Scene) -
         await scene.add("www.acme.de", "other", is_vouched=True)
     assert await scene.add("www.acme.de", is_vouched=True)
     assert await scene.add("www2.acme.de", "other", is_vouched=True)  # a name like any other
+
+
+async def test_a_new_tenant_does_not_get_the_other_half_of_somebodys_pair(scene: Scene) -> None:
+    await scene.add("acme.de", is_vouched=True)
+    wanted = Domain("www.acme.de", StackId("shop", "prod", "zeta"), "zeta", is_custom=True)
+    with pytest.raises(NotAllowed, match=r"both are one customer's \[apex\]"):
+        await refuse_taken(scene.outside, "https", (wanted,))
 
 
 async def test_an_apex_and_its_www_move_together(scene: Scene) -> None:
