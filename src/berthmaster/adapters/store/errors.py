@@ -5,8 +5,7 @@ Decided by SQLite's numeric code, never by the text of a message.
 
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -45,27 +44,40 @@ _NEXT: Final = {
 _RETRYABLE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-@contextmanager
-def translated(path: str) -> Iterator[None]:
+def translated(path: str) -> AbstractContextManager[None]:
     """Raise `StoreUnavailable` for what SQLite raises inside.
 
     A broken rule of the schema passes as `IntegrityError`: only the caller knows its meaning.
     """
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.Error as error:
-        code = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
-        if code in _DAMAGED:
-            raise damaged(path, f"{_CAUSES[code]} (SQLite: {error})") from error
-        cause = _CAUSES.get(code, str(error))
-        raise StoreUnavailable(
-            f"the store {path} does not work: {cause} (SQLite: {error})",
-            subject="store",
-            retryable=code in _RETRYABLE,
-            next_command=_NEXT.get(code),
-        ) from error
+    return _Translation(path)
+
+
+class _Translation(AbstractContextManager[None]):
+    """Around every statement: a class, because a generator takes as long as the statement."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
+            raise _unavailable(self._path, error) from error
+
+
+def _unavailable(path: str, error: sqlite3.Error) -> StoreUnavailable:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
+    if code in _DAMAGED:
+        return damaged(path, f"{_CAUSES[code]} (SQLite: {error})")
+    cause = _CAUSES.get(code, str(error))
+    return StoreUnavailable(
+        f"the store {path} does not work: {cause} (SQLite: {error})",
+        subject="store",
+        retryable=code in _RETRYABLE,
+        next_command=_NEXT.get(code),
+    )
 
 
 def damaged(path: str, what: str) -> StoreUnavailable:
