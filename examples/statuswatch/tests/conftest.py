@@ -1,5 +1,6 @@
 """A test database with the public tenant and the tenants acme and beta, each with one user."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,21 @@ from monitors.models import Endpoint
 from tenants.models import Client, Domain
 
 PASSWORD = "a-long-test-password"
+
+
+def pytest_configure() -> None:
+    """Each process of the tests has three databases of Redis for itself, as it has its own of PostgreSQL."""
+    from django.conf import settings
+
+    first = 3 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    server = settings.CACHES["default"]["LOCATION"].rpartition("/")[0]
+    settings.CELERY_BROKER_URL, settings.CELERY_RESULT_BACKEND = f"{server}/{first}", f"{server}/{first + 1}"
+    settings.CACHES["default"]["LOCATION"] = f"{server}/{first + 2}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole topologies first: they take longest and wait most."""
+    items.sort(key=lambda item: item.get_closest_marker("docker") is None)
 
 
 @pytest.fixture(scope="session")
