@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from bench.report import Report
 
-NAMES = ("cli", "deploy", "domains", "router", "servers", "switch")
+NAMES = ("adopt", "cli", "deploy", "domains", "router", "servers", "switch")
 
 
 def main() -> int:

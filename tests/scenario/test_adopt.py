@@ -1,71 +1,21 @@
 """A Compose project that runs is adopted, deployed to, turned back and given back, under load."""
 
 import asyncio
-import json
 import os
 import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from bench.load import Load, running
+from bench.load import running
 from tests.scenario.commands import docker, docker_lines, end, start
-from tests.scenario.dsl import App, MakeApp
+from tests.scenario.dsl import MakeApp
+from tests.scenario.foreign import CHECKSUM, Foreign
 from tests.scenario.server import Server, free_ports, until
 
 pytestmark = pytest.mark.docker
-
-SERVICES = ("beat", "db", "redis", "web", "worker")
-ROWS = (
-    "CREATE TABLE rows AS SELECT n AS number, md5(n::text) AS text FROM generate_series(1, 5000) n"
-)
-CHECKSUM = "SELECT count(*), md5(string_agg(number || text, ',' ORDER BY number)) FROM rows"
-
-
-@dataclass
-class Foreign:
-    """The project as its owner started it."""
-
-    app: App
-    port: int
-
-    @property
-    def project(self) -> str:
-        return f"{self.app.name}x"
-
-    async def compose(self, *words: str) -> str:
-        where = ("--project-name", self.project, "--project-directory", str(self.app.folder))
-        files = ("--file", str(self.app.folder / "compose.yaml"), "--env-file")
-        return await docker(
-            *("compose", *where, *files, str(self.app.folder / ".env.prod"), *words)
-        )
-
-    async def redis(self, *words: str) -> list[str]:
-        return (await docker("exec", f"{self.project}-redis-1", "redis-cli", *words)).splitlines()
-
-    async def psql(self, statement: str, *, code: int | None = 0) -> str:
-        words = ("psql", "-h", "127.0.0.1", "-U", "shop", "-d", "shop", "-Atc", statement)
-        return await docker("exec", f"{self.project}-db-1", *words, code=code)
-
-    async def inspect(self, *services: str) -> dict[str, Any]:
-        names = [f"{self.project}-{one}-1" for one in services or SERVICES]
-        found = json.loads(await docker("inspect", *names))
-        return {item["Name"].removeprefix(f"/{self.project}-"): item for item in found}
-
-    async def things(self) -> list[str]:
-        """Every network and volume of the engine."""
-        networks = await docker_lines("network", "ls", "--format", "network {{.Name}}")
-        volumes = await docker_lines("volume", "ls", "--format", "volume {{.Name}}")
-        return sorted(line for line in (*networks, *volumes) if self.app.name in line)
-
-    def load(self) -> Load:
-        """As the owner's proxy asks: at the published port."""
-        place = ("127.0.0.1", self.port, "any.test", "/rows")
-        return Load(*place, clients=4, rate=60, seconds=60.0)
 
 
 @pytest.fixture
@@ -76,17 +26,11 @@ async def foreign(app: MakeApp) -> AsyncIterator[Foreign]:
     try:
         await made.compose("up", "--detach", "--quiet-pull")
         await until(lambda: answers(made))
-        await until(lambda: takes_rows(made))
-        carts = [word for one in range(500) for word in (f"visitor{one}", f"cart of {one}")]
-        await made.redis("HSET", "sessions", *carts)
+        await made.fill()
         yield made
     finally:
         await shop.berth("adopt", made.project, shop.stack, "--undo")
         await made.compose("down", "--volumes", "--timeout", "1")
-
-
-async def takes_rows(made: Foreign) -> bool:
-    return "SELECT 5000" in await made.psql(ROWS, code=None)
 
 
 async def answers(made: Foreign) -> bool:
@@ -132,7 +76,7 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
             assert (await shop.ask("/rows")).status == 200
             assert (await shop.ask()).version == "v1"
         await shop.done("adopt", foreign.project, shop.stack, "--undo")
-    assert (tally.lost, owners.lost) == (0, 0)
+    assert (tally.lost, owners.lost) == (0, 0), owners.summary()
     assert tally.count > 50
     assert owners.count > 50
 
