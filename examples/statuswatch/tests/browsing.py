@@ -163,6 +163,14 @@ def _connect(database: str) -> psycopg.Connection[tuple[object, ...]]:
     )
 
 
+def set_plan(schema_name: str, plan: str) -> None:
+    """Change an organization's plan, as an operator would."""
+    with _connect(DATABASE) as connection:
+        connection.execute(
+            "UPDATE tenants_client SET subscription_status = %s WHERE schema_name = %s", [plan, schema_name]
+        )
+
+
 def _fill_history() -> None:
     with _connect(DATABASE) as connection:
         connection.execute(HISTORY.read_text())

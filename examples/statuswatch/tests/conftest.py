@@ -16,10 +16,13 @@ PASSWORD = "a-long-test-password"
 
 
 def pytest_configure() -> None:
-    """Each process of the tests has three databases of Redis for itself, as it has its own of PostgreSQL."""
+    """Each process of the tests has three databases of Redis for itself, as it has its own of PostgreSQL.
+
+    The first three are for the programs that tests start.
+    """
     from django.conf import settings
 
-    first = 3 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 3 + 3 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     server = settings.CACHES["default"]["LOCATION"].rpartition("/")[0]
     settings.CELERY_BROKER_URL, settings.CELERY_RESULT_BACKEND = f"{server}/{first}", f"{server}/{first + 1}"
     settings.CACHES["default"]["LOCATION"] = f"{server}/{first + 2}"

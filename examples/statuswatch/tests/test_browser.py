@@ -242,23 +242,25 @@ def test_a_wrong_password_is_told_and_who_is_logged_out_comes_back_to_the_page(p
 
 
 def test_a_page_that_breaks_leaves_the_rest_usable(demo: Page) -> None:
-    demo.route("**/api/endpoints/", lambda route: route.fulfill(json={"next": None, "results": [{"id": "x"}]}))
+    lists = re.compile(r"/api/endpoints/\?")
+    demo.route(lists, lambda route: route.fulfill(json={"next": None, "results": [{"id": "x"}]}))
     demo.reload()
     expect(demo.get_by_role("alert")).to_contain_text("This page broke")
     demo.get_by_role("link", name="Incidents").click()
     expect(demo.get_by_role("heading", name="Incidents")).to_be_visible()
     demo.get_by_role("navigation").get_by_role("link", name="Endpoints").click()
     expect(demo.get_by_role("alert")).to_contain_text("This page broke")
-    demo.unroute("**/api/endpoints/")
+    demo.unroute(lists)
     demo.get_by_role("button", name="Try again").click()
     expect(demo.get_by_text("All systems operational")).to_be_visible()
 
 
 def test_a_server_that_does_not_answer_is_told_and_asked_again(demo: Page) -> None:
-    demo.route("**/api/alert-channels/", lambda route: route.fulfill(status=400, json={"detail": "Not today."}))
+    lists = re.compile(r"/api/alert-channels/\?")
+    demo.route(lists, lambda route: route.fulfill(status=400, json={"detail": "Not today."}))
     demo.get_by_role("link", name="Alerts").click()
     expect(demo.get_by_role("alert")).to_contain_text("Not today.")
-    demo.unroute("**/api/alert-channels/")
+    demo.unroute(lists)
     demo.get_by_role("button", name="Try again").click()
     expect(demo.get_by_text("oncall@acme.example").first).to_be_visible()
 
@@ -279,6 +281,32 @@ def test_an_owner_upgrades_and_ends_the_plan(page: Page, stack: Stack) -> None:
     expect(page.get_by_text(re.compile("Pro ends on"))).to_be_visible()
     page.get_by_role("button", name="Keep Pro").click()
     expect(page.get_by_role("button", name="End Pro")).to_be_visible()
+
+
+def test_what_is_not_checked_says_who_paused_it(demo: Page, stack: Stack) -> None:
+    demo.get_by_role("link", name="Docs").click()
+    demo.get_by_role("button", name="Pause").click()
+    expect(demo.get_by_role("button", name="Go on")).to_be_visible()
+    expect(demo.get_by_text("Paused", exact=True)).to_be_visible()
+    demo.get_by_role("button", name="Go on").click()
+    expect(demo.get_by_role("button", name="Pause")).to_be_visible()
+    demo.goto(stack.url("acme.localhost", "/app/endpoints/new"))
+    demo.get_by_label("Name").fill("The fourth")
+    demo.get_by_label("Address").fill(f"{stack.target.url}fourth")
+    demo.get_by_role("button", name="Add endpoint").click()
+    expect(demo.get_by_role("heading", name="The fourth")).to_be_visible()
+    browsing.set_plan("acme", "free")
+    try:
+        demo.reload()
+        expect(demo.get_by_text("Your plan has no room to check this one.")).to_be_visible()
+        demo.get_by_role("navigation").get_by_role("link", name="Endpoints").click()
+        expect(demo.get_by_text("no room in the plan")).to_have_count(1)
+    finally:
+        browsing.set_plan("acme", "pro")
+    demo.get_by_role("link", name="The fourth").click()
+    demo.get_by_role("button", name="Delete").click()
+    demo.get_by_role("button", name="Delete it").click()
+    expect(demo.get_by_text("The fourth")).to_have_count(0)
 
 
 def test_maintenance_alerts_and_keys_are_made_and_taken_away(demo: Page) -> None:
