@@ -108,6 +108,13 @@ async def test_what_cannot_be_adopted_is_said_and_left_alone(foreign: Foreign) -
 
 
 PROXY_PORT = 9443  # in examples/guestbook/proxy/compose.yaml
+CLONE = """\
+git init --quiet
+git config user.name Somebody
+git config user.email somebody@example.com
+git add examples
+git commit --quiet --message "as it was cloned"
+"""
 STATE = "{{.HostConfig.RestartPolicy.Name}} {{.State.Status}}"
 TUTORIAL = Path(__file__).parents[2] / "docs" / "you-already-run-compose.md"
 
@@ -115,16 +122,19 @@ TUTORIAL = Path(__file__).parents[2] / "docs" / "you-already-run-compose.md"
 async def test_the_tutorial_goes_as_it_is_written(server: Server, tmp_path: Path) -> None:
     shutil.copytree(TUTORIAL.parents[1] / "examples", tmp_path / "examples")
     blocks = re.findall(r"```sh\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
-    up, init, adopt, deploy, undo, *handing_over = blocks
+    up, init, commit, adopt, deploy, undo, *handing_over = blocks
     folder = tmp_path / "examples" / "guestbook"
+    await typed(server, tmp_path, CLONE)
     try:
         assert "version 1, visit 1" in await typed(server, tmp_path, up)
         await typed(server, folder, init)
+        await typed(server, folder, commit)
         before = await ids()
         await typed(server, folder, adopt)
         visits = [await visited(server, version="1")]
         to_two, back = deploy.strip().rsplit("\n", 1)
-        await typed(server, folder, to_two)
+        said = await typed(server, folder, to_two)
+        assert "r0 goes on running: port 127.0.0.1:8090 leads to it" in said
         visits.append(await visited(server, version="2"))
         await typed(server, folder, back)
         visits.append(await visited(server, version="1"))

@@ -28,6 +28,7 @@ class Probe:
     method: str = "GET"
     sends: Mapping[str, str] = field(default_factory=dict)  # headers, beside those of every probe
     keeps_body: bool = False  # the result has what was read of it, good or not
+    checks_certificate: bool = True  # it never is on loopback
 
     def describe(self) -> str:
         """The question, for a report."""

@@ -120,7 +120,7 @@ def _direct(found: Container, probe: Probe) -> Iterator[Probe]:
     address = next((item for item in found.addresses.values() if item), None)
     inside = [item.inside for item in found.published if item.port == probe.port]
     if address and inside:
-        yield replace(probe, address=address, port=inside[0])
+        yield replace(probe, address=address, port=inside[0], checks_certificate=False)
 
 
 async def _is_answered(outside: Outside, probe: Probe) -> bool:

@@ -73,6 +73,7 @@ async def test_a_proxy_gets_its_ports_back_when_it_answers_but_not_never(
             return await original(self, asked)
         led.append(bool(world.firewall.led))
         assert (asked.port, asked.host, asked.is_tls) == (443, "shop.test", True)
+        assert not asked.checks_certificate  # its owner's, which this machine need not trust
         return ProbeResult(404 if len(led) <= refusals else 200, is_good=True, seconds=0.0)
 
     monkeypatch.setattr(FakeProber, "probe", probe)

@@ -126,7 +126,8 @@ def _headers(probe: Probe, token: str) -> dict[str, str]:
 
 def _tls(probe: Probe) -> ssl.SSLContext:
     """Certificates count except on loopback: the edge may use a local CA or wait for ACME."""
-    return _unchecked() if ip_address(probe.address).is_loopback else ssl.create_default_context()
+    is_checked = probe.checks_certificate and not ip_address(probe.address).is_loopback
+    return ssl.create_default_context() if is_checked else _unchecked()
 
 
 @cache
