@@ -95,13 +95,12 @@ def _unwell(line: StackLine) -> str | None:
 
 
 def _kept(outside: Outside) -> dict[StackId, str]:
-    """Where an adopted release runs on because visitors may reach it past the gateway."""
+    """Where an adopted release is warm; the command when it runs on after its time, else empty."""
     now, found = outside.clock.now(), dict[StackId, str]()
     for item in outside.store.releases_in(ReleaseState.WARM):
-        if item.number == ADOPTED and item.warm_until and item.warm_until <= now:
-            release = outside.store.release(item.stack, ADOPTED)
-            if release is not None and release.adopted:
-                found[item.stack] = let_go_command(release)
+        release = outside.store.release(item.stack, ADOPTED) if item.number == ADOPTED else None
+        if release is not None and release.adopted and item.warm_until:
+            found[item.stack] = let_go_command(release) if item.warm_until <= now else ""
     return found
 
 
@@ -138,6 +137,7 @@ def _line(
         for item in containers or ()
         if item.is_running and item.labels.get(LABEL_RELEASE, "").isdigit()
     } - {record.live}
+    warm |= {ADOPTED} if kept == "" else set()
     return StackLine(
         stack=record.id,
         state=_state(record, containers is not None, counted["running"], len(ours), unhealthy),
@@ -149,7 +149,7 @@ def _line(
         containers=len(ours),
         unhealthy=unhealthy,
         warm=tuple(sorted(item for item in warm if item is not None)),
-        kept=kept,
+        kept=kept or None,
         unfinished=unfinished,
         held_because=record.held_because,
     )

@@ -117,6 +117,8 @@ def test_a_project_that_cannot_be_given_back_yet_keeps_the_gateway_in_its_place(
 def test_what_is_kept_for_who_comes_past_the_gateway_is_said_until_it_is_let_go(shop: Shop) -> None:
     world = shop.world
     asyncio.run(carried_out(world, asyncio.run(deploy_beside_the_owners_proxy(world))))
+    (line,) = shop.berth("status", "--json").json["stacks"]
+    assert (line["warm"], line["kept"]) == ([0], None)
     world.outside.clock.advance(601)  # type: ignore[attr-defined]
     (line,) = shop.berth("status", "--json").json["stacks"]
     assert line["kept"] == "berth adopt old shop@prod --let-go"
