@@ -364,9 +364,11 @@ def _specs() -> "Specs":
 
 
 def _databases(runtime: "Runtime") -> "Databases":
+    from berthmaster.adapters.databases import KnownDatabases
+    from berthmaster.adapters.mysql import MysqlDumps
     from berthmaster.adapters.postgres import PostgresDumps
 
-    return PostgresDumps(runtime)
+    return KnownDatabases(runtime, PostgresDumps(runtime), MysqlDumps(runtime))
 
 
 def _firewall() -> "Firewall":

@@ -17,6 +17,7 @@ from berthmaster.domain.release import ReleaseNetwork
 
 PYTHON = "berthmaster/python:3.11"
 POSTGRES = "berthmaster/postgres:15"
+MARIADB = "berthmaster/mariadb:10.11"
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ VERSIONS = {
     "base": "12",
     "python": "3.11",
     "postgres": "15",
+    "mariadb": "10.11",
     "redis": "7",
     "haproxy": "2.6",
     "caddy": "2.6",
@@ -156,6 +157,26 @@ def test_postgres_without_a_password_says_what_to_set() -> None:
     )
     assert done.returncode == 1
     assert "POSTGRES_PASSWORD" in done.stderr
+
+
+def test_mariadb_makes_the_database_the_environment_asks_for(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "root").write_text("it's secret\n")
+    (tmp_path / "root").chmod(0o600)  # only root may read it
+    (tmp_path / "first.sql").write_text("CREATE TABLE made (n int);")
+    settings = {"ROOT_PASSWORD_FILE": "/run/root", "DATABASE": "my_shop", "USER": "shop"}
+    options = [word for key, value in settings.items() for word in ("-e", f"MARIADB_{key}={value}")]
+    options += ["-e", "MYSQL_PASSWORD=o'wn", "-v", f"{tmp_path}/root:/run/root:ro"]
+    options += ["-v", f"{tmp_path}/first.sql:/docker-entrypoint-initdb.d/first.sql:ro"]
+    server = start("mariadb", "--max-connections=33", options=tuple(options))
+    server.await_port(3306)
+    far = ("mariadb", f"-h{server.address}", "-BN")
+    assert server.run(*far, "-ushop", "-po'wn", "my_shop", "-eSHOW TABLES") == "made"
+    asked = "-eSELECT @@max_connections, current_user()"
+    assert server.run(*far, "-uroot", "-pit's secret", asked) == "33\troot@%"
+    docker("stop", server.identity)
+    docker("start", server.identity)
+    server.await_port(3306)
+    assert server.run("mariadb", "-ushop", "-po'wn", "my_shop", "-BN", "-eSHOW TABLES") == "made"
 
 
 def test_redis_answers_its_neighbours_and_saves_on_stop(start: Start) -> None:

@@ -32,7 +32,8 @@ class FakeDatabases:
         self.rows: dict[str, tuple[DomainRow, ...]] = {}  # by container
 
     def can_dump(self, image: str, environment: Mapping[str, str]) -> bool:
-        return "postgres" in image or "PGDATA" in environment
+        is_told = {"PGDATA", "MARIADB_VERSION"} & set(environment)
+        return bool(is_told) or any(word in image for word in ("postgres", "mariadb", "mysql"))
 
     def inside(self, container: str) -> dict[str, str]:
         """The databases of a container, which survive it: they lie in its volume."""

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from berthmaster.adapters.postgres import errors
+from berthmaster.adapters.dumps import errors
 from berthmaster.adapters.postgres.server import (
     DUMP_SECONDS,
     Server,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from berthmaster.adapters.postgres import errors
+from berthmaster.adapters.dumps import errors
 from berthmaster.domain.container import ExecResult
 from berthmaster.ports.runtime import Runtime
 

@@ -1,0 +1,1 @@
+"""Restore points on disk, whatever database they are of."""
