@@ -102,7 +102,8 @@ async def _back_up(
     kind = CopyKind.PARTIAL if manifest.failed else CopyKind.WHOLE
     images = tuple(item.id for item in manifest.images)
     copy = Copy("", kind, manifest.taken_at, images, str(staged))
-    saved = await backups.save(copy, _paths(outside, manifest), excluded(outside.state_folder))
+    left_out = [*excluded(outside.state_folder), *map(Path, found.excluded)]
+    saved = await backups.save(copy, _paths(outside, manifest), left_out)
     await _read_back(backups, saved.id, staged)
     forgotten = copies_to_forget(await backups.copies(), here.keep)
     await backups.forget([item.id for item in forgotten])

@@ -7,7 +7,7 @@ its snapshot. Nothing is stopped.
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
 from berthmaster.domain.backup import POINT_PREFIX, SavedDatabase, SavedImage, SavedVolume
@@ -19,7 +19,7 @@ from berthmaster.domain.sealed import SealedValues
 from berthmaster.domain.spec import Role
 from berthmaster.domain.tenancy import TenantState
 from berthmaster.planner import composemodel as compose
-from berthmaster.planner.majors import DatabaseVersion, database_version, told_by_environment
+from berthmaster.planner.majors import database_version, told_by_environment
 from berthmaster.ports.backups import EngineData
 from berthmaster.ports.outside import Outside
 from berthmaster.services.observe import applied_states
@@ -37,6 +37,7 @@ class Gathered:
     stacks: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)  # tenants
     folders: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)  # of them: files that a dump stands for
     volumes: list[SavedVolume] = field(default_factory=list)
     databases: list[SavedDatabase] = field(default_factory=list)
     images: list[SavedImage] = field(default_factory=list)
@@ -92,8 +93,9 @@ async def _add_data(
         record = applied.get(service.name, live)
         volumes = _volumes_of(record, service)
         is_at_rest = is_closed and await _is_stopped(outside, service)
-        if service.is_dumpable and not is_at_rest:
+        if not is_at_rest and await _is_known(outside, service):
             dumped |= volumes
+            await _leave_out(outside, found, record, service)
             await _dump(outside, found, live, service)
             continue
         filed |= volumes
@@ -102,6 +104,33 @@ async def _add_data(
     own = {*live.volumes, *live.volume_names.values(), *(item.name for item in labelled)}
     for name in sorted(own - (dumped - filed)):
         await found.tried(f"volume {name}", _add_volume(data, found, live.stack, name))
+
+
+async def _is_known(outside: Outside, service: ReleaseService) -> bool:
+    """Whether it can be dumped; an older version did not know each that is known now."""
+    if service.is_dumpable or service.image is None:
+        return service.is_dumpable
+    environment = await _environment(outside, service)
+    return outside.databases.can_dump(service.image.reference, environment)
+
+
+async def _environment(outside: Outside, service: ReleaseService) -> Mapping[str, str]:
+    """What its image says of itself, whatever its name is."""
+    image = await outside.runtime.image(service.image.runs_as) if service.image else None
+    return image.environment if image else {}
+
+
+async def _leave_out(
+    outside: Outside, found: Gathered, record: Release, service: ReleaseService
+) -> None:
+    """A folder of the host that holds a database's files: copied while it runs they are torn."""
+    image = await outside.runtime.image(service.image.runs_as) if service.image else None
+    data = tuple(map(PurePosixPath, image.volumes if image else ()))
+    for mount in _mounts_of(record, service):
+        target = PurePosixPath(mount.target)
+        is_data = any(one.is_relative_to(target) or target.is_relative_to(one) for one in data)
+        if mount.kind == "bind" and not mount.is_read_only and is_data:
+            found.excluded.append(mount.source)
 
 
 async def _add_removed(outside: Outside, data: EngineData, found: Gathered) -> None:
@@ -147,7 +176,8 @@ async def _settle(
 ) -> None:
     """Bring a service that keeps data to a state in which its files can be copied."""
     reference = service.image.reference if service.image else ""
-    kind = await _kind(outside, reference)
+    environment = await _environment(outside, service)
+    kind = database_version(reference, environment) or told_by_environment(environment)
     is_redis = "valkey" in reference or (kind is not None and kind.family == "redis")
     if kind is None and not is_redis:
         return
@@ -155,18 +185,13 @@ async def _settle(
         return  # files at rest are sound
     if not is_redis:
         raise OutsideError(
-            f"Berthmaster cannot dump {kind}; files copied while it runs may not open again",
+            f"Berthmaster cannot dump {kind}, and files copied while it runs may not open again;"
+            " when it is stopped its files are saved",
             subject=service.name,
         )
     why = await _save_redis(outside, record, service)
     if why:
         found.notes.append(f"{record.stack} {service.name}: {why}; its files are as they lay")
-
-
-async def _kind(outside: Outside, reference: str) -> DatabaseVersion | None:
-    """By its name; an adopted image may have none but its id, and is asked for its environment."""
-    image = await outside.runtime.image(reference) if reference.startswith("sha256:") else None
-    return told_by_environment(image.environment) if image else database_version(reference, {})
 
 
 async def _save_redis(outside: Outside, record: Release, service: ReleaseService) -> str:
@@ -211,19 +236,19 @@ async def _add_volume(data: EngineData, found: Gathered, stack: StackId, name: s
 def _volumes_of(record: Release, service: ReleaseService) -> set[str]:
     """Names of the volumes that a state service mounts."""
     known: Mapping[str, Any] = record.state_model.get("volumes") or {}
-    services = compose.services_of(record.state_model)
-    keys = (service.name,) if record.adopted_from else service.compose_services
-    mounts = [
-        mount
-        for key in keys
-        for mount in compose.mounts_of(services.get(key, {}))
-        if mount.kind == "volume" and mount.source
-    ]
     return {
         record.volume_names.get(item.source)
         or str((known.get(item.source) or {}).get("name") or item.source)
-        for item in mounts
+        for item in _mounts_of(record, service)
+        if item.kind == "volume" and item.source
     }
+
+
+def _mounts_of(record: Release, service: ReleaseService) -> Iterable[compose.Mount]:
+    services = compose.services_of(record.state_model)
+    keys = (service.name,) if record.adopted_from else service.compose_services
+    for key in keys:
+        yield from compose.mounts_of(services.get(key, {}))
 
 
 async def _add_images(outside: Outside, data: EngineData, found: Gathered) -> None:
