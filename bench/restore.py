@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import functools
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -22,7 +23,18 @@ from typing import Final, TypeVar
 from tests.scenario.commands import Ended, end, start
 from tests.scenario.dsl import App
 from tests.scenario.engine import Engine
-from tests.scenario.lost_server import IMAGES_OF_SERVER, Lost, contents, damage, fill, sql
+from tests.scenario.lost_server import (
+    IMAGES_OF_SERVER,
+    LOGIN,
+    MARIADB,
+    POSTGRES,
+    Lost,
+    contents,
+    damage,
+    fill,
+    kind_of,
+    sql,
+)
 from tests.scenario.server import until
 
 from bench.report import Budget, Report
@@ -32,19 +44,29 @@ STACKS: Final = 10
 HARMED_STACKS: Final = 3
 AT_ONCE: Final = 4  # of what is done to every stack beside the measured commands
 LIMIT_SECONDS: Final = 300.0  # of a command, or until a kill
-TICKS: Final = (
-    "CREATE TABLE ticks (number serial PRIMARY KEY,"
-    " at timestamptz NOT NULL DEFAULT clock_timestamp())"
-)
+TICKS: Final = {
+    POSTGRES: "CREATE TABLE ticks (number serial PRIMARY KEY,"
+    " at timestamptz NOT NULL DEFAULT clock_timestamp())",
+    MARIADB: "CREATE TABLE ticks (number int AUTO_INCREMENT PRIMARY KEY,"
+    " at timestamp(6) NOT NULL DEFAULT current_timestamp(6)); CREATE TABLE silence (n int)",
+}
 # One connection that writes five times a second until it is ended, at most for seven minutes.
-TICKING: Final = (
-    "DO $$ BEGIN SET application_name = 'ticks'; FOR turn IN 1..2000 LOOP"
-    " INSERT INTO ticks DEFAULT VALUES; COMMIT; PERFORM pg_sleep(0.2); END LOOP; END $$"
-)
-SILENCE: Final = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ticks'"
-)
-TICKED: Final = "SELECT count(*), max(number), extract(epoch FROM max(at)) FROM ticks"
+TICKING: Final = {
+    POSTGRES: "DO $$ BEGIN SET application_name = 'ticks'; FOR turn IN 1..2000 LOOP"
+    " INSERT INTO ticks DEFAULT VALUES; COMMIT; PERFORM pg_sleep(0.2); END LOOP; END $$",
+    MARIADB: "delimiter //\nBEGIN NOT ATOMIC FOR turn IN 1..2000 DO INSERT INTO ticks () VALUES ();"
+    " DO SLEEP(0.2); IF EXISTS (SELECT * FROM silence) THEN SIGNAL SQLSTATE '45000'; END IF;"
+    " END FOR; END//",
+}
+SILENCE: Final = {
+    POSTGRES: "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'ticks'",
+    MARIADB: "INSERT INTO silence VALUES (1)",
+}
+TICKED: Final = {
+    POSTGRES: "SELECT count(*), max(number), extract(epoch FROM max(at)) FROM ticks",
+    MARIADB: "SELECT count(*), max(number), unix_timestamp(max(at)) FROM ticks",
+}
 
 
 def main() -> int:
@@ -65,7 +87,7 @@ def main() -> int:
 def measure(stacks: int, *, is_harmed: bool) -> Report:
     """Lose a server and get it back."""
     how = "killed and damaged on the way" if is_harmed else "lost with their server, brought back"
-    title = f"{stacks} stacks (PostgreSQL, Redis, files), {how}"
+    title = f"{stacks} stacks (PostgreSQL, one MariaDB; Redis, files), {how}"
     columns = ("what", "seconds", "MB read", "MB new in the target")
     report = Report("restore-harm" if is_harmed else "restore", title, columns)
     root = Path(tempfile.mkdtemp(prefix="bl-"))
@@ -110,7 +132,7 @@ class Bench:
         self.lost.server.backends = 4 * stacks + 20
         await self.lost.server.set_up()
         self.apps = await self._make(stacks)
-        await self._each(lambda app: sql(app, TICKS))
+        await self._each(lambda app: sql(app, TICKS[kind_of(app)]))
 
     async def save(self) -> None:
         """Backups with everything new, nothing new, and something new in every stack."""
@@ -172,7 +194,7 @@ class Bench:
         done = await self.lost.back_up("--json")
         self.backup_ended_at = time.time()
         self._add(what, done)
-        await self._each(lambda app: sql(app, SILENCE))
+        await self._each(lambda app: sql(app, SILENCE[kind_of(app)]))
         await asyncio.gather(*writing)
 
     async def _back_up_killed(self, where: str, is_there: Callable[[], bool]) -> None:
@@ -227,7 +249,7 @@ class Bench:
 
     async def _look_at(self, app: App) -> None:
         answer, found = await app.ask(), await contents(app)
-        count, newest, at = (await sql(app, TICKED)).split("|")
+        count, newest, at = re.split(r"[|\t]", await sql(app, TICKED[kind_of(app)]))
         self.silent += answer.status != 200
         self.wrong += found != self.before[app.name]
         self.holes += int(newest) - int(count)
@@ -239,7 +261,8 @@ class Bench:
 
         async def one(number: int) -> list[App]:
             async with limit:
-                return await self.lost.make([f"shop{number}"])
+                kind = POSTGRES if number else MARIADB  # one of them has the other database
+                return await self.lost.make([f"shop{number}"], kind)
 
         made = await asyncio.gather(*map(one, range(stacks)))
         self._say("stacks serve")
@@ -270,10 +293,8 @@ class Bench:
 
 
 async def _write(app: App) -> None:
-    words = ("psql", "-U", "shop", "-d", "shop", "-c", TICKING)
-    await end(
-        await start("docker", "exec", f"{app.project}-db-1", *words), seconds=LIMIT_SECONDS + 120
-    )
+    words = ("docker", "exec", f"{app.project}-db-1", *LOGIN[kind_of(app)])
+    await end(await start(*words, TICKING[kind_of(app)]), seconds=LIMIT_SECONDS + 120)
 
 
 async def _named_contents(app: App) -> tuple[str, dict[str, str]]:

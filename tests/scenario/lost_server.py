@@ -17,10 +17,21 @@ from tests.scenario.dsl import App
 from tests.scenario.engine import IMAGES, Engine
 from tests.scenario.server import Server
 
-IMAGES_OF_SERVER: Final = (*IMAGES, "berthmaster/postgres:15", "berthmaster/redis:7")
+_DATABASES: Final = ("berthmaster/postgres:15", "berthmaster/mariadb:10.11")
+IMAGES_OF_SERVER: Final = (*IMAGES, *_DATABASES, "berthmaster/redis:7", "berthmaster/nginx:1.22")
 CODE: Final = re.compile(r"^ {4}((?:[A-Z0-9]{5}-){7}[A-Z0-9]{5})$", re.M)
 ROWS: Final = 5000
 LIMIT_SECONDS: Final = 300.0  # of a backup or a restore
+POSTGRES, MARIADB = "kept", "kept-mariadb"  # folders of testdata
+_SECRET: Final = "/run/secrets/db_password"
+_NUMBERS: Final = {  # from one to another
+    POSTGRES: "SELECT n, md5(n::text) FROM generate_series({first}, {last}) n",
+    MARIADB: "SELECT seq, md5(seq) FROM seq_{first}_to_{last}",
+}
+LOGIN: Final = {
+    POSTGRES: ("psql", "-U", "shop", "-d", "shop", "-Atc"),
+    MARIADB: ("sh", "-c", f'MYSQL_PWD=$(cat {_SECRET}) exec mariadb -ushop -BN shop -e "$0"'),
+}
 
 
 @dataclass
@@ -31,6 +42,7 @@ class Lost:
     engine: Engine
     server: Server = field(init=False)
     code: str = ""
+    ports: tuple[int, ...] = ()  # that the gateway took from a proxy
 
     def __post_init__(self) -> None:
         self.server = Server(root=self.root / "b")
@@ -40,7 +52,7 @@ class Lost:
     def target(self) -> Path:
         return self.root / "backups"
 
-    async def make(self, names: Sequence[str], data: str = "kept") -> list[App]:
+    async def make(self, names: Sequence[str], data: str = POSTGRES) -> list[App]:
         """Apps that serve, with data in them."""
         apps = []
         for name in names:
@@ -84,12 +96,9 @@ class Lost:
 
 async def fill(app: App, *, begin: int = 0) -> None:
     """Rows, keys and files."""
-    await sql(
-        app,
-        "CREATE TABLE IF NOT EXISTS precious (number int PRIMARY KEY, word text);"
-        f"INSERT INTO precious SELECT n, md5(n::text) FROM generate_series({begin + 1},"
-        f" {begin + ROWS}) n",
-    )
+    numbers = _NUMBERS[kind_of(app)].format(first=begin + 1, last=begin + ROWS)
+    await sql(app, "CREATE TABLE IF NOT EXISTS precious (number int PRIMARY KEY, word text)")
+    await sql(app, f"INSERT INTO precious {numbers}")
     await app.redis("set", f"key{begin}", f"value of {app.name}")
     web = (await app.containers(await number_of(app)))[0]
     write = f"mkdir -p /data/deep && head -c 300000 /dev/urandom > /data/deep/file{begin}"
@@ -114,9 +123,14 @@ async def number_of(app: App) -> int:
     return int(str(app.server.rows(query, app.stack)[0][0]))
 
 
+def kind_of(app: App) -> str:
+    """Which database it has."""
+    is_mariadb = "mariadb" in (app.folder / "compose.yaml").read_text()
+    return MARIADB if is_mariadb else POSTGRES
+
+
 async def sql(app: App, statement: str) -> str:
-    words = ("psql", "-U", "shop", "-d", "shop", "-Atc", statement)
-    return await app.exec(f"{app.project}-db-1", *words)
+    return await app.exec(f"{app.project}-db-1", *LOGIN[kind_of(app)], statement)
 
 
 def damage(folder: Path) -> str:

@@ -10,7 +10,16 @@ import pytest
 from tests.scenario.commands import Ended, docker, end
 from tests.scenario.dsl import App
 from tests.scenario.engine import Engine
-from tests.scenario.lost_server import IMAGES_OF_SERVER, Lost, contents, damage, fill, sql
+from tests.scenario.lost_server import (
+    IMAGES_OF_SERVER,
+    MARIADB,
+    Lost,
+    contents,
+    damage,
+    fill,
+    sql,
+)
+from tests.scenario.proxied import Proxied
 from tests.scenario.server import free_ports, until
 from tests.scenario.test_tenants import Client
 
@@ -49,10 +58,11 @@ def test_a_lost_server_comes_back_whole(root: Path, engines: tuple[Engine, Engin
 
 async def live_and_save(lost: Lost) -> dict[str, dict[str, str]]:
     await lost.server.set_up()
-    apps = await lost.make(["first", "second"])
+    apps = [*await lost.make(["first"]), *await lost.make(["second"], MARIADB)]
     await apps[0].deploy("v2")
     await tenants(lost)
     await an_adopted_project(lost)
+    await a_port_of_a_proxy(lost)
     await a_killed_backup_is_made_again(lost)
     await fill(apps[0], begin=10_000)
     again = (await lost.back_up("--json")).json()
@@ -87,6 +97,24 @@ async def an_adopted_project(lost: Lost) -> None:
     await docker("exec", f"{blog.name}x-redis-1", "redis-cli", "set", "visitor", "cart")
     await blog.done("adopt", f"{blog.name}x", blog.stack)
     assert (await blog.ask()).version == "v1"
+
+
+def proxied(lost: Lost) -> Proxied:
+    front = App(lost.server, "front")
+    (port,) = lost.ports
+    return Proxied(front, port)
+
+
+async def a_port_of_a_proxy(lost: Lost) -> None:
+    """A gateway that took it, with its owner's certificate."""
+    lost.ports = tuple(free_ports(1))
+    front = proxied(lost)
+    front.app.write("proxied").give(TLS_PORT=str(front.port))
+    await front.set_up()
+    await front.bring_certificate()
+    replaced = await front.replace()
+    assert replaced.code == 0, replaced.said
+    assert await front.version() == "v1"
 
 
 async def a_killed_backup_is_made_again(lost: Lost) -> None:
@@ -126,7 +154,8 @@ async def come_back(lost: Lost, before: dict[str, dict[str, str]]) -> None:
     process.kill()  # files are placed, images are loaded, no stack serves
     await end(process)
     done = await lost.restore()
-    assert "4 stacks of" in done.out, done.said
+    assert "5 stacks of" in done.out, done.said
+    assert await proxied(lost).version() == "v1"  # at the port that visitors always dialled
     for name, wanted in before.items():
         app = App(lost.server, name.removesuffix(f"-{lost.server.run}"))
         assert (await app.ask()).status == 200
@@ -135,6 +164,8 @@ async def come_back(lost: Lost, before: dict[str, dict[str, str]]) -> None:
     await the_project_is_a_stack(lost, done)
     await tenants_are_back(lost, done)
     first = App(lost.server, "first")
+    for tag in ("berthmaster/mariadb:10.11", f"{lost.server.images}/app:v2"):
+        await docker("image", "inspect", tag)  # no registry knows them here
     assert (await first.ask()).version == "v2"
     rolled = await lost.server.berth("rollback", first.stack)
     assert (rolled.code, (await first.ask()).version) == (0, "v1"), rolled.said
