@@ -1,5 +1,6 @@
 """The backups port: one suite for the in-memory twin and for restic, in a folder and over ssh."""
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -7,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,6 +106,29 @@ async def test_what_was_saved_comes_back_with_owner_and_mode(place: Place, tmp_p
     assert await backups.read(saved.id, str(place.own / "deep/file")) == b"\0content"
     (copy,) = await backups.copies()
     assert (copy.kind, copy.images, copy.folder) == (WHOLE.kind, WHOLE.images, WHOLE.folder)
+
+
+async def test_what_a_killed_backup_still_writes_is_waited_for(place: Place) -> None:
+    """It holds the target's lock; the twin has none."""
+    backups, is_released = place.server(), asyncio.Event()
+    await backups.prepare()
+    saved = await backups.save(WHOLE, [place.own], [])
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"half"
+        await is_released.wait()
+
+    image = replace(WHOLE, kind=CopyKind.IMAGE)
+    saving = asyncio.create_task(backups.save_stream(image, chunks()))
+    locks = Path(place.target) / "locks"
+    if place.repository is None:
+        await until(lambda: any(locks.glob("*")))
+    forgetting = asyncio.create_task(backups.forget([saved.id]))
+    await asyncio.wait({forgetting}, timeout=4.0)
+    assert forgetting.done() is (place.repository is not None)
+    is_released.set()
+    await asyncio.gather(saving, forgetting)
+    assert [item.kind for item in await backups.copies()] == [CopyKind.IMAGE]
 
 
 async def test_equal_contents_are_written_once(place: Place) -> None:

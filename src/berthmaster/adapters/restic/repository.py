@@ -5,6 +5,7 @@ in tags: what a copy is, which images it needs, where its manifest lies. A repos
 escrow code, which lies beside the store (0600) so that a timer can write without a person.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -29,6 +30,9 @@ _GROUPS: Final = 8
 _STREAM_NAME: Final = "image.tar"
 _INCOMPLETE: Final = 3  # exit code: a copy was made, but a file of it could not be read
 _TRIES: Final = 2  # a file may vanish while it is read
+_LOCKED: Final = "repository is already locked"  # exit code 1, as of every other failure
+_LOCK_SECONDS: Final = 120.0
+_PAUSE_SECONDS: Final = 1.0
 
 
 class ResticBackups:
@@ -175,8 +179,19 @@ class ResticBackups:
 
     async def forget(self, copy_ids: Sequence[str]) -> None:
         """Remove copies and what only they needed."""
-        if copy_ids:
-            await self._call("forgetting", "forget", "--prune", *copy_ids)
+        if not copy_ids:
+            return
+        end = asyncio.get_running_loop().time() + _LOCK_SECONDS
+        while True:
+            ended = await self._restic().run("forget", "--prune", *copy_ids)
+            # NOTE: a backup that is killed leaves a restic behind, which ends what it was at.
+            is_late = asyncio.get_running_loop().time() > end
+            if ended.code == 0 or _LOCKED not in ended.errors or is_late:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await self._call("unlocking", "unlock")
+        if ended.code != 0:
+            raise errors.failed("forgetting", self._target.text, ended.errors)
 
     async def _call(self, what: str, *words: str) -> Ended:
         ended = await self._restic().run(*words)
