@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.pebble import Authority
 from tests.scenario.commands import Ended, docker, docker_lines, end, start
 
 HERE = Path(__file__).parent
@@ -36,6 +37,9 @@ class Server:
     registry_port: int = 0
     ask_port: int = 0
     backends: int = 60  # of the router's pool: more than one for each release that is attached
+    block: str = BLOCK
+    versions: tuple[str, ...] = VERSIONS  # of the test app, in the registry
+    authority: Authority | None = None  # None: the edge's own
 
     @property
     def state(self) -> Path:
@@ -70,7 +74,7 @@ class Server:
         """Bring registry, images and gateway up."""
         self.write_settings()
         await self._start_registry()
-        await asyncio.gather(*(self._build(version) for version in VERSIONS))
+        await asyncio.gather(*(self._build(version) for version in self.versions))
         for words in (("server", "prepare"), ("gateway", "up")):
             done = await self.berth(*words)
             assert done.code == 0, done.said
@@ -79,12 +83,26 @@ class Server:
         """Choose ports and write them down; nothing is started."""
         self.plain, self.https, self.ask_port, self.registry_port = free_ports(4)
         (self.root / "settings.toml").write_text(
-            f'state_folder = "{self.state}"\naddress_block = "{BLOCK}"\ndisk_floor_percent = 1\n'
+            f'state_folder = "{self.state}"\naddress_block = "{self.block}"\n'
+            "disk_floor_percent = 1\n"
             f'docker_host = "{os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")}"\n'
             f"[pool]\nbackends = {self.backends}\nservers = 4\n"
             f'[gateway]\ncontainer_prefix = "sc{self.run}"\nask_port = {self.ask_port}\n'
-            f'[[entrypoints]]\nname = "https"\nport = {self.https}\ntls = "local"\n'
+            f"{self._authority_settings()}"
+            f'[[entrypoints]]\nname = "https"\nport = {self.https}\ntls = "{self._tls}"\n'
             f'[[entrypoints]]\nname = "plain"\nport = {self.plain}\n'
+        )
+
+    @property
+    def _tls(self) -> str:
+        return "local" if self.authority is None else "acme"
+
+    def _authority_settings(self) -> str:
+        if self.authority is None:
+            return ""
+        return (
+            f'acme_directory = "{self.authority.directory}"\n'
+            f'acme_ca_root = "{self.authority.ca_root}"\nacme_email = "ops@example.com"\n'
         )
 
     async def _start_registry(self) -> None:
@@ -143,8 +161,9 @@ class Server:
                 await remove_by_label(str(row[0]))
         for name in (self.router, self.edge, self.ask, self.registry):
             await docker("rm", "--force", "--volumes", name, code=None)
-        tags = [f"{self.images}/app:{version}" for version in VERSIONS]
-        await docker("image", "rm", *tags, code=None)
+        tags = [f"{self.images}/app:{version}" for version in self.versions]
+        if tags:
+            await docker("image", "rm", *tags, code=None)
         await self._remove_firewall_hooks()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -158,10 +177,10 @@ class Server:
     async def _remove_firewall_hooks(self) -> None:
         rules = (await end(await start("iptables", "-S"))).out.splitlines()
         for rule in rules:
-            if rule.startswith("-A ") and f"-s {BLOCK} " in rule:
+            if rule.startswith("-A ") and f"-s {self.block} " in rule:
                 await end(await start("iptables", "-D", *rule.split()[1:]))
         for option in ("-F", "-X"):
-            await end(await start("iptables", option, f"BERTH-{BLOCK.replace('/', '-')}"))
+            await end(await start("iptables", option, f"BERTH-{self.block.replace('/', '-')}"))
 
 
 async def remove_by_label(stack: str) -> None:
