@@ -30,7 +30,7 @@ def pytest_collection_finish() -> None:
 
 
 # Scenarios that make most of their servers themselves; they take as long as half of the others.
-FAR = ("ci", "complaints", "lost_server", "move", "rehearse", "replace_proxy", "servers")
+FAR = ("ci", "complaints", "cutover", "lost_server", "move", "rehearse", "replace_proxy", "servers")
 FAR_FILES = {f"test_{name}.py" for name in (*FAR, "surroundings", "tenants")}
 
 
