@@ -125,7 +125,7 @@ async def test_each_undo_twice_equals_once(
     original = Effects.perform
 
     async def twice_when_undoing(self: Effects, action: Any, work: Work) -> str:
-        undos = {step.undo for step in plan.steps if step.undo is not None}
+        undos = [step.undo for step in plan.steps if step.undo is not None]
         if action in undos:
             await original(self, action, work)
         return await original(self, action, work)

@@ -64,7 +64,7 @@ def test_a_signal_while_a_failure_is_reversed_does_not_cut_it_short(
 ) -> None:
     world, plan = asyncio.run(prepare(name))
     before = asyncio.run(world.view())
-    original, undos = Effects.perform, {item.undo for item in plan.steps if item.undo}
+    original, undos = Effects.perform, [item.undo for item in plan.steps if item.undo]
 
     async def signalled(self: Effects, action: Any, work: Work) -> str:
         if action in undos:
