@@ -79,6 +79,15 @@ def await_true(condition: Callable[[], bool], container: Container) -> None:
         time.sleep(0.05)
 
 
+def has_ended(container: Container) -> bool:
+    """Ask to end, gracefully, and again: HAProxy's master of 2.6 loses a signal that comes while it
+    starts (1 of 20 that were sent at the first answer), so `docker stop` would wait in vain.
+    """
+    command = ["docker", "kill", "--signal", "USR1", container.identity]
+    subprocess.run(command, capture_output=True, check=False)  # it fails once there is nobody
+    return inspect(container.identity, "{{.State.Running}}") == "false"
+
+
 def await_postgres(container: Container) -> None:
     def answers() -> bool:
         done = subprocess.run(
@@ -203,8 +212,8 @@ def test_haproxy_runs_lua_and_reports_a_bad_configuration(start: Start, tmp_path
     router = start("haproxy", options=("-v", f"{tmp_path}:/usr/local/etc/haproxy:ro"))
     router.await_port(80)
     assert router.get() == (200, "lua")
-    docker("stop", "--time", "60", router.identity)  # it waits for idle connections to time out
-    assert inspect(router.identity, "{{.State.ExitCode}}") in {"0", "143"}
+    await_true(lambda: has_ended(router), router)
+    assert inspect(router.identity, "{{.State.ExitCode}}") == "0"
 
 
 def test_caddy_serves_what_its_caddyfile_says(start: Start, tmp_path: Path) -> None:
