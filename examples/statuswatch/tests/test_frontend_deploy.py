@@ -28,12 +28,15 @@ def paths_of_the_application() -> set[str]:
     return found
 
 
-def test_with_and_without_the_frontend_everything_else_is_the_same() -> None:
+def test_production_is_the_same_with_and_without_the_frontend() -> None:
     whole, backend = berth("berth.yaml"), berth("berth.backend.yaml")
-    assert set(whole) - set(backend) == {"sites"}
-    assert {key: whole[key] for key in backend if key not in OF_THE_FRONTEND} == {
-        key: value for key, value in backend.items() if key not in OF_THE_FRONTEND
-    }
+    assert set(whole) - set(backend) == {"sites", "rehearsal"}
+    for key in backend.keys() - OF_THE_FRONTEND - {"services", "environments"}:
+        assert backend[key] == whole[key]
+    assert set(backend["environments"]) == {"prod"}
+    for key in ("services", "environments"):
+        assert backend[key].items() <= whole[key].items()
+    assert set(whole["services"]) - set(backend["services"]) == {"stripe", "mail"}  # the trial's doubles
 
 
 def test_every_path_of_the_application_has_a_route_past_the_frontend() -> None:
