@@ -30,7 +30,7 @@ def paths_of_the_application() -> set[str]:
 
 def test_production_is_the_same_with_and_without_the_frontend() -> None:
     whole, backend = berth("berth.yaml"), berth("berth.backend.yaml")
-    assert set(whole) - set(backend) == {"sites", "rehearsal"}
+    assert set(whole) - set(backend) == {"sites", "domains", "rehearsal"}
     for key in backend.keys() - OF_THE_FRONTEND - {"services", "environments"}:
         assert backend[key] == whole[key]
     assert set(backend["environments"]) == {"prod"}
