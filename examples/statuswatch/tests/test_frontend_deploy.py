@@ -2,6 +2,7 @@
 
 import json
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_production_is_the_same_with_and_without_the_frontend() -> None:
     for key in ("services", "environments"):
         assert backend[key].items() <= whole[key].items()
     assert set(whole["services"]) - set(backend["services"]) == {"stripe", "mail"}  # the trial's doubles
+
+
+def test_the_gateway_may_ask_for_tenants_hosts() -> None:
+    """It asks from 127.0.0.1; an application that does not listen to it leaves every tenant without a certificate."""
+    assert berth("berth.yaml")["domains"]["validate"]
+    found = re.search(r"^INTERNAL_NETWORKS=(.*)$", (EXAMPLE / ".env.example").read_text(), re.MULTILINE)
+    assert found is not None
+    assert any(ip_address("127.0.0.1") in ip_network(network) for network in found[1].split(",") if network)
 
 
 def test_every_path_of_the_application_has_a_route_past_the_frontend() -> None:
