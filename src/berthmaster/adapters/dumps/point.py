@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from berthmaster.adapters.dumps import errors
+from berthmaster.adapters.synced import sync
 from berthmaster.domain.names import check_name
 from berthmaster.ports.databases import RestorePoint
 
@@ -103,19 +104,11 @@ def _describe(path: Path) -> dict[str, Any]:
 def _publish(part: Path, final: Path) -> None:
     """All on disk first, then the name: a power cut leaves a `.part` or a whole restore point."""
     for path in (*part.iterdir(), part):
-        _sync(path)
+        sync(path)
     if final.is_dir():
         shutil.rmtree(final)  # without a manifest it never counted
     part.rename(final)
-    _sync(final.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(final.parent)
 
 
 def _read_point(final: Path) -> RestorePoint:

@@ -11,6 +11,7 @@ from typing import Final
 
 from berthmaster.adapters.secretfiles import making
 from berthmaster.adapters.secretfiles.errors import SecretFileFailed, translated
+from berthmaster.adapters.synced import sync
 from berthmaster.domain.secret import Made, Recipe, SecretFile
 
 _NEW: Final = 0o600
@@ -65,7 +66,7 @@ class DiskSecretFiles:
             except OSError:
                 part.unlink(missing_ok=True)
                 raise
-            _sync(path.parent)
+            sync(path.parent)
 
     def remove(self, path: Path) -> None:
         """Take it away."""
@@ -117,11 +118,3 @@ def _make_folders(folder: Path) -> None:
             os.chown(one, owner.st_uid, owner.st_gid)
     if missing:
         (missing[-1] / ".gitignore").write_text(_IGNORED)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,6 +18,7 @@ from berthmaster.adapters.store.errors import (
     translated,
 )
 from berthmaster.adapters.store.migration import migrate
+from berthmaster.adapters.synced import sync
 
 # A writer holds the file for well under a millisecond; only a stopped one makes others wait this
 # long.
@@ -102,7 +103,7 @@ class Database:
             private_folder(folder)
             self._copy(part)
             yield part
-            _sync(folder)
+            sync(folder)
         except OSError as error:
             raise StoreUnavailable(
                 f"the store cannot be copied to {folder}: {error.strerror}",
@@ -124,7 +125,7 @@ class Database:
         with translated(self.path), closing(sqlite3.connect(part)) as copy:
             self._connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a -wal beside it
-        _sync(part)
+        sync(part)
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
         with self.transaction(), translated(self.path):
@@ -224,11 +225,3 @@ def private_folder(folder: Path) -> None:
 
 def _create_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

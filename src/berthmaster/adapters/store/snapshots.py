@@ -14,6 +14,7 @@ from typing import Final
 
 from berthmaster.adapters.store.errors import StoreUnavailable, folder_of, snapshots_in
 from berthmaster.adapters.store.migration import migrations
+from berthmaster.adapters.synced import sync
 from berthmaster.ports.snapshots import Snapshot
 
 # Two for each deployment; a week of days takes a mistake back that was noticed late. A store of 300
@@ -70,7 +71,7 @@ class StoreSnapshots:
             _copy(source, part)
             aside = self._set_aside()
             part.replace(self._path)
-            _sync(self._path.parent)
+            sync(self._path.parent)
         except OSError as error:
             raise StoreUnavailable(
                 f"{source} cannot be put in the place of {self._path}: {error.strerror}",
@@ -144,11 +145,3 @@ def _openers(path: Path) -> list[int]:
                         found.append(int(folder.parent.name))
                         break
     return found
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

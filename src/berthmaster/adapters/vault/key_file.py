@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from berthmaster.adapters.synced import sync
 from berthmaster.adapters.vault.errors import VaultFailed
 
 _MAGIC: Final = b"BMV1"
@@ -113,19 +114,11 @@ def _make_key(path: Path) -> None:
                 os.fsync(handle)
             with suppress(FileExistsError):
                 os.link(part, path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise VaultFailed(
             f"the key {path} cannot be made: {error.strerror}; run as root"
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _check_owner(path: Path, state: os.stat_result) -> None:
