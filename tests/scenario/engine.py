@@ -2,10 +2,8 @@
 
 It can be stopped, frozen, killed, rebooted and its disk filled without a neighbour noticing: data,
 sockets, bridges, firewall, ports of loopback and routes are its own. `with engine.inside():` puts
-the calling thread, and every program that it starts, on that server.
-
-Must not be used from two threads at once, and never touches the machine's own engine but to copy
-images out of it.
+the main thread, and every program that it starts, on that server. Several may start at the same
+time, in threads of their own. Never touches the machine's own engine but to copy images out of it.
 """
 
 import contextlib
@@ -15,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,7 @@ CLONE_NEWNET: Final = 0x40000000  # sched.h
 START_SECONDS: Final = 60.0
 # Without live-restore the engine gives each container its own time to stop, ten seconds by default.
 STOP_SECONDS: Final = 60.0
-_OWN_NAMESPACE: Final = Path("/proc/self/ns/net")
+_OWN_NAMESPACE: Final = Path("/proc/thread-self/ns/net")
 
 
 @dataclass
@@ -72,7 +71,7 @@ class Engine:
         self._make_network()
         self._make_disk()
         (self.root / "run").mkdir(exist_ok=True)
-        with self.inside(), (self.root / "log").open("ab") as log:
+        with self.network(), (self.root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
             )
@@ -139,19 +138,32 @@ class Engine:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Be on this server: its network, its engine. Programs started meanwhile are, too."""
+        """Be on this server: its network, its engine. Programs started meanwhile are, too.
+
+        For the main thread: all threads share the environment. Two that went in side by side would
+        each put back what it had found, and the later one the address of a server long gone.
+        """
+        assert threading.current_thread() is threading.main_thread(), "network() is for threads"
         before = os.environ.get("DOCKER_HOST")
+        with self.network():
+            os.environ["DOCKER_HOST"] = self.address
+            try:
+                yield
+            finally:
+                os.environ.pop("DOCKER_HOST", None)
+                if before is not None:
+                    os.environ["DOCKER_HOST"] = before
+
+    @contextlib.contextmanager
+    def network(self) -> Iterator[None]:
+        """Have the calling thread, and programs that it starts, on this server's network only."""
         own = os.open(_OWN_NAMESPACE, os.O_RDONLY)
         try:
             _enter(Path("/run/netns") / self.name)
-            os.environ["DOCKER_HOST"] = self.address
             yield
         finally:
             _set_namespace(own)
             os.close(own)
-            os.environ.pop("DOCKER_HOST", None)
-            if before is not None:
-                os.environ["DOCKER_HOST"] = before
 
     def docker(self, *words: str, seconds: float = 60.0) -> str:
         """Ask this engine something; its output."""
@@ -231,7 +243,7 @@ class Engine:
 
     def _forget_network(self) -> None:
         """What a kernel that has just started does not know: rules, bridges, their routes."""
-        with self.inside():
+        with self.network():
             for table in ("filter", "nat", "mangle", "raw"):
                 for option in ("--flush", "--delete-chain"):
                     _run("iptables", "--table", table, option)

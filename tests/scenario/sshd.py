@@ -85,7 +85,7 @@ class Far:
             f"PidFile {self.root}/pid\nSetEnv {pairs}\n"
         )
         self.authorized_keys.touch()
-        with self.engine.inside(), (self.root / "log").open("ab") as log:
+        with self.engine.network(), (self.root / "log").open("ab") as log:
             words = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.root / "sshd_config")]
             self._process = subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL)
         wait_for(lambda: "listening on" in (self.root / "log").read_text(), 20, self.log)
@@ -113,9 +113,10 @@ class Far:
 
     async def berth(self, *words: str) -> Ended:
         """The command typed on the server itself."""
+        variables = {"BERTHMASTER_SETTINGS": str(self.settings)}
         with self.engine.inside():
-            variables = {"BERTHMASTER_SETTINGS": str(self.settings)}
-            return await end(await start(str(VENV / "berth"), *words, env=variables))
+            process = await start(str(VENV / "berth"), *words, env=variables)
+        return await end(process)
 
     def destroy(self) -> None:
         self.stop_sshd()
