@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from berthmaster.domain.errors import Interrupted, InvalidSpec, OutsideError
+from berthmaster.domain.routing import Tls
 from berthmaster.engine.lease import person
 from berthmaster.ports.notifier import Nobody
 from berthmaster.ports.outside import Outside
@@ -76,7 +77,7 @@ def build_outside(settings: Settings) -> Outside:
         files=lazily(lambda: _files(settings)),
         specs=cast("Specs", _LazySpecs(settings)),
         databases=lazily(lambda: _databases(runtime)),
-        firewall=lazily(_firewall),
+        firewall=lazily(lambda: _firewall(settings)),
         clock=clock,
         host=lazily(_host),
         entrypoints=settings.entrypoints,
@@ -371,10 +372,12 @@ def _databases(runtime: "Runtime") -> "Databases":
     return KnownDatabases(runtime, PostgresDumps(runtime), MysqlDumps(runtime))
 
 
-def _firewall() -> "Firewall":
-    from berthmaster.adapters.firewall import Iptables
+def _firewall(settings: Settings) -> "Firewall":
+    from berthmaster.adapters.firewall import Iptables, Limit
 
-    return Iptables()
+    entrypoints = [item for item in settings.entrypoints if item.tls != Tls.OFF]
+    ports = tuple(port for item in entrypoints for port in item.ports)
+    return Iptables(bound=Limit(settings.gateway.connections_per_address, ports))
 
 
 def build_snapshots(settings: Settings) -> "Snapshots":

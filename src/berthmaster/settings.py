@@ -110,6 +110,13 @@ class GatewaySettings:
     orders_per_three_hours: int = field(
         default=300, metadata=_about("Orders that the ACME server takes in 3 hours, likewise.")
     )
+    connections_per_address: int = field(
+        default=0,
+        metadata=_about(
+            "New connections a second that one address may open to the TLS entrypoints, four times"
+            " as many at once; more are dropped, in the host's firewall. 0 sets no bound."
+        ),
+    )
     hsts_seconds: int = field(
         default=31_536_000,
         metadata=_about("`Strict-Transport-Security` where the app says nothing; 0 sends none."),
@@ -545,6 +552,7 @@ _RANGES: Final = (
     ("gateway.ask_port", 1, 65_535),
     ("gateway.certificates_per_domain", 2, 1_000_000),
     ("gateway.orders_per_three_hours", 2, 1_000_000),
+    ("gateway.connections_per_address", 0, 1000),  # above, `iptables` rounds what it was told
     ("backup.keep_daily", 1, 366),
     ("backup.keep_weekly", 0, 520),
     ("gateway.hsts_seconds", 0, 63_072_000),  # two years, what the preload list asks for at most

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from berthmaster.adapters.firewall import Iptables
+from berthmaster.adapters.firewall import Iptables, Limit
 from berthmaster.adapters.firewall.rules import chain_of
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.takeover import Redirected
@@ -21,6 +21,23 @@ CHAIN = chain_of(BLOCK)
 TAKEN = 443  # led to what is open
 HOST, CONTAINER = "10.254.7.1", "10.254.7.2"
 OPEN, CLOSED = 8443, 2019
+LISTEN = """
+import socket, sys
+listening = socket.create_server(("", int(sys.argv[1])), backlog=256)
+while True:
+    listening.accept()[0].close()
+"""
+BURST = """
+import select, socket, sys, time
+address, asked = (sys.argv[1], int(sys.argv[2])), [socket.socket() for _ in range(int(sys.argv[3]))]
+end, taken = time.monotonic() + 0.8, set()
+for one in asked:
+    one.setblocking(False)
+    one.connect_ex(address)
+while (left := end - time.monotonic()) > 0 and len(taken) < len(asked):
+    taken |= set(select.select([], [one for one in asked if one not in taken], [], left)[1])
+print(len(taken))
+"""
 
 
 @dataclass
@@ -34,6 +51,14 @@ class Machine:
         """Whether a connection from the container is taken; a dropped one ends after a second."""
         code = f"import socket; socket.create_connection(('{HOST}', {port}), 1)"
         return run("ip", "netns", "exec", self.container, "python3", "-c", code) == 0
+
+    def opened(self, count: int, *, where: str, to: str) -> int:
+        """Of so many connections begun at once from a namespace, those taken before a client
+        tries again, which it does after a second.
+        """
+        words = ("ip", "netns", "exec", where, "python3", "-c", BURST, to, str(OPEN), str(count))
+        ended = subprocess.run(words, capture_output=True, text=True, check=True)
+        return int(ended.stdout)
 
     def rules(self) -> list[str]:
         command = ["ip", "netns", "exec", self.server, "iptables", "-w", "-S"]
@@ -59,7 +84,7 @@ def machine() -> Iterator[Machine]:
             stack.callback(run, "ip", "netns", "del", name)
         join(made, mark)
         for port in (OPEN, CLOSED):
-            command = ["ip", "netns", "exec", made.server, "python3", "-m", "http.server"]
+            command = ["ip", "netns", "exec", made.server, "python3", "-c", LISTEN]
             process = subprocess.Popen(
                 [*command, str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
@@ -159,6 +184,36 @@ async def test_cloud_metadata_is_out_of_reach(machine: Machine) -> None:
     await Iptables(machine.server).ensure(BLOCK, (OPEN,))
     rule = f"-A FORWARD -s {BLOCK} -d 169.254.0.0/16 -m comment --comment berthmaster -j DROP"
     assert rule in machine.rules()
+
+
+async def test_an_address_opens_no_more_connections_than_it_may(machine: Machine) -> None:
+    await until_served(machine, OPEN)
+    firewall = Iptables(machine.server, Limit(3, (OPEN, TAKEN)))
+    assert await firewall.differences(BLOCK, (OPEN,))
+    assert await firewall.ensure(BLOCK, (OPEN,)) is True
+    assert await firewall.differences(BLOCK, (OPEN,)) == ()
+    assert await firewall.ensure(BLOCK, (OPEN,)) is False
+    assert 1 <= machine.opened(60, where=machine.container, to=HOST) < 30
+    assert machine.opened(60, where=machine.server, to=HOST) == 60  # the host itself
+    await until_served(machine, OPEN)  # and slower again
+
+    free = Iptables(machine.server)
+    assert "stale" in " ".join(await free.differences(BLOCK, (OPEN,)))
+    assert await free.ensure(BLOCK, (OPEN,)) is True
+    assert machine.opened(60, where=machine.container, to=HOST) == 60
+
+
+async def test_a_bound_goes_with_the_rest_and_comes_back_to_its_place(machine: Machine) -> None:
+    before, firewall = machine.rules(), Iptables(machine.server, Limit(3, (OPEN,)))
+    await firewall.ensure(BLOCK, (OPEN,))
+    machine.iptables("-I", "INPUT", "1", "-j", "ACCEPT")
+    assert await firewall.ensure(BLOCK, (OPEN,)) is True
+    ours = [rule for rule in machine.rules() if rule.startswith("-A INPUT")]
+    assert ours.pop() == "-A INPUT -j ACCEPT"
+    assert sum("hashlimit" in rule for rule in ours) == 2
+    machine.iptables("-D", "INPUT", "-j", "ACCEPT")
+    await firewall.remove(BLOCK)
+    assert machine.rules() == before
 
 
 async def test_a_failing_tool_is_an_error_from_outside() -> None:

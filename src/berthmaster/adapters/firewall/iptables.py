@@ -2,7 +2,7 @@
 
 Rules are in the kernel only: they are ensured again at every check before a deployment and by the
 timer unit, which also puts them back after a reboot. The chain is IPv4 only: our networks have no
-other addresses. A redirect is of both, where the kernel has both.
+other addresses. A redirect and a bound on connections are of both, where the kernel has both.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from berthmaster.adapters.firewall import redirect, rules
+from berthmaster.adapters.firewall import limit, redirect, rules
 from berthmaster.adapters.firewall.errors import FirewallFailed
+from berthmaster.adapters.firewall.limit import Limit
 from berthmaster.domain.takeover import Redirected
 
 _HAS_IPV6: Final = Path("/proc/net/if_inet6")
@@ -23,31 +24,40 @@ _Rules = dict[str, list[str]]  # by chain, as `iptables -S` prints them
 
 
 class Iptables:
-    """`netns` names a network namespace to act in (for tests); by default it is the host's."""
+    """`netns` names a network namespace to act in (for tests); by default it is the host's.
 
-    def __init__(self, netns: str | None = None) -> None:
+    `bound` is on new connections of one address from outside.
+    """
+
+    def __init__(self, netns: str | None = None, bound: Limit = Limit()) -> None:  # noqa: B008
         self._prefix = ("ip", "netns", "exec", netns) if netns else ()
+        self._bound = bound
 
     async def ensure(self, block: str, ports: Sequence[int]) -> bool:
-        """Make the chain and its hooks what they should be; True when something was different."""
+        """Make chain, hooks and bound what they should be; True when something was different."""
         block = str(ipaddress.IPv4Network(block))
+        changed = await self._bind(block, self._bound)
         found = await self._observe()
         if not _differences(found, block, ports):
-            return False
+            return changed
         forward = _forward_chain(found)
         text = rules.render_restore(block, ports, _hooks(found, block), forward)
-        await self._run(["iptables-restore", "-w", "--noflush"], text)
+        await self._restore("iptables", text)
         return True
 
     async def remove(self, block: str) -> None:
-        """Take the chain and its hooks out; what is not there is no error."""
+        """Take chain, hooks and bound out; what is not there is no error."""
         block = str(ipaddress.IPv4Network(block))
+        await self._bind(block, Limit())
         text = rules.render_removal(block, _hooks(await self._observe(), block))
-        await self._run(["iptables-restore", "-w", "--noflush"], text)
+        await self._restore("iptables", text)
 
     async def differences(self, block: str, ports: Sequence[int]) -> tuple[str, ...]:
         """What is missing, too much, or not in its place; in iptables' words."""
-        return _differences(await self._observe(), str(ipaddress.IPv4Network(block)), ports)
+        block = str(ipaddress.IPv4Network(block))
+        found = await self._observe()
+        bound = limit.differences_of(block, self._bound, found)
+        return (*_differences(found, block, ports), *bound)
 
     async def redirect(self, block: str, ports: Sequence[Redirected]) -> None:
         """IPv4 must take it; IPv6 where there is a table for it, else its ports wait a moment."""
@@ -70,8 +80,25 @@ class Iptables:
     async def _redirect(self, program: str, block: str, ports: Sequence[Redirected]) -> None:
         nat, filters = await self._observe(program, "nat"), await self._observe(program)
         if not redirect.is_right(block, ports, nat, filters):
-            text = redirect.render_redirect(block, ports, nat, filters)
-            await self._run([f"{program}-restore", "-w", "--noflush"], text)
+            await self._restore(program, redirect.render_redirect(block, ports, nat, filters))
+
+    async def _bind(self, block: str, bound: Limit) -> bool:
+        """IPv4 must take it; IPv6 where there is a table for it, as with a redirect."""
+        changed = await self._bind_in("iptables", block, bound)
+        if _HAS_IPV6.exists():
+            with contextlib.suppress(FirewallFailed):
+                changed |= await self._bind_in("ip6tables", block, bound)
+        return changed
+
+    async def _bind_in(self, program: str, block: str, bound: Limit) -> bool:
+        found = await self._observe(program)
+        if not limit.differences_of(block, bound, found):
+            return False
+        await self._restore(program, limit.render_change(block, bound, found))
+        return True
+
+    async def _restore(self, program: str, text: str) -> None:
+        await self._run([f"{program}-restore", "-w", "--noflush"], text)
 
     async def _observe(self, program: str = "iptables", table: str = "filter") -> _Rules:
         return _by_chain(await self._run([program, "-w", "-t", table, "-S"]))

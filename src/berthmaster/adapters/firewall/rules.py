@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 FORWARD_CHAINS: Final = ("DOCKER-USER", "FORWARD")  # the first that exists takes the rule
-_MARK: Final = "-m comment --comment berthmaster"
+MARK: Final = "-m comment --comment berthmaster"
 _LINK_LOCAL: Final = "169.254.0.0/16"  # the metadata and credentials services of clouds
 
 
@@ -21,22 +21,22 @@ def render_chain(block: str, ports: Sequence[int]) -> list[str]:
     """The chain's rules, in order; QUIC comes to the same ports over UDP."""
     chain = chain_of(block)
     allowed = [
-        f"-A {chain} -p {protocol} -m {protocol} --dport {port} {_MARK} -j RETURN"
+        f"-A {chain} -p {protocol} -m {protocol} --dport {port} {MARK} -j RETURN"
         for port in sorted(set(ports))
         for protocol in ("tcp", "udp")
     ]
-    answers = f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED {_MARK} -j RETURN"
-    return [answers, *allowed, f"-A {chain} {_MARK} -j DROP"]
+    answers = f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED {MARK} -j RETURN"
+    return [answers, *allowed, f"-A {chain} {MARK} -j DROP"]
 
 
 def input_hook(block: str) -> str:
     """The rule that sends our block through the chain, before every other."""
-    return f"-A INPUT -s {block} {_MARK} -j {chain_of(block)}"
+    return f"-A INPUT -s {block} {MARK} -j {chain_of(block)}"
 
 
 def forward_hook(block: str, chain: str) -> str:
     """The rule that keeps our block from the cloud's link-local services."""
-    return f"-A {chain} -s {block} -d {_LINK_LOCAL} {_MARK} -j DROP"
+    return f"-A {chain} -s {block} -d {_LINK_LOCAL} {MARK} -j DROP"
 
 
 def is_marked(rule: str) -> bool:
