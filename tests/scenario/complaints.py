@@ -125,7 +125,7 @@ class Complaints:
             file.write(_HURRIED)
         return self
 
-    async def type(self, text: str, *, code: int = 0) -> str:
+    async def type(self, text: str, *, code: int = 0, seconds: float = _BUILD_SECONDS) -> str:
         """Type a block into a shell that stops at the first line that fails."""
         for old, new in self.exchanged.items():
             text = text.replace(old, new)
@@ -135,7 +135,7 @@ class Complaints:
             "BUILD_CA": os.environ.get("PIP_CERT", "/dev/null"),
         }
         line = ("env", "-C", str(self.app.folder), "bash", "-euo", "pipefail", "-c", text)
-        done = await end(await start(*line, env=variables), seconds=_BUILD_SECONDS)
+        done = await end(await start(*line, env=variables), seconds=seconds)
         assert done.code == code, f"{text}\nexit {done.code}\n{done.said}"
         return done.said
 

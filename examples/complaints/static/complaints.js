@@ -19,18 +19,19 @@ export async function all(page) {
     document.querySelector("select[name=status]").focus();
   });
   const caption = page.can("read everybody's complaints") ? "Everybody's complaints" : "Your complaints";
-  const list = table(caption, ["What", "Status", "Category", label, "With", "Filed"], items.map(cells));
+  const headings = ["What", "Status", "Category", label, "With", "Filed"];
+  const list = table(caption, headings, items.map(cells));
   page.show("Complaints", page.can("file a complaint") && filing(page, label),
     h("div", {class: "bar"}, field("Show", filter)),
     items.length ? list : h("p", {class: "empty"}, wanted ? "None is in this state." : "There is no complaint yet."),
-    next && older(list.querySelector("tbody"), next));
+    next && older(list.querySelector("tbody"), headings, next));
 }
 
-function older(body, next) {
+function older(body, headings, next) {
   return h("button", {type: "button", class: "quiet", onclick: async event => {
     const button = event.currentTarget, found = await listed(next);
-    body.append(...found.items.map(one => row(cells(one))));
-    button.replaceWith(...(found.next ? [older(body, found.next)] : []));
+    body.append(...found.items.map(one => row(headings, cells(one))));
+    button.replaceWith(...(found.next ? [older(body, headings, found.next)] : []));
   }}, "Show older ones");
 }
 

@@ -42,14 +42,18 @@ export function form(title, parts, label, action) {
   return made;
 }
 
-export const row = cells => h("tr", {},
-  cells.map((cell, index) => index ? h("td", {}, cell) : h("th", {scope: "row"}, cell)));
+// On a phone a row of a wide table becomes a card (style.css), and each cell says what it is. Roles are given, because
+// a browser forgets them when the display of a row changes.
+export const row = (headings, cells) => h("tr", {role: "row"}, cells.map((cell, index) => index
+  ? h("td", {role: "cell", "data-heading": headings[index]}, cell)
+  : h("th", {role: "rowheader", scope: "row"}, cell)));
 
 export function table(caption, headings, rows) {
-  return h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
-    h("table", {}, h("caption", {}, caption),
-      h("thead", {}, h("tr", {}, headings.map(one => h("th", {scope: "col"}, one)))),
-      h("tbody", {}, rows.map(row))));
+  return h("div", {class: headings.length > 3 ? "scroll wide" : "scroll", tabindex: "0", role: "region", "aria-label": caption},
+    h("table", {role: "table"}, h("caption", {}, caption),
+      h("thead", {role: "rowgroup"}, h("tr", {role: "row"},
+        headings.map(one => h("th", {role: "columnheader", scope: "col"}, one)))),
+      h("tbody", {role: "rowgroup"}, rows.map(one => row(headings, one)))));
 }
 
 export const words = text => text.replaceAll("_", " ").replace(/^./, first => first.toUpperCase());
