@@ -53,8 +53,13 @@ def berth_arguments(line: str) -> list[str] | None:
     return words[1:] if words and Path(words[0]).name == "berth" else None
 
 
-def check_arguments(command: click.Command, arguments: list[str], name: str = "berth") -> None:
-    """Raise `click.UsageError` for a command, flag or argument that does not exist."""
+def check_arguments(
+    command: click.Command, arguments: list[str], name: str = "berth", *, is_whole: bool = False
+) -> None:
+    """Raise `click.UsageError` for a command, flag or argument that does not exist.
+
+    A whole one, which somebody may type as it stands, also has everything that is required.
+    """
     context = click.Context(command, info_name=name)
     parser = command.make_parser(context)
     values, rest, _ = parser.parse_args(list(arguments))
@@ -63,7 +68,7 @@ def check_arguments(command: click.Command, arguments: list[str], name: str = "b
             return
         word, found, more = command.resolve_command(context, rest)
         assert found is not None
-        check_arguments(found, more, f"{name} {word}")
+        check_arguments(found, more, f"{name} {word}", is_whole=is_whole)
         return
     if rest:
         raise click.UsageError(f"{name} takes no {rest[0]}", context)
@@ -71,6 +76,8 @@ def check_arguments(command: click.Command, arguments: list[str], name: str = "b
         value = values.get(parameter.name or "")
         if isinstance(parameter.type, click.Choice) and isinstance(value, str):
             parameter.type.convert(value, parameter, context)
+        if is_whole and parameter.required and parameter.value_is_missing(value):
+            raise click.MissingParameter(ctx=context, param=parameter)
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -95,11 +102,12 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
     from berthmaster.cli.main import berth
 
     text, wrong = page.read_text(), list[str]()
-    for line in {*shell_lines(text), *INLINE.findall(text)}:
+    typed = set(shell_lines(text))
+    for line in {*typed, *INLINE.findall(text)}:
         arguments = berth_arguments(line)
         try:
             if arguments is not None:
-                check_arguments(berth, arguments)
+                check_arguments(berth, arguments, is_whole=line in typed)
         except click.UsageError as error:
             wrong.append(f"{line}: {error.format_message()}")
     assert wrong == []
@@ -147,7 +155,9 @@ def test_a_wrong_command_flag_or_argument_is_noticed() -> None:
     @click.option("--tag")
     def deploy(place: str, tag: str) -> None: ...
 
-    check_arguments(tool, ["deploy", "on", "--tag", "v1"])
+    check_arguments(tool, ["deploy", "on", "--tag", "v1"], is_whole=True)
+    with pytest.raises(click.UsageError):
+        check_arguments(tool, ["deploy", "--tag", "v1"], is_whole=True)
     for wrong in (["deplo"], ["deploy", "--tga", "v1"], ["deploy", "on", "x"], ["deploy", "up"]):
         with pytest.raises(click.UsageError):
             check_arguments(tool, wrong)
