@@ -58,6 +58,16 @@ def test_a_command_says_what_it_does_in_one_line_that_fits(path: tuple[str, ...]
     assert command.name == path[-1]
 
 
+GROUPS = [path for path, command in COMMANDS.items() if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("path", [(), *GROUPS], ids=" ".join)
+def test_a_help_page_cuts_no_sentence_short(path: tuple[str, ...]) -> None:
+    command = COMMANDS[path] if path else berth
+    context = click.Context(command, terminal_width=80)
+    assert "..." not in command.get_help(context).replace("[ARGS]...", "")
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_an_option_says_what_it_does(path: tuple[str, ...]) -> None:
     options = [item for item in COMMANDS[path].params if isinstance(item, click.Option)]

@@ -72,7 +72,7 @@ def backup(
 def restore(
     invocation: Invocation, target: str, wanted: str | None, code_file: Path | None
 ) -> None:
-    """Make this fresh server the one that a backup was made of.
+    """Bring all of a backup back, on this fresh server.
 
     Places files, loads images, restores databases and starts every stack. The same command goes on
     after a kill.

@@ -32,7 +32,7 @@ BAD_CODE = 3
     },
 )
 def cert() -> None:
-    """Look after the certificates of this server."""
+    """See, check and bring the certificates of this server."""
 
 
 @click.command("list", cls=BerthCommand)
@@ -63,7 +63,12 @@ def list_(invocation: Invocation) -> None:
 @click.command(cls=BerthCommand)
 @click.argument("host")
 @click.option("--resolve", "address", metavar="ADDR", help="Connect here, whatever DNS says.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Default: the first TLS entrypoint's.")
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(1, 65535),
+    help="Default: the first TLS entrypoint's.",
+)
 @click.pass_context
 def check(context: click.Context, host: str, address: str | None, port: int | None) -> None:
     """Look at the certificate that an address shows for a host."""

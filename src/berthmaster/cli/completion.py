@@ -12,7 +12,10 @@ VARIABLE = "_BERTH_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print completion for a shell: eval "$(berth completion bash)"."""
+    """Print what lets a shell complete commands and stacks.
+
+    For this session: eval "$(berth completion bash)"
+    """
     found = get_completion_class(shell)
     assert found is not None  # noqa: S101 - the choice above holds only click's own
     click.echo(found(context.find_root().command, {}, "berth", VARIABLE).source())

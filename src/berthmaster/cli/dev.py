@@ -31,7 +31,7 @@ def dev() -> None:
 @_rest
 @click.pass_obj
 def up(invocation: Invocation, arguments: tuple[str, ...]) -> None:
-    """Build and start it; Ctrl-C stops it."""
+    """Build and start the app; Ctrl-C stops it."""
     _hand_over(invocation, ("up", "--build", *arguments))
 
 
@@ -39,7 +39,7 @@ def up(invocation: Invocation, arguments: tuple[str, ...]) -> None:
 @_rest
 @click.pass_obj
 def down(invocation: Invocation, arguments: tuple[str, ...]) -> None:
-    """Stop and remove it; volumes stay unless --volumes is given."""
+    """Stop and remove the app; volumes stay without --volumes."""
     _hand_over(invocation, ("down", *arguments))
 
 
@@ -47,7 +47,7 @@ def down(invocation: Invocation, arguments: tuple[str, ...]) -> None:
 @_rest
 @click.pass_obj
 def logs(invocation: Invocation, arguments: tuple[str, ...]) -> None:
-    """Follow its logs."""
+    """Follow the app's logs."""
     _hand_over(invocation, ("logs", "--follow", *arguments))
 
 

@@ -35,7 +35,7 @@ BAD_CODE = 2
     },
 )
 def domain() -> None:
-    """Look after the names that tenants are reached by."""
+    """Add, move, remove and repair the names of tenants."""
 
 
 @click.command("list", cls=BerthCommand)
@@ -94,7 +94,7 @@ def add(
 @click.argument("host")
 @click.pass_obj
 def prove(invocation: Invocation, host: str) -> None:
-    """Look for the owner's TXT record and route the domain."""
+    """Look for the owner's proof (DNS, HTTP), then route the domain."""
     from berthmaster.services.domains.names import prove_domain, warm_certificate
 
     async def work(outside: "Outside") -> "tuple[Added, str]":

@@ -31,7 +31,7 @@ from berthmaster.services.bring_up_gateway import (
     },
 )
 def gateway() -> None:
-    """Bring up and look at what takes the server's traffic."""
+    """Start, stop and look at what takes all requests."""
 
 
 @click.command(cls=BerthCommand)

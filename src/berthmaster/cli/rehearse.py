@@ -39,7 +39,7 @@ BAD_CODE: Final = 1
     },
 )
 def rehearse() -> None:
-    """A copy of production beside it: try a release before it ships.
+    """Try a release in a copy of production before it ships.
 
     `berth rehearse ENV` begins one.
     """
@@ -286,7 +286,7 @@ def ship(invocation: Invocation, /, stack: str, based_on: str | None, **options:
 @environment_argument
 @click.pass_obj
 def finish(invocation: Invocation, stack: str) -> None:
-    """End the copy with all that was made for it."""
+    """Remove the copy and all that was made for it."""
     from berthmaster.services.rehearsals.finish import finish as finish_rehearsal
 
     wanted = declared_environment(invocation, stack)

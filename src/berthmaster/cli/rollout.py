@@ -26,10 +26,28 @@ _COLOURS: Final = {
 @click.argument("words", metavar="[show] [APP@]ENV", nargs=-1, shell_complete=complete_stacks)
 @click.option("--tag", metavar="T", help="The version that every tenant gets.")
 @click.option("--canary", "canaries", metavar="NAME", multiple=True, help="This tenant goes first.")
-@click.option("--wave", "wave_size", type=click.IntRange(1, 1000), default=10, help="Size of one.")
-@click.option("--parallel", type=click.IntRange(1, 32), default=4, help="Tenants at once.")
 @click.option(
-    "--max-failed", "budget", type=click.IntRange(0, 1000), default=0, help="More stop it."
+    "--wave",
+    "wave_size",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=10,
+    help="Tenants in each wave; 10 by default.",
+)
+@click.option(
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(1, 32),
+    default=4,
+    help="Tenants at the same time; 4 by default.",
+)
+@click.option(
+    "--max-failed",
+    "budget",
+    metavar="N",
+    type=click.IntRange(0, 1000),
+    default=0,
+    help="Stop when more tenants than these have failed; 0 by default.",
 )
 @click.option("--pause", "is_pause", is_flag=True, help="Let no further tenant begin.")
 @click.option("--continue", "is_continue", is_flag=True, help="Go on; failed ones again.")

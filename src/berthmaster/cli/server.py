@@ -116,7 +116,10 @@ def restore_store(invocation: Invocation, source: Path | None, force: bool) -> N
 @click.command(cls=BerthCommand)
 @click.pass_obj
 def tick(invocation: Invocation) -> None:
-    """Do what is due: mend the gateway, recover, retire, forget. For a timer, or by hand."""
+    """Mend the gateway, finish what was killed, retire what is old.
+
+    All that is due, for a timer or by hand; it may be run at any time.
+    """
     from berthmaster.services.tick import tick as do_tick
 
     async def work(outside: Outside) -> tuple[str, ...]:

@@ -46,12 +46,18 @@ _COLUMNS: Final = ("name", "domain", "resources", "expires")
 @click.option("--expires", metavar="14d", help="It is suspended then; a date works too.")
 @click.option("--server", "place", metavar="S", help="Where: a server, or LABEL=VALUE of some.")
 @click.option("--tag", metavar="T", help="Version; by default what its neighbours run.")
-@click.option("--parallel", type=click.IntRange(1, 32), default=4, help="With --from: at once.")
+@click.option(
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(1, 32),
+    default=4,
+    help="With --from: tenants at the same time; 4 by default.",
+)
 @click.pass_context
 def add(context: click.Context, /, stack: str, source: Path | None, **given: Any) -> None:
-    """Make a tenant that answers.
+    """Give a customer a stack of their own, and see it answer.
 
-    Stack, secrets, database, domain and release, in one go.
+    Secrets, database, domain, certificate and release, in one go.
 
     The same command again goes on where it was stopped, and changes nothing when all is there.
 
