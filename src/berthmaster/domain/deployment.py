@@ -33,6 +33,7 @@ _S = DeploymentState
 TRANSITIONS: Final = frozenset(
     {
         (_S.PLANNED, _S.APPLYING),  # the lease is ours
+        (_S.PLANNED, _S.UNWINDING),  # it was killed before its first step
         (_S.APPLYING, _S.UNWINDING),  # a step failed, or somebody asked
         (_S.APPLYING, _S.RETIRING),  # the watch is over
         (_S.RETIRING, _S.SUCCEEDED),

@@ -31,7 +31,6 @@ from berthmaster.domain.plan import (
     AwaitReady,
     Drain,
     DrainProxy,
-    Plan,
     PullImage,
     RemoveContainers,
     RemoveJob,
@@ -62,6 +61,7 @@ LONGEST_PAUSE_SECONDS: Final = 2.0
 STEP_SECONDS: Final = 120.0  # limit of a step that brings none of its own
 PULL_SECONDS: Final = 1800.0
 _S = DeploymentState
+_UNDOING: Final = frozenset({StepState.UNDO_STARTED, StepState.UNDONE, StepState.UNDO_FAILED})
 
 
 class Executor:
@@ -354,9 +354,13 @@ def succeeded_steps(rows: tuple[JournalRow, ...]) -> set[int]:
     return {step for step, state in last.items() if state is StepState.SUCCEEDED}
 
 
-def is_past_no_return(plan: Plan, rows: tuple[JournalRow, ...]) -> bool:
-    """Whether a step after the point of no return was begun: only forward from here."""
-    forward = {step.number for step in plan.steps if step.is_forward_only}
+def is_past_no_return(deployment: Deployment, rows: tuple[JournalRow, ...]) -> bool:
+    """Whether it goes only forward from here; the state says so before the first step after it."""
+    if deployment.state is _S.RETIRING:
+        return True
+    if deployment.state is _S.STUCK and all(row.state not in _UNDOING for row in rows):
+        return True
+    forward = {step.number for step in deployment.plan.steps if step.is_forward_only}
     return any(row.step in forward for row in rows)
 
 

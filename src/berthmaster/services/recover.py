@@ -41,7 +41,7 @@ async def unwind_deployment(outside: Outside, number: int, progress: Progress) -
     deployment = _unfinished(outside, number)
     async with hold(outside.store, str(deployment.stack), what=f"berth unwind d{number}") as lease:
         deployment = _unfinished(outside, number)
-        if is_past_no_return(deployment.plan, outside.store.journal(number)):
+        if is_past_no_return(deployment, outside.store.journal(number)):
             raise NotAllowed(
                 f"d{number} is past its point of no return: the new release serves",
                 next_command=f"berth continue d{number}, then berth rollback {deployment.stack}",
@@ -61,7 +61,7 @@ async def recover_abandoned(outside: Outside, progress: Progress) -> tuple[str, 
         if deployment.state is DeploymentState.STUCK:
             continue
         rows = outside.store.journal(deployment.id)
-        is_forward = is_past_no_return(deployment.plan, rows)
+        is_forward = is_past_no_return(deployment, rows)
         with contextlib.suppress(LeaseHeld):
             if is_forward:
                 await continue_deployment(outside, deployment.id, progress)
@@ -79,7 +79,7 @@ async def recover_abandoned(outside: Outside, progress: Progress) -> tuple[str, 
 def _is_stuck_undoing(outside: Outside, deployment: Deployment) -> bool:
     rows = outside.store.journal(deployment.id)
     is_stuck = deployment.state is DeploymentState.STUCK
-    return is_stuck and not is_past_no_return(deployment.plan, rows)
+    return is_stuck and not is_past_no_return(deployment, rows)
 
 
 def _settled(outside: Outside, deployment: Deployment) -> Deployment:

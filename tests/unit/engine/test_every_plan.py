@@ -6,6 +6,7 @@ action or a plan that is added is covered from birth.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from berthmaster.engine.effects import Effects, Work
 from berthmaster.engine.failpoints import POINTS, Failpoint, Killed
 from berthmaster.engine.lease import hold
 from berthmaster.ports.progress import Silence
+from berthmaster.ports.store import Store
 from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.route_table import wanted_table
 
@@ -43,6 +45,11 @@ UNDOABLE = [
     for step in plan.steps
     if not step.is_forward_only
 ]
+BETWEEN = [
+    *((name, DeploymentState.RETIRING) for name in SCENARIOS),
+    *((name, DeploymentState.PLANNED) for name in ("first_deploy", "update", "adoption")),
+    *((name, DeploymentState.APPLYING) for name in ("first_deploy", "update", "adoption")),
+]
 KILLS = [(name, step, point) for name, step in STEPS for point in POINTS]
 
 
@@ -64,6 +71,20 @@ async def run(world: World, plan: Plan, failpoint: Failpoint | None = None) -> i
         except (OutsideError, Killed):
             return deployment.id
     return deployment.id
+
+
+def _killed_in(store: Store, state: DeploymentState) -> Callable[..., None]:
+    """Changes of state, with a kill when a deployment is in `state` and nothing more is written."""
+    change = store.change_state
+
+    def changing(number: int, old: DeploymentState, new: DeploymentState, **more: Any) -> None:
+        if old is state:
+            raise Killed(f"in {old}")
+        change(number, old, new, **more)
+        if new is state:
+            raise Killed(f"in {new}")
+
+    return changing
 
 
 async def final_view(name: str) -> View:
@@ -147,6 +168,27 @@ async def test_a_kill_at_any_effect_is_mended_by_the_next_command(
     deployment = world.outside.store.deployment(number)
     assert deployment is None or deployment.state in TERMINAL
     assert await world.view() in (before, await final_view(name))
+
+
+@pytest.mark.requirement("R150")
+@pytest.mark.parametrize(("name", "state"), BETWEEN)
+async def test_a_kill_between_a_state_and_the_next_step_is_mended_too(
+    name: str, state: DeploymentState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, plan = await prepare(name)
+    before = await world.view()
+    store = world.outside.store
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "change_state", _killed_in(store, state))
+        number = await run(world, plan)
+    found = store.deployment(number)
+    assert found
+    assert found.state is state
+    await recover_abandoned(world.outside, Silence())
+    found = store.deployment(number)
+    assert found is None or found.state in TERMINAL
+    is_forward = state is DeploymentState.RETIRING
+    assert await world.view() == (await final_view(name) if is_forward else before)
 
 
 @pytest.mark.parametrize(
