@@ -42,6 +42,16 @@ async def test_a_destroy_that_was_killed_gives_every_subnet_back(
     assert set(store.subnets()) == {"shop-prod-eu-r1-net"}  # a neighbour's
 
 
+async def test_a_destroy_frees_nothing_of_a_tenant_whose_name_begins_like_a_release() -> None:
+    world = empty_world()
+    await world.deploy(release(1))
+    store = world.outside.store
+    neighbours = {"shop-prod-r2d2-state", "shop-prod-r2d2-r1-net"}
+    store.reserve_subnets([*OWNERS, *neighbours], taken=())
+    await destroy(world.outside, SHOP, Silence(), removes_volumes=True)
+    assert set(store.subnets()) == neighbours
+
+
 async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

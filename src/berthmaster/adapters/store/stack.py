@@ -64,10 +64,7 @@ class Stacks(Part):
                 return
             bury(self._database, stack, self._now())
             self._database.write("DELETE FROM slots WHERE owner GLOB ?", f"{stack.project}/r[0-9]*")
-            self._database.write(
-                "DELETE FROM subnets WHERE owner = ? OR owner GLOB ?",
-                *(f"{stack.project}-state", f"{stack.project}-r[0-9]*-net"),
-            )
+            self._forget_subnets(stack)
             self._database.write(
                 "DELETE FROM deployments WHERE stack = ?"
                 " AND state IN ('succeeded', 'unwound', 'failed')",
@@ -78,6 +75,15 @@ class Stacks(Part):
                 " (?, coalesce((SELECT actor FROM deployments WHERE stack = ?), ''), ?, ?)",
                 *(self._now(), name, name, "stack_forgotten"),
             )
+
+    def _forget_subnets(self, stack: StackId) -> None:
+        """Those of its own networks: `shop-prod-r2d2-r1-net` is a tenant's, and no pattern of
+        SQLite can tell.
+        """
+        own = re.compile(rf"{re.escape(stack.project)}-(state|r[0-9]+-net)")
+        for row in self._database.rows("SELECT owner FROM subnets"):
+            if own.fullmatch(row["owner"]):
+                self._database.write("DELETE FROM subnets WHERE owner = ?", row["owner"])
 
     def _check_project(self, stack: StackId) -> None:
         for row in self._database.rows("SELECT id, project FROM stacks WHERE id <> ?", str(stack)):
