@@ -1,5 +1,6 @@
 """`berth rollback`: the same engine, an older record."""
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Final
@@ -45,22 +46,31 @@ async def roll_back(
     """
     async with hold(outside.store, str(stack), what="berth rollback") as lease:
         refuse_unfinished(outside, stack)
-        plan = await plan_rollback(outside, stack, to=to, restore_point=restore_point)
+        release = _target(outside, stack, to, is_restored=restore_point is not None)
         try:
+            plan = await _plan(outside, release, restore_point)
             return await carry_out(outside, lease, plan, progress)
-        except BerthmasterError:
-            if plan.new is not None:
-                give_slots_back(outside, stack, plan.new)
+        except (BerthmasterError, asyncio.CancelledError):
+            give_slots_back(outside, stack, release.number)
             raise
 
 
 async def plan_rollback(
     outside: Outside, stack: StackId, *, to: int | None = None, restore_point: str | None = None
 ) -> Plan:
-    """The plan for it; raises `NotFound` without a target, `NotAllowed` past an incompatible
-    migration unless a restore point is named.
+    """The plan for it, which keeps no slot; raises `NotFound` without a target, `NotAllowed` past
+    an incompatible migration unless a restore point is named.
     """
     release = _target(outside, stack, to, is_restored=restore_point is not None)
+    try:
+        return await _plan(outside, release, restore_point)
+    finally:
+        if outside.store.lease(str(stack)) is None:  # whoever holds it may have reserved the same
+            give_slots_back(outside, stack, release.number)
+
+
+async def _plan(outside: Outside, release: Release, restore_point: str | None) -> Plan:
+    stack = release.stack
     refuse_rejected_release(outside, release)
     passed = _incompatible(outside, stack, release)
     if restore_point is None:

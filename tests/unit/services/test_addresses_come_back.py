@@ -7,7 +7,7 @@ import pytest
 from tests.builders import SHOP, release
 from tests.unit.engine.worlds import empty_world
 
-from berthmaster.domain.errors import NotAllowed
+from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.ports.outside import Outside
@@ -17,7 +17,7 @@ from berthmaster.services import deploy as deploying
 from berthmaster.services.end_stack import destroy
 from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.render_model import ReleaseRequest
-from berthmaster.services.roll_back import roll_back
+from berthmaster.services.roll_back import plan_rollback, roll_back
 
 OWNERS = ("shop-prod-state", "shop-prod-r1-net")
 
@@ -71,6 +71,25 @@ async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
     assert store.reserve_slots("next", 1) != free
     store.free_slots("next")
     await recover_abandoned(world.outside, Silence())
+    assert store.reserve_slots("next", 1) == free
+
+
+async def test_a_rollback_that_is_refused_or_only_planned_keeps_no_slot() -> None:
+    world = empty_world()
+    for number in (1, 2):
+        await world.deploy(release(number))
+    store = world.outside.store
+    store.set_release_state(SHOP, 1, ReleaseState.RETIRED)
+    store.free_slots(SHOP.release_key(1))
+    for name in [name for name in world.engine.containers if "-r1-" in name]:
+        del world.engine.containers[name]
+    free = store.reserve_slots("next", 1)
+    store.free_slots("next")
+    with pytest.raises(NotFound):
+        await roll_back(world.outside, SHOP, Silence(), to=1, restore_point="nowhere")
+    assert store.reserve_slots("next", 1) == free
+    store.free_slots("next")
+    await plan_rollback(world.outside, SHOP, to=1)
     assert store.reserve_slots("next", 1) == free
 
 
