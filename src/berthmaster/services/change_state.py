@@ -49,9 +49,11 @@ class StateUnchanged:
 async def plan_state(
     outside: Outside, request: ReleaseRequest, *, confirm: str | None = None
 ) -> Plan | StateUnchanged:
-    """The plan that a change would carry out now; starts nothing and keeps no reservation."""
-    latest = outside.store.releases(request.stack)
-    number = latest[0].number + 1 if latest else 1
+    """The plan that a change would carry out now; starts nothing and keeps no reservation.
+
+    Its number is its own while it looks, as that of the plan of a deploy.
+    """
+    number = outside.store.next_release_number(request.stack)
     try:
         plan, _ = await _prepare(outside, request, number, confirm)
     finally:

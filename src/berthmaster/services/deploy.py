@@ -80,8 +80,7 @@ async def plan_release(outside: Outside, request: ReleaseRequest) -> Plan:
 
 
 def _forget_plan(outside: Outside, stack: StackId, number: int) -> None:
-    lease = outside.store.lease(str(stack))
-    if lease is None or lease.expires_at <= outside.clock.now():
+    if outside.store.lease(str(stack)) is None:
         give_back(outside, stack, number)
     else:  # whoever holds it may be about to make the stack's first network
         _free_release(outside, stack, number)

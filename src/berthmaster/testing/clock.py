@@ -27,3 +27,7 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Turn the hands forward."""
         self._elapsed += max(seconds, 0.0)
+
+    def set_wall(self, seconds: float) -> None:
+        """Set the wall clock alone, as a person or a time server does; it may go back."""
+        self._start += timedelta(seconds=seconds)

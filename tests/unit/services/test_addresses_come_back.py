@@ -13,11 +13,13 @@ from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Silence
 from berthmaster.services import carry_out
+from berthmaster.services import change_state as changing_state
 from berthmaster.services import deploy as deploying
 from berthmaster.services.end_stack import destroy
 from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.render_model import ReleaseRequest
 from berthmaster.services.roll_back import plan_rollback, roll_back
+from berthmaster.testing.clock import FakeClock
 
 OWNERS = ("shop-prod-state", "shop-prod-r1-net")
 
@@ -96,12 +98,7 @@ async def test_a_rollback_that_is_refused_or_only_planned_keeps_no_slot() -> Non
 async def test_a_plan_keeps_no_address_and_takes_none_from_a_deploy_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def reserve_and_refuse(outside: Outside, _: ReleaseRequest, *, number: int) -> Any:
-        names = ["shop-prod-state", f"shop-prod-r{number}-net"]
-        outside.store.reserve_subnets(names, taken=())
-        raise NotAllowed("the policy refuses this")
-
-    monkeypatch.setattr(deploying, "prepare_release", reserve_and_refuse)
+    monkeypatch.setattr(deploying, "prepare_release", _reserve_and_refuse)
     world = empty_world()
     store = world.outside.store
     request = ReleaseRequest(SHOP, Path(), command="test")
@@ -114,5 +111,33 @@ async def test_a_plan_keeps_no_address_and_takes_none_from_a_deploy_beside_it(
     with pytest.raises(NotAllowed):
         await deploying.plan_release(world.outside, request)
     assert set(store.subnets()) == {*OWNERS}
+    assert isinstance(world.outside.clock, FakeClock)
+    world.outside.clock.set_wall(3600)  # a lease lasts by another clock
+    with pytest.raises(NotAllowed):
+        await deploying.plan_release(world.outside, request)
+    assert set(store.subnets()) == {*OWNERS}
     store.release_lease(lease)
     assert store.next_release_number(SHOP) == 2
+
+
+async def test_the_plan_of_a_state_change_takes_nothing_from_a_deploy_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = empty_world()
+    await world.deploy(release(1))
+    store = world.outside.store
+    monkeypatch.setattr(changing_state, "prepare_release", _reserve_and_refuse)
+    number = store.next_release_number(SHOP)  # as a deploy that prepares its release
+    store.reserve_subnets(["shop-prod-state", f"shop-prod-r{number}-net"], taken=())
+    before = store.subnets()
+    request = ReleaseRequest(SHOP, Path(), command="test")
+    with pytest.raises(NotAllowed):
+        await changing_state.plan_state(world.outside, request)
+    assert store.subnets() == before
+    assert store.next_release_number(SHOP) == number + 1
+
+
+async def _reserve_and_refuse(outside: Outside, _: ReleaseRequest, *, number: int) -> Any:
+    names = ["shop-prod-state", f"shop-prod-r{number}-net"]
+    outside.store.reserve_subnets(names, taken=())
+    raise NotAllowed("the policy refuses this")
