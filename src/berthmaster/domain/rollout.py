@@ -28,8 +28,8 @@ class LineState(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     DONE = "done"
-    FAILED = "failed"  # its old release serves
-    SKIPPED = "skipped"  # pinned, suspended, or without a release
+    FAILED = "failed"  # its old release serves, unless the line names a new one
+    SKIPPED = "skipped"  # pinned, suspended, removed, or without a release
     BACK = "back"
 
 
@@ -43,6 +43,12 @@ class RolloutLine:
     old: int | None = None  # release that it ran
     new: int | None = None
     note: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it runs what this rollout brought: one may fail after the switch."""
+        is_failed_late = self.state is LineState.FAILED and self.new is not None
+        return self.state is LineState.DONE or is_failed_late
 
 
 @dataclass(frozen=True, slots=True)

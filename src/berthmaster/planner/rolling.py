@@ -21,7 +21,9 @@ def plan_lines(
     Canaries are those named, else those with the label `canary`, else the first one.
     """
     there = [item for item in tenants if item.state is not TenantState.REMOVED]
-    left_out = {item.stack: why for item in there if (why := _why_not(item, live))}
+    left_out = {
+        item.stack: why for item in there if (why := why_left_out(item, item.stack in live))
+    }
     going = [item for item in there if item.stack not in left_out]
     first = _canaries(going, canaries)
     rest = [item.stack for item in going if item.stack not in first]
@@ -31,18 +33,21 @@ def plan_lines(
     return tuple(sorted(lines, key=lambda line: (line.wave, line.stack)))
 
 
-def waves_of(lines: Sequence[RolloutLine]) -> tuple[tuple[RolloutLine, ...], ...]:
-    """The lines wave by wave."""
-    numbers = sorted({line.wave for line in lines})
-    return tuple(tuple(line for line in lines if line.wave == number) for number in numbers)
-
-
-def _why_not(tenant: Tenant, live: Collection[StackId]) -> str:
+def why_left_out(tenant: Tenant | None, is_live: bool) -> str:
+    """Why a rollout leaves a tenant as it is; empty for one that goes along."""
+    if tenant is None or tenant.state is TenantState.REMOVED:
+        return "removed"
     if tenant.pinned is not None:
         return f"pinned: {tenant.pinned}"
     if tenant.state is not TenantState.ACTIVE:
         return tenant.state.value
-    return "" if tenant.stack in live else "runs no release yet"
+    return "" if is_live else "runs no release yet"
+
+
+def waves_of(lines: Sequence[RolloutLine]) -> tuple[tuple[RolloutLine, ...], ...]:
+    """The lines wave by wave."""
+    numbers = sorted({line.wave for line in lines})
+    return tuple(tuple(line for line in lines if line.wave == number) for number in numbers)
 
 
 def _canaries(going: Sequence[Tenant], named: Collection[str]) -> tuple[StackId, ...]:

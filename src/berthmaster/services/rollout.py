@@ -15,7 +15,7 @@ from berthmaster.domain.errors import BerthmasterError, Bug, Interrupted, NotAll
 from berthmaster.domain.names import StackId
 from berthmaster.domain.rollout import LineState, Rollout, RolloutLine, RolloutState
 from berthmaster.engine.lease import hold
-from berthmaster.planner.rolling import plan_lines, waves_of
+from berthmaster.planner.rolling import plan_lines, waves_of, why_left_out
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome
@@ -115,10 +115,10 @@ async def go_back(
         async def one(line: RolloutLine) -> None:
             await _return_one(outside, rollout, line, progress, tell)
 
-        changed = [line for line in rollout.lines if line.state is LineState.DONE]
+        changed = [line for line in rollout.lines if line.is_changed]
         await _each(changed, rollout.at_once, one)
         rollout = newest(outside, app, environment)
-        if rollout.count(LineState.DONE) == 0:
+        if not any(line.is_changed for line in rollout.lines):
             outside.store.set_rollout_state(rollout.id, RolloutState.RETURNED)
         return newest(outside, app, environment)
 
@@ -193,7 +193,10 @@ async def _deploy_one(
     tell: Tell,
 ) -> None:
     old = _live(outside, line.stack)
-    line = replace(line, state=LineState.RUNNING, old=old, note="")
+    if why := _why_left_out(outside, line.stack):
+        _end(outside, rollout, replace(line, state=LineState.SKIPPED, old=old, note=why), tell)
+        return
+    line = replace(line, state=LineState.RUNNING, old=old, new=None, note="")
     outside.store.set_rollout_line(rollout.id, line)
     request = ReleaseRequest(line.stack, folder, rollout.tag, command="berth rollout")
     try:
@@ -201,12 +204,29 @@ async def _deploy_one(
     except (Interrupted, Bug):
         raise
     except BerthmasterError as error:
-        line = replace(line, state=LineState.FAILED, note=error.message.partition("\n")[0])
+        line = _failed(outside, line, error)
     else:
         is_same = not isinstance(done, Outcome)
         new = old if is_same else _live(outside, line.stack)
         note = "had it already" if is_same else ""
         line = replace(line, state=LineState.DONE, new=new, note=note)
+    _end(outside, rollout, line, tell)
+
+
+def _failed(outside: Outside, line: RolloutLine, error: BerthmasterError) -> RolloutLine:
+    """One that was suspended or removed meanwhile is no failure; one may fail after the switch."""
+    live = _live(outside, line.stack)
+    if live == line.old and (why := _why_left_out(outside, line.stack)):
+        return replace(line, state=LineState.SKIPPED, note=why)
+    new = live if live != line.old else None
+    return replace(line, state=LineState.FAILED, new=new, note=error.message.partition("\n")[0])
+
+
+def _why_left_out(outside: Outside, stack: StackId) -> str:
+    return why_left_out(outside.store.tenant(stack), _live(outside, stack) is not None)
+
+
+def _end(outside: Outside, rollout: Rollout, line: RolloutLine, tell: Tell) -> None:
     outside.store.set_rollout_line(rollout.id, line)
     tell(line)
 
@@ -221,13 +241,13 @@ async def _return_one(
             await roll_back(outside, line.stack, told, to=line.old)
             line = replace(line, state=LineState.BACK, note=f"r{line.old} serves again")
         else:
-            line = replace(line, state=LineState.BACK, note=f"left at r{live}")
+            note = "it runs no release" if live is None else f"left at r{live}"
+            line = replace(line, state=LineState.BACK, note=note)
     except (Interrupted, Bug):
         raise
     except BerthmasterError as error:
         line = replace(line, note=f"not back: {error.message.partition(chr(10))[0]}")
-    outside.store.set_rollout_line(rollout.id, line)
-    tell(line)
+    _end(outside, rollout, line, tell)
 
 
 def _found(outside: Outside, rollout: Rollout, line: RolloutLine) -> RolloutLine:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.cli.customers import Customers
 
+from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.rollout import LineState, RolloutState
 from berthmaster.services import rollout as subject
 from berthmaster.services.deploy import deploy
@@ -164,3 +165,47 @@ def test_a_listing_asks_the_store_a_few_times_only(five: Customers) -> None:
     found = asyncio.run(list_tenants(five.world.outside, "desk", "prod"))
     assert [line.tenant.slug for line in found] == list(NAMES)
     assert {line.state for line in found} == {"up"}
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "tag"),
+    [
+        (("tenant", "pin", "prod/b1", "--because", "a contract"), "skipped", "v1"),
+        (("tenant", "suspend", "prod/b1"), "skipped", "v1"),
+        (("tenant", "remove", "prod/b1", "--confirm", "desk@prod/b1"), "skipped", None),
+    ],
+)
+def test_what_became_of_a_tenant_meanwhile_counts_when_it_is_its_turn(
+    five: Customers,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    state: str,
+    tag: str | None,
+) -> None:
+    async def pausing(outside: Any, request: Any, *more: Any) -> Any:
+        subject.pause(outside, "desk", "prod")
+        return await deploy(outside, request, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subject, "deploy", pausing)
+        five.good("rollout", "prod", "--tag", "v2", "--parallel", "1")
+    five.good(*words)
+    five.good("rollout", "prod", "--continue")
+    assert states(five) == {**dict.fromkeys(NAMES, "done"), "b1": state}
+    assert five.tag("b1") == tag
+    assert tag is not None or five.store.stack(five.stack("b1")) is None
+
+
+def test_one_whose_new_release_serves_although_its_end_failed_is_turned_back_too(
+    five: Customers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing_late(outside: Any, request: Any, *more: Any) -> Any:
+        await deploy(outside, request, *more)
+        raise OutsideError("tidying up is not done", subject="docker")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subject, "deploy", failing_late)
+        five.berth("rollout", "prod", "--tag", "v2", "--parallel", "1")
+    assert (five.tag("a1"), states(five)["a1"]) == ("v2", "failed")
+    five.good("rollout", "prod", "--back")
+    assert tags(five) == {"v1"}
