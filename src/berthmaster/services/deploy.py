@@ -133,8 +133,11 @@ async def bring_out(
 ) -> Outcome:
     """Prepare a new release under the stack's lease, and carry out the plan that `make` makes.
 
-    A refused release gives back what was reserved for it.
+    A refused release gives back what was reserved for it; a tenant that is not there gets no stack.
     """
+    environment_of(
+        read_spec(outside, request.folder, request.stack, request.overlay), request.stack
+    )
     outside.store.add_stack(request.stack, str(request.folder))
     number = outside.store.next_release_number(request.stack)
     try:

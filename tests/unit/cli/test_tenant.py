@@ -367,3 +367,11 @@ def test_destroying_a_tenants_stack_frees_its_hosts(customers: Customers) -> Non
     customers.good("destroy", "desk@prod/acme", "--confirm", "desk@prod/acme")
     assert customers.store.domains() == ()
     assert customers.state("acme") == "removed"
+
+
+def test_a_deploy_to_a_tenant_that_is_not_there_leaves_no_stack(customers: Customers) -> None:
+    customers.refused("deploy", "prod/ghost", "--tag", "v1")
+    customers.add("acme")
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    assert "was removed" in customers.refused("deploy", "prod/acme", "--tag", "v1")
+    assert customers.store.stacks() == ()
