@@ -2,10 +2,8 @@
 command.
 """
 
-import contextlib
-
 from berthmaster.domain.deployment import RELEASING, Deployment, DeploymentState
-from berthmaster.domain.errors import LeaseHeld, NotAllowed, NotFound
+from berthmaster.domain.errors import NotAllowed, NotFound, UserError
 from berthmaster.domain.plan import RecordStates
 from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.executor import Executor, is_ended, is_past_no_return
@@ -17,6 +15,7 @@ from berthmaster.services.adopt import forget_refused
 from berthmaster.services.change_state import discard_record, give_reservations_back
 from berthmaster.services.deploy import give_back, give_slots_back
 from berthmaster.services.judge import note_verified
+from berthmaster.services.trouble import Troubles
 
 
 async def continue_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:
@@ -51,29 +50,39 @@ async def unwind_deployment(outside: Outside, number: int, progress: Progress) -
         return _settled(outside, deployment)
 
 
-async def recover_abandoned(outside: Outside, progress: Progress) -> tuple[str, ...]:
+async def recover_abandoned(
+    outside: Outside, progress: Progress, troubles: Troubles | None = None
+) -> tuple[str, ...]:
     """Finish or reverse every deployment whose process is gone; says what it did.
 
-    Stuck ones wait for a person. One that somebody works on is left alone: its lease says so.
+    Stuck ones wait for a person. One that somebody works on is left alone: its lease says so. One
+    that cannot be recovered now goes to `troubles`, or is raised after the others.
     """
-    told = []
+    noted, told = troubles or Troubles(), list[str]()
     for deployment in outside.store.unfinished():
-        if deployment.state is DeploymentState.STUCK:
-            continue
-        rows = outside.store.journal(deployment.id)
-        is_forward = is_past_no_return(deployment, rows)
-        with contextlib.suppress(LeaseHeld):
-            if is_forward:
-                await continue_deployment(outside, deployment.id, progress)
-                told.append(
-                    f"{deployment.stack}: {deployment.label} had been killed; it is finished"
-                )
-            else:
-                await unwind_deployment(outside, deployment.id, progress)
-                told.append(
-                    f"{deployment.stack}: {deployment.label} had been killed; it is reversed"
-                )
+        with noted.noted():
+            if line := await _recover(outside, deployment.id, progress):
+                told.append(f"{deployment.stack}: {deployment.label} had been killed; it is {line}")
+    if troubles is None:
+        noted.raise_first(told, progress)
     return tuple(told)
+
+
+async def _recover(outside: Outside, number: int, progress: Progress) -> str:
+    """What was done, in a word; nothing for one that has ended, or waits for a person, by now."""
+    deployment = outside.store.deployment(number)
+    if deployment is None or is_ended(deployment) or deployment.state is DeploymentState.STUCK:
+        return ""
+    is_forward = is_past_no_return(deployment, outside.store.journal(number))
+    work = continue_deployment if is_forward else unwind_deployment
+    try:
+        await work(outside, number, progress)
+    except UserError:  # it may have ended, or moved on, before its lease was ours
+        found = outside.store.deployment(number)
+        if found is None or found.state is not deployment.state:
+            return ""
+        raise
+    return "finished" if is_forward else "reversed"
 
 
 def _is_stuck_undoing(outside: Outside, deployment: Deployment) -> bool:

@@ -6,7 +6,7 @@ whose time is over, closes tenants whose time is over, forgets releases beyond r
 
 import contextlib
 
-from berthmaster.domain.errors import LeaseHeld, OutsideError
+from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import ADOPTED
 from berthmaster.domain.releasestate import ReleaseState
@@ -25,30 +25,34 @@ from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.start_stopped import start_stopped
 from berthmaster.services.tenants.close import suspend_expired
 from berthmaster.services.tenants.watch import watch_tenants
+from berthmaster.services.trouble import Troubles
 
 
 async def tick(outside: Outside, progress: Progress, *, starts: bool = False) -> tuple[str, ...]:
     """Do what is due; returns a line for each thing done.
 
     The gateway comes first: what was killed is reversed through it. With `starts`, a gateway and
-    containers of live releases that ended are started again.
+    containers of live releases that ended are started again. What cannot be done for one stack
+    keeps nothing from the others, and is raised at the end.
     """
+    troubles = Troubles()
     told = list(await mend_gateway(outside, starts=starts))
-    told += await recover_abandoned(outside, progress)
+    told += await recover_abandoned(outside, progress, troubles)
     if starts:
         told += await start_stopped(outside)
         with contextlib.suppress(OutsideError):  # housekeeping goes on; it looks again soon
             told += await watch_certificates(outside)
     for item in _due(outside):
-        if await _is_kept(outside, item):
-            continue
-        with contextlib.suppress(LeaseHeld):
-            told += await _retire(outside, item.stack, item.number, progress)
-    told += await suspend_expired(outside, progress)
-    told += await watch_tenants(outside, progress, measures=starts)
+        with troubles.noted():
+            if not await _is_kept(outside, item):
+                told += await _retire(outside, item.stack, item.number, progress)
+    told += await suspend_expired(outside, progress, troubles)
+    with troubles.noted():
+        told += await watch_tenants(outside, progress, measures=starts)
     for record in outside.store.stacks():
-        with contextlib.suppress(LeaseHeld):
+        with troubles.noted():
             told += await forget_old(outside, record.id)
+    troubles.raise_first(told, progress)
     return tuple(told)
 
 

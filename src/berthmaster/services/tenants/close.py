@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import replace
 
-from berthmaster.domain.errors import LeaseHeld, NotFound, UserError
+from berthmaster.domain.errors import NotFound, UserError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release
 from berthmaster.domain.tenancy import TenantState
@@ -14,6 +14,7 @@ from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.tenant_spec import known_tenant
+from berthmaster.services.trouble import Troubles
 
 
 async def suspend(outside: Outside, stack: StackId, progress: Progress) -> Outcome:
@@ -59,13 +60,15 @@ def note_state(
         outside.store.save_tenant(replace(tenant, state=state, backup=backup))
 
 
-async def suspend_expired(outside: Outside, progress: Progress) -> tuple[str, ...]:
+async def suspend_expired(
+    outside: Outside, progress: Progress, troubles: Troubles
+) -> tuple[str, ...]:
     """Part of `berth tick`: close every tenant whose time is over; its data stays."""
-    now, told = outside.clock.now(), []
+    now, told = outside.clock.now(), list[str]()
     for tenant in outside.store.tenants():
         is_over = tenant.expires_at is not None and tenant.expires_at <= now
         if is_over and tenant.state is TenantState.ACTIVE:
-            with contextlib.suppress(LeaseHeld, UserError):  # changed just now, or never served
+            with troubles.noted(), contextlib.suppress(UserError):  # changed now, or never served
                 await suspend(outside, tenant.stack, progress)
                 told.append(f"{tenant.stack}: its time is over; it is suspended, its data is kept")
     return tuple(told)
