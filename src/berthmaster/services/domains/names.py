@@ -87,6 +87,7 @@ async def prove_domain(outside: Outside, host: str) -> Added:
             f"{domain.host} is not proven: {missing}", next_command=_instructions(domain)
         )
     async with hold(outside.store, str(domain.stack), what="berth domain prove") as lease:
+        _refuse_changed(outside, domain)
         outside.store.set_proof(domain.host, Proof.PROVEN)
         await _claim(outside, domain, lease.fence)
         _note(outside, domain.stack, "domain_proven", domain.host)
@@ -221,6 +222,16 @@ async def _refuse_taken(outside: Outside, stack: StackId, host: str) -> None:
     owner = owner or await owner_elsewhere(outside, stack, host)
     if owner:
         raise NotAllowed(f"{host} belongs to {owner}", next_command="berth domain move")
+
+
+def _refuse_changed(outside: Outside, domain: Domain) -> None:
+    """Raise `NotAllowed` for a name that is not what it was when it was looked for in DNS."""
+    now = _known(outside, domain.host)
+    if (now.stack, now.tenant, now.token) != (domain.stack, domain.tenant, domain.token):
+        raise NotAllowed(
+            f"{domain.host} has changed hands: it is {now.tenant or now.stack}'s now",
+            next_command=f"berth domain prove {domain.host}",
+        )
 
 
 def _instructions(domain: Domain) -> str:

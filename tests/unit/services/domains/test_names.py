@@ -106,6 +106,28 @@ async def test_a_customers_own_domain_is_routed_when_its_owner_has_shown_it(scen
     assert (await prove_domain(scene.outside, "shop.acme.de")).note == "it is routed already"
 
 
+async def test_a_proof_counts_only_for_whoever_has_the_name_when_it_is_found(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS takes seconds, and the name may change hands meanwhile."""
+    assert not await scene.add("shop.acme.de")
+    first = scene.outside.store.domain("shop.acme.de")
+    assert first is not None
+
+    async def slowly(name: str, *, timeout_seconds: float) -> tuple[str, ...]:
+        await remove_domain(scene.outside, "shop.acme.de")
+        assert not await scene.add("shop.acme.de", "rival")
+        return (first.token,)
+
+    monkeypatch.setattr(FakeHost, "texts", lambda _, name, **limits: slowly(name, **limits))
+    with pytest.raises(NotAllowed, match="has changed hands"):
+        await prove_domain(scene.outside, "shop.acme.de")
+    row = scene.outside.store.domain("shop.acme.de")
+    assert row is not None
+    assert (row.tenant, row.proof) == ("rival", Proof.PENDING)
+    assert "shop.acme.de" not in await scene.hosts()
+
+
 MARK = "0123456789abcdef" * 2
 
 
