@@ -1,7 +1,8 @@
 """`berth tick`: housekeeping that may run at any time and twice; also the start of every change.
 
 Mends the gateway, recovers what was killed, starts what Docker left behind, retires warm releases
-whose time is over, closes tenants whose time is over, forgets releases beyond retention.
+whose time is over, closes tenants whose time is over, forgets releases beyond retention, gives back
+what killed commands had reserved.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from berthmaster.services.carry_out import carry_out
 from berthmaster.services.domains.watch import watch_certificates
 from berthmaster.services.find_bypass import find_bypass
 from berthmaster.services.forget import forget_old
+from berthmaster.services.let_unused_go import let_unused_go
 from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.recover import recover_abandoned
@@ -52,6 +54,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     for record in outside.store.stacks():
         with troubles.noted():
             told += await forget_old(outside, record.id)
+    told += await let_unused_go(outside, troubles)
     troubles.raise_first(told, progress)
     return tuple(told)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.builders import SHOP, release
-from tests.unit.engine.worlds import empty_world
+from tests.unit.engine.worlds import adoption, empty_world
 
 from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.releasestate import ReleaseState
@@ -15,10 +15,12 @@ from berthmaster.ports.progress import Silence
 from berthmaster.services import carry_out
 from berthmaster.services import change_state as changing_state
 from berthmaster.services import deploy as deploying
+from berthmaster.services.adopt import refuse_known
 from berthmaster.services.end_stack import destroy
 from berthmaster.services.recover import recover_abandoned
 from berthmaster.services.render_model import ReleaseRequest
 from berthmaster.services.roll_back import plan_rollback, roll_back
+from berthmaster.services.tick import tick
 from berthmaster.testing.clock import FakeClock
 
 OWNERS = ("shop-prod-state", "shop-prod-r1-net")
@@ -135,6 +137,40 @@ async def test_the_plan_of_a_state_change_takes_nothing_from_a_deploy_beside_it(
         await changing_state.plan_state(world.outside, request)
     assert store.subnets() == before
     assert store.next_release_number(SHOP) == number + 1
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_what_a_killed_deploy_had_reserved_before_its_deployment_comes_back(
+    is_recorded: bool,
+) -> None:
+    world = empty_world()
+    await world.deploy(release(1))
+    store = world.outside.store
+    free = store.reserve_slots("next", 1)
+    store.free_slots("next")
+    store.reserve_subnets([*OWNERS, "shop-prod-r2-net"], taken=())
+    store.reserve_slots(SHOP.release_key(2), 1)
+    if is_recorded:
+        world.record(release(2))
+    lease = store.acquire_lease(str(SHOP), holder="a deploy", seconds=60)
+    assert await tick(world.outside, Silence()) == ()  # it may be on its way
+    store.release_lease(lease)
+    assert await tick(world.outside, Silence()) == (
+        "shop@prod: r2 was never begun; what it had reserved is free",
+    )
+    assert set(store.subnets()) == {*OWNERS}
+    assert store.reserve_slots("next", 1) == free
+    states = {item.number: item.state for item in store.releases(SHOP)}
+    assert states.get(2) is (ReleaseState.FAILED if is_recorded else None)
+    assert await tick(world.outside, Silence()) == ()
+
+
+async def test_an_adoption_that_was_killed_before_its_deployment_can_be_begun_again() -> None:
+    world = empty_world()
+    await adoption(world)  # recorded and planned, no more
+    await tick(world.outside, Silence())
+    refuse_known(world.outside, SHOP, "old")
+    assert world.outside.store.stacks() == ()
 
 
 async def _reserve_and_refuse(outside: Outside, _: ReleaseRequest, *, number: int) -> Any:
