@@ -6,13 +6,14 @@ from berthmaster.domain.errors import NotAllowed, NotFound
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan
 from berthmaster.domain.release import ADOPTED
+from berthmaster.domain.tenancy import TenantState
 from berthmaster.engine.lease import hold
 from berthmaster.planner.destroy import plan_destroy
 from berthmaster.planner.maintenance import plan_maintenance
 from berthmaster.planner.observed import Observed
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
-from berthmaster.services.carry_out import Outcome, carry_out
+from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
 
 
@@ -44,9 +45,12 @@ async def destroy(
 ) -> Outcome:
     """Remove the stack; the caller has asked for its name."""
     async with hold(outside.store, str(stack), what="berth destroy") as lease:
+        refuse_unfinished(outside, stack)
         plan = await plan_end(outside, stack, removes_volumes=removes_volumes)
         tenant = outside.store.tenant(stack) if stack.tenant else None
-        if tenant is not None:  # its tombstone must not name the backup of an earlier try
+        is_restoring = tenant is not None and tenant.state is TenantState.RESTORING
+        # The tombstone must not name the backup of an earlier try; one that is not back yet stays.
+        if tenant is not None and not is_restoring:
             outside.store.save_tenant(replace(tenant, backup=None))
         return await carry_out(outside, lease, plan, progress)
 

@@ -1,12 +1,19 @@
 """`berth tenant`: a customer from one command to its tombstone, and back."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.unit.cli.customers import BERTHFILE, Customers
 
-from berthmaster.domain.errors import RuntimeUnavailable
+from berthmaster.domain.errors import RuntimeUnavailable, UserError
+from berthmaster.engine.lease import hold
 from berthmaster.ports.certificates import HeldCertificate
+from berthmaster.ports.progress import Silence
+from berthmaster.services.tenants import remove as removing
 
 TIMES = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
@@ -375,3 +382,39 @@ def test_a_deploy_to_a_tenant_that_is_not_there_leaves_no_stack(customers: Custo
     customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
     assert "was removed" in customers.refused("deploy", "prod/acme", "--tag", "v1")
     assert customers.store.stacks() == ()
+
+
+def test_a_stack_that_is_destroyed_before_its_data_was_back_can_still_be_restored(
+    customers: Customers,
+) -> None:
+    customers.add("acme")
+    db = "desk-prod-acme-db-1"
+    customers.databases.inside(db)["postgres"] = "of acme"
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    customers.databases.contents.pop(db)
+    customers.world.engine.fail_next("databases.restore_into")
+    customers.refused("tenant", "restore", "prod/acme", code=3)
+    customers.good("destroy", "desk@prod/acme", "--confirm", "desk@prod/acme")
+    customers.databases.contents.pop(db)
+    customers.good("tenant", "restore", "prod/acme")
+    assert customers.databases.inside(db) == {"postgres": "of acme"}
+
+
+def test_a_removal_that_another_one_overtook_keeps_its_tombstone(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers.add("acme")
+    outside, stack = customers.world.outside, customers.stack("acme")
+
+    @contextlib.asynccontextmanager
+    async def overtaken(*those: Any, **more: Any) -> AsyncIterator[Any]:
+        monkeypatch.setattr(removing, "hold", hold)
+        await removing.remove_tenant(outside, stack, Silence())
+        async with hold(*those, **more) as lease:
+            yield lease
+
+    monkeypatch.setattr(removing, "hold", overtaken)
+    with contextlib.suppress(UserError):
+        asyncio.run(removing.remove_tenant(outside, stack, Silence()))
+    tomb = customers.store.tenant(stack)
+    assert (tomb.state, tomb.backup is not None) == ("removed", True)

@@ -52,6 +52,9 @@ async def remove_tenant(outside: Outside, stack: StackId, progress: Progress) ->
     backup = _backup_name(outside)
     async with hold(outside.store, str(stack), what="berth tenant remove") as lease:
         refuse_unfinished(outside, stack)
+        tenant = _known(outside, stack)  # it may have ended before the lease was ours
+        if tenant.state is TenantState.REMOVED:
+            return Removed(stack, tenant.backup, None)
         plan = await _plan(outside, stack, backup)
         has_backup = plan.verb == "remove" and bool(dumpable(live_release(outside, stack)))
         tag = _live_tag(outside, stack)
