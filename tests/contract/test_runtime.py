@@ -359,6 +359,38 @@ async def test_a_volume_is_made_once_and_removed_once(subject: Subject) -> None:
     assert await subject.runtime.volumes(subject.names.labels) == ()
 
 
+async def test_what_a_volume_holds_is_counted_without_running_anything(subject: Subject) -> None:
+    name = f"{subject.names.prefix}-held"
+    await subject.runtime.create_volume(name, subject.names.labels)
+    await _fill(subject, name, 300_000)
+    assert 300_000 <= (await subject.runtime.volume_sizes())[name] < 400_000
+
+
+async def _fill(subject: Subject, volume: str, count: int) -> None:
+    runtime = subject.runtime
+    if isinstance(runtime, FakeRuntime):
+        runtime.world.volume_bytes[volume] = count
+        return
+    config = {
+        "Image": PYTHON,
+        "Cmd": ["python3", "-c", f"open('/held/rows', 'wb').write(bytes({count}))"],
+        "Labels": subject.names.labels,
+        "HostConfig": {"Binds": [f"{volume}:/held"]},
+    }
+    name, docker = f"{subject.names.prefix}-fill", runtime._docker  # type: ignore[attr-defined]
+    await docker.containers.create(config, name=name)
+    await runtime.start(name)
+    assert await runtime.await_exit(name, 20) == 0
+
+
+async def test_memory_is_told_of_what_runs_and_of_nothing_else(subject: Subject) -> None:
+    runs, ended = await subject.make("runs"), await subject.make("ended", ends=0)
+    await subject.runtime.start(runs)
+    held = await subject.runtime.memory([runs, ended, f"{subject.names.prefix}-absent"])
+    assert list(held) == [runs]
+    assert held[runs] > 0
+
+
 async def test_foreign_networks_and_volumes_are_not_removed(subject: Subject) -> None:
     network, volume = subject.names.network(), f"{subject.names.prefix}-foreign"
     foreign = {"other.test": subject.names.prefix}

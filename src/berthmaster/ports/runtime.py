@@ -156,4 +156,15 @@ class Runtime(Protocol):
 
     async def remove_volume(self, name: str) -> None: ...
 
+    async def volume_sizes(self) -> Mapping[str, int]:
+        """Bytes in every local volume, by name, from one call.
+
+        Those that the engine does not measure are left out: of other drivers, or with options.
+        """
+        ...
+
+    async def memory(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Bytes of memory that containers hold now; who does not run is left out."""
+        ...
+
     async def close(self) -> None: ...

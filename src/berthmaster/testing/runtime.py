@@ -254,6 +254,20 @@ class FakeRuntime:
                 raise NotAllowed(f"volume {name} carries no berthmaster label")
             self.world.volumes.pop(name, None)
 
+    async def volume_sizes(self) -> Mapping[str, int]:
+        with self.world.calling("runtime.volume_sizes"):
+            held = self.world.volume_bytes
+            return {name: held[name] for name in sorted(self.world.volumes) if name in held}
+
+    async def memory(self, names: Sequence[str]) -> Mapping[str, int]:
+        with self.world.calling("runtime.memory"):
+            found = {name: self._find_or_none(name) for name in names}
+            return {
+                name: item.memory_bytes
+                for name, item in found.items()
+                if item is not None and item.state == "running"
+            }
+
     async def close(self) -> None:
         return None
 

@@ -48,6 +48,7 @@ class FakeContainer:
     shares_host_network: bool = False
     connections: int = 0  # that clients hold open to it while it runs
     callers: tuple[str, ...] = ()  # addresses that are connected to it while it runs
+    memory_bytes: int = 1  # that it holds while it runs
 
     def start(self, now: datetime) -> None:
         """Run from the beginning of the script; a running one goes on."""
@@ -125,6 +126,7 @@ class FakeEngine:
     volumes: dict[str, Mapping[str, str]] = field(default_factory=dict)
     absent_until: float = 0.0  # monotonic: nothing of it answers before, as when it is restarted
     programs: dict[str, frozenset[str]] = field(default_factory=dict)  # by image id; others: all
+    volume_bytes: dict[str, int] = field(default_factory=dict)  # of those that can be measured
     volume_files: dict[tuple[str, str], str] = field(default_factory=dict)  # volume and path
     calls: list[tuple[str, str]] = field(default_factory=list)  # method and subject, in order
     ended_sessions: set[str] = field(default_factory=set)  # by the address of their client

@@ -1,11 +1,14 @@
 """What housekeeping tells of tenants before their customers do: full disks, ends that are near."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.unit.cli.customers import BERTHFILE, Customers
 
+from berthmaster.domain.errors import OutsideError
 from berthmaster.services.tenants.watch import MEASURED_EVERY
 
 
@@ -35,9 +38,15 @@ def declare(customers: Customers, text: str) -> None:
 
 def hold(customers: Customers, megabytes: int) -> None:
     """Let every volume hold so much, and time pass until it is looked at again."""
-    answer = f"{megabytes * 1024}\t/var/lib\n".encode()
-    customers.world.outside.runtime.programs["du"] = lambda container, words, source: (0, answer)
+    fill(customers, megabytes)
     customers.world.outside.clock.advance(MEASURED_EVERY.total_seconds())
+
+
+def fill(customers: Customers, megabytes: int | None) -> None:
+    """Let every volume hold so much; None: nobody can say."""
+    engine = customers.world.engine
+    held = dict.fromkeys(engine.volumes, (megabytes or 0) * 1024 * 1024)
+    engine.volume_bytes = {} if megabytes is None else held
 
 
 def alerts(customers: Customers) -> dict[str, str]:
@@ -85,8 +94,7 @@ def test_volumes_are_not_read_again_and_again(customers: Customers, told: Told) 
     customers.add("acme")
     hold(customers, 900)
     customers.good("tick")
-    answer = f"{2048 * 1024}\t/var/lib\n".encode()
-    customers.world.outside.runtime.programs["du"] = lambda container, words, source: (0, answer)
+    fill(customers, 2048)
     customers.good("tick")
     assert alerts(customers) == {}
     hold(customers, 2048)
@@ -101,7 +109,7 @@ def test_a_size_that_nobody_says_changes_no_alert(customers: Customers, told: To
     customers.add("acme")
     hold(customers, 2048)
     customers.good("tick")
-    customers.world.outside.runtime.programs["du"] = lambda container, words, source: (1, b"")
+    fill(customers, None)
     customers.world.outside.clock.advance(MEASURED_EVERY.total_seconds())
     customers.good("tick")
     assert list(alerts(customers)) == ["disk"]
@@ -124,6 +132,51 @@ def test_a_program_that_fails_is_told_of_and_stops_nothing(
     hold(customers, 2048)
     assert "nobody was told: page: exit 1" in customers.good("tick").out
     assert list(alerts(customers)) == ["disk"]
+
+
+def counted(customers: Customers, *words: str) -> tuple[dict[str, Any], Counter[str]]:
+    """Disk and memory by tenant, and the calls that it took."""
+    before = len(customers.world.engine.calls)
+    found = customers.good(*words, "--json").json["tenants"]
+    assert isinstance(found, list)
+    calls = Counter(method for method, _ in customers.world.engine.calls[before:])
+    return {
+        item["tenant"].rpartition("/")[2]: (item["disk_bytes"], item["memory_bytes"])
+        for item in found
+    }, calls
+
+
+def test_sizes_of_many_tenants_run_nothing_inside_their_containers(customers: Customers) -> None:
+    names = [f"t{number}" for number in range(12)]
+    customers.add(*names)
+    fill(customers, 3)
+    sizes, calls = counted(customers, "tenant", "list", "--sizes")
+    assert sizes == dict.fromkeys(names, (3 * 1024 * 1024, 2))  # a byte for web, one for db
+    taken = (calls["runtime.volume_sizes"], calls["runtime.memory"], calls["runtime.execute"])
+    assert taken == (1, 1, 0)
+
+
+def test_a_volume_that_the_engine_does_not_measure_is_read_by_its_container(
+    customers: Customers,
+) -> None:
+    customers.add("acme", "beta")
+    engine = customers.world.engine
+    engine.volume_bytes = {"desk-prod-acme_rows": 5}
+    programs = customers.world.outside.runtime.programs
+    programs["du"] = lambda container, words, source: (0, b"7\t/var/lib\n")
+    sizes, calls = counted(customers, "tenant", "list", "--sizes")
+    assert sizes == {"acme": (5, 2), "beta": (7 * 1024, 2)}
+    assert calls["runtime.execute"] == 1
+
+
+def test_a_count_that_the_engine_refuses_is_made_by_each_container(customers: Customers) -> None:
+    customers.add("acme")
+    programs = customers.world.outside.runtime.programs
+    programs["du"] = lambda container, words, source: (0, b"7\t/var/lib\n")
+    busy = OutsideError("a disk usage operation is already running", subject="volumes")
+    customers.world.engine.fail_next("runtime.volume_sizes", busy)
+    sizes, _ = counted(customers, "tenant", "list", "--sizes")
+    assert sizes == {"acme": (7 * 1024, 2)}
 
 
 @pytest.mark.parametrize(

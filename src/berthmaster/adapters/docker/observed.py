@@ -145,6 +145,19 @@ def listed_volume(data: Mapping[str, Any]) -> Volume:
     return Volume(name=data["Name"], labels=data.get("Labels") or {})
 
 
+def volume_sizes(data: Mapping[str, Any]) -> dict[str, int]:
+    """Read what `system/df` says of volumes; -1 is the engine's word for "nobody knows"."""
+    rows = data.get("Volumes") or (data.get("VolumeUsage") or {}).get("Items") or ()
+    sizes = {row["Name"]: int((row.get("UsageData") or {}).get("Size", -1)) for row in rows}
+    return {name: size for name, size in sizes.items() if size >= 0}
+
+
+def memory_held(data: Mapping[str, Any]) -> int | None:
+    """Read a row of statistics; a container that does not run holds nothing."""
+    held = (data.get("memory_stats") or {}).get("usage")
+    return int(held) if held else None
+
+
 def _health_in(status: str) -> Health:
     if "(healthy)" in status:
         return Health.HEALTHY

@@ -1,7 +1,8 @@
 """`berth tenant list` and `show`: what a tenant runs, how it is, and what it takes.
 
-The list is two queries of the store and one of the engine, so that hundreds are seen at once; sizes
-are asked of the containers, when somebody wants them.
+The list is two queries of the store and one of the engine, so that hundreds are seen at once.
+Sizes, when somebody wants them, are what the engine counts: one call for all volumes, a short one
+for each container's memory. Only a volume that it cannot measure is read by its own container.
 """
 
 import asyncio
@@ -19,10 +20,6 @@ from berthmaster.ports.outside import Outside
 from berthmaster.services.read_status import StackLine, Status, read_status
 
 AT_ONCE: Final = 8
-_MEMORY: Final = (  # in a container's own control group: version 2, version 1
-    "/sys/fs/cgroup/memory.current",
-    "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ async def list_tenants(
         )
         for item in tenants
     ]
-    return tuple(await _sized(outside, lines)) if with_sizes else tuple(lines)
+    return await _sized(outside, lines) if with_sizes else tuple(lines)
 
 
 async def show_tenant(outside: Outside, stack: StackId) -> TenantLine:
@@ -97,43 +94,84 @@ def _by_stack(domains: Iterable[Domain]) -> Mapping[StackId, list[Domain]]:
     return found
 
 
-async def _sized(outside: Outside, lines: list[TenantLine]) -> list[TenantLine]:
-    limit = asyncio.Semaphore(AT_ONCE)
+async def _sized(outside: Outside, lines: list[TenantLine]) -> tuple[TenantLine, ...]:
+    live = {line.tenant.stack: _running(outside, line) for line in lines}
+    names = {stack: _containers(release) for stack, release in live.items() if release}
+    volumes, memory = await asyncio.gather(
+        volume_sizes(outside), _memory(outside, [one for some in names.values() for one in some])
+    )
+    disks = await disks_of(outside, [item for item in live.values() if item], volumes)
+    return tuple(
+        replace(
+            line,
+            disk_bytes=disks.get(line.tenant.stack),
+            memory_bytes=_sum([memory.get(one) for one in names.get(line.tenant.stack, ())]),
+        )
+        for line in lines
+    )
 
-    async def one(line: TenantLine) -> TenantLine:
-        async with limit:
-            return await _with_sizes(outside, line)
 
-    return list(await asyncio.gather(*map(one, lines)))
-
-
-async def _with_sizes(outside: Outside, line: TenantLine) -> TenantLine:
+def _running(outside: Outside, line: TenantLine) -> Release | None:
     live = line.status.release if line.status else None
-    release = outside.store.release(line.tenant.stack, live) if live else None
-    if release is None or line.tenant.state is not TenantState.ACTIVE:
-        return line
-    names = [
+    if not live or line.tenant.state is not TenantState.ACTIVE:
+        return None
+    return outside.store.release(line.tenant.stack, live)
+
+
+def _containers(release: Release) -> list[str]:
+    return [
         name
         for item in release.services
         if item.role.is_app_service or item.role is Role.STATE
         for name in item.containers
     ]
-    memory = [await _memory(outside, name) for name in names]
-    disk = await disk_of(outside, line.tenant.stack)
-    return replace(line, disk_bytes=disk, memory_bytes=_sum(memory))
 
 
-async def disk_of(outside: Outside, stack: StackId) -> int | None:
-    """Bytes in the volumes of what a stack runs; None when nobody can say."""
-    record = outside.store.stack(stack)
-    release = outside.store.release(stack, record.live) if record and record.live else None
-    if release is None:
-        return None
-    return _sum([await _disk(outside, name, path) for name, path in _places(release)])
+async def _memory(outside: Outside, names: list[str]) -> Mapping[str, int]:
+    try:
+        return await outside.runtime.memory(names)
+    except OutsideError:
+        return {}
 
 
-def _places(release: Release) -> Iterator[tuple[str, str]]:
-    """For each volume of the stack: a container that has it, and where."""
+async def volume_sizes(outside: Outside) -> Mapping[str, int]:
+    """What the engine counts in one call; empty when it cannot, or counts for somebody else now."""
+    try:
+        return await outside.runtime.volume_sizes()
+    except OutsideError:
+        return {}
+
+
+async def disks_of(
+    outside: Outside, releases: Iterable[Release], volumes: Mapping[str, int]
+) -> dict[StackId, int | None]:
+    """By stack, the bytes in the volumes of what it runs; None when nobody can say."""
+    limit, wanted = asyncio.Semaphore(AT_ONCE), list(releases)
+
+    async def one(release: Release) -> int | None:
+        found = list[int | None]()
+        for place in _places(release):
+            size = volumes.get(place.volume)
+            if size is None:
+                async with limit:
+                    size = await _disk(outside, place)
+            found.append(size)
+        return _sum(found)
+
+    sizes = await asyncio.gather(*map(one, wanted))
+    return {item.stack: size for item, size in zip(wanted, sizes, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A volume, as the engine calls it, and a container that has it, and where."""
+
+    volume: str
+    container: str
+    path: str
+
+
+def _places(release: Release) -> Iterator[_Place]:
     seen: set[str] = set()
     by_key = {
         key: name
@@ -142,36 +180,26 @@ def _places(release: Release) -> Iterator[tuple[str, str]]:
         if item.role is not Role.JOB
     }
     for model in (release.state_model, release.model):
+        names = model.get("volumes") or {}
         for key, definition in (model.get("services") or {}).items():
             for mount in compose.mounts_of(definition):
-                if mount.kind == "volume" and mount.source not in seen and key in by_key:
-                    seen.add(mount.source)
-                    yield by_key[key], mount.target
+                name = str((names.get(mount.source) or {}).get("name") or mount.source)
+                if mount.kind == "volume" and name not in seen and key in by_key:
+                    seen.add(name)
+                    yield _Place(name, by_key[key], mount.target)
 
 
-async def _memory(outside: Outside, container: str) -> int | None:
-    for path in _MEMORY:
-        found = await _number(outside, container, ["cat", path])
-        if found is not None:
-            return found
-    return None
-
-
-async def _disk(outside: Outside, container: str, path: str) -> int | None:
-    kilobytes = await _number(outside, container, ["du", "-sk", path])
-    return None if kilobytes is None else kilobytes * 1024
-
-
-async def _number(outside: Outside, container: str, words: list[str]) -> int | None:
-    """The number that a command in a container begins its answer with."""
+async def _disk(outside: Outside, place: _Place) -> int | None:
+    """Read by the container itself: slow, and only where the program `du` is."""
+    words = ["du", "-sk", place.path]
     try:
-        answer = await outside.runtime.execute(container, words, timeout_seconds=10.0)
+        answer = await outside.runtime.execute(place.container, words, timeout_seconds=10.0)
     except OutsideError:
         return None
     first = (answer.output.split() or [""])[0]
-    return int(first) if answer.exit_code == 0 and first.isdecimal() else None
+    return int(first) * 1024 if answer.exit_code == 0 and first.isdecimal() else None
 
 
-def _sum(found: list[int | None]) -> int | None:
+def _sum(found: Iterable[int | None]) -> int | None:
     known = [item for item in found if item is not None]
     return sum(known) if known else None

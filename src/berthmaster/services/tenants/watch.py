@@ -1,10 +1,9 @@
 """Part of `berth tick`: what tenants hold beside what they may, and whose time is over soon.
 
-An alert is opened once and stays until its cause is gone. Volumes are measured by their own
-containers, every quarter of an hour at most, because that reads the whole of them.
+An alert is opened once and stays until its cause is gone. Volumes are measured every quarter
+of an hour at most, because that reads the whole of them.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,13 +13,14 @@ from typing import Final
 
 from berthmaster.domain.errors import BerthmasterError, LeaseHeld, UserError
 from berthmaster.domain.names import StackId
+from berthmaster.domain.release import Release
 from berthmaster.domain.spec import TenancySpec
 from berthmaster.domain.tenancy import AlertKind, Tenant, TenantState, Watched
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import Event
 from berthmaster.services.tenants.close import suspend
-from berthmaster.services.tenants.look import AT_ONCE, disk_of
+from berthmaster.services.tenants.look import disks_of, volume_sizes
 
 MEASURED_EVERY: Final = timedelta(minutes=15)
 EXPIRES_WITHIN: Final = timedelta(days=3)
@@ -71,18 +71,20 @@ async def _measure(
     outside: Outside, tenants: Iterable[Tenant], rules: Mapping[str, TenancySpec]
 ) -> dict[StackId, Watched]:
     """What each holds, where that has a limit; one that does not say is asked again later."""
-    limit, now = asyncio.Semaphore(AT_ONCE), outside.clock.now()
+    now, wanted = outside.clock.now(), list(tenants)
+    limited = [item for item in wanted if _limit(item, rules.get(item.stack.app)) is not None]
+    live = [release for item in limited if (release := _live(outside, item)) is not None]
+    disks = await disks_of(outside, live, await volume_sizes(outside)) if live else {}
+    return {item.stack: Watched(now, disks.get(item.stack)) for item in wanted}
 
-    async def one(tenant: Tenant) -> Watched:
-        rule = rules.get(tenant.stack.app)
-        if rule is None or rule.disk_limit(tenant.size) is None:
-            return Watched(now)
-        async with limit:
-            return Watched(now, await disk_of(outside, tenant.stack))
 
-    wanted = list(tenants)
-    measured = await asyncio.gather(*map(one, wanted))
-    return {tenant.stack: seen for tenant, seen in zip(wanted, measured, strict=True)}
+def _live(outside: Outside, tenant: Tenant) -> Release | None:
+    record = outside.store.stack(tenant.stack)
+    return outside.store.release(tenant.stack, record.live) if record and record.live else None
+
+
+def _limit(tenant: Tenant, rule: TenancySpec | None) -> int | None:
+    return rule.disk_limit(tenant.size) if rule else None
 
 
 def _set(alerts: dict[AlertKind, str], kind: AlertKind, text: str | None) -> None:
@@ -100,7 +102,7 @@ def _expires(outside: Outside, tenant: Tenant) -> str | None:
 
 
 def _over(tenant: Tenant, seen: Watched, rule: TenancySpec | None) -> str | None:
-    most = rule.disk_limit(tenant.size) if rule else None
+    most = _limit(tenant, rule)
     if most is None:
         return None
     if seen.disk_bytes is None:  # nobody said: what was known stays
