@@ -81,13 +81,14 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
         for record in sorted(records, key=lambda item: str(item.id))
     ]
     tags = {line.stack: line.tag for line in lines}
-    unwell = {line.stack: text for line in lines if (text := _unwell(line))}
+    sick = {line.stack: text for line in lines if (text := unwell(line))}
     tenants = [item for item in outside.store.tenants() if item.stack in tags]
-    told = tenant_alerts(outside, tenants, tags, unwell)
+    told = tenant_alerts(outside, tenants, tags, sick)
     return Status(tuple(lines), error, open_alerts(outside), told)
 
 
-def _unwell(line: StackLine) -> str | None:
+def unwell(line: StackLine) -> str | None:
+    """What is wrong with a stack that does not do all that it is for; None when nothing is."""
     if line.state not in ("down", "degraded"):
         return None
     sick = f", {line.unhealthy} unhealthy" if line.unhealthy else ""

@@ -23,9 +23,11 @@ from berthmaster.services.deploy import deploy
 from berthmaster.services.deploy_all import OneOfMany
 from berthmaster.services.render_model import ReleaseRequest
 from berthmaster.services.roll_back import roll_back
+from berthmaster.services.tell import tell as tell_person
 
 AT_ONCE: Final = 4
 WAVE_SIZE: Final = 10
+NAMED: Final = 5  # tenants that an alert names
 _OVER: Final = (RolloutState.DONE, RolloutState.RETURNED, RolloutState.REPLACED)
 Tell = Callable[[RolloutLine], None]
 
@@ -163,10 +165,25 @@ async def _run(
         now = newest(outside, rollout.app, rollout.environment)
         if now.is_over_budget:
             outside.store.set_rollout_state(rollout.id, RolloutState.STOPPED)
+            await _tell_stop(outside, now, progress)
         if now.state is not RolloutState.RUNNING or now.is_over_budget:
             return newest(outside, rollout.app, rollout.environment)
     outside.store.set_rollout_state(rollout.id, RolloutState.DONE, unless=RolloutState.PAUSED)
     return newest(outside, rollout.app, rollout.environment)
+
+
+async def _tell_stop(outside: Outside, rollout: Rollout, progress: Progress) -> None:
+    """Who watches a rollout of hundreds may be asleep when it stops."""
+    where = f"{rollout.app}@{rollout.environment}"
+    failed = [line.stack.tenant or "" for line in rollout.lines if line.state is LineState.FAILED]
+    names = ", ".join(failed[:NAMED]) + (", ..." if len(failed) > NAMED else "")
+    text = (
+        f"{where}: the rollout to {rollout.tag} stopped: {len(failed)} of {len(rollout.lines)}"
+        f" tenants failed ({names}), and {rollout.budget} may; next: berth rollout show {where}"
+    )
+    problem = await tell_person(outside, [text])
+    if problem is not None:
+        progress.note(problem)
 
 
 async def _each(

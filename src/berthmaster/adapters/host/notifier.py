@@ -18,7 +18,7 @@ class ProgramNotifier:
         self._limit_seconds = limit_seconds
 
     async def tell(self, text: str) -> str | None:
-        nobody = asyncio.subprocess.DEVNULL
+        line, nobody = " ".join(text.split()), asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
                 str(self._program),
@@ -31,7 +31,7 @@ class ProgramNotifier:
             return f"{self._program}: {error.strerror}"
         try:
             async with asyncio.timeout(self._limit_seconds):
-                await process.communicate(f"{text}\n".encode())
+                await process.communicate(f"{line}\n".encode(errors="replace"))
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -20,6 +20,14 @@ async def test_the_program_gets_the_line_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "got").read_text() == "$(touch x) it holds 2 GB\n"
 
 
+async def test_what_has_several_lines_or_bytes_that_are_no_text_is_one_line(
+    tmp_path: Path,
+) -> None:
+    notifier = ProgramNotifier(program(tmp_path, f"cat >{tmp_path}/got"))
+    assert await notifier.tell("web: it said\n  no\r\nat \udcff all") is None
+    assert (tmp_path / "got").read_text() == "web: it said no at ? all\n"
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [("exit 3", "exit 3"), ("exec <&-; sleep 60 & sleep 60", "no end in 0.3 s")],
