@@ -29,7 +29,7 @@ def set_(
     size: str | None,
     expires: str | None,
 ) -> None:
-    """Change a tenant's size, variables or end.
+    """Change a tenant's size, variables or last day.
 
     An empty value takes a variable away. Size and variables count from the tenant's next release
     on: deploy it.

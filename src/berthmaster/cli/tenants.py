@@ -37,7 +37,7 @@ _COLUMNS: Final = ("name", "domain", "resources", "expires")
     "source",
     metavar="FILE.csv",
     type=FileHere(),
-    help="One tenant for each row; see below.",
+    help="One tenant for each row; columns as above.",
 )
 @click.option("--domain", metavar="D", help="Its primary domain, beside NAME.SUFFIX.")
 @click.option("--set", "values", metavar="K=V", multiple=True, help="A variable of its own.")
