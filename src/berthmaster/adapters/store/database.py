@@ -5,6 +5,7 @@ Knows no table; must not be used from a second thread.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
@@ -155,7 +156,7 @@ def _open(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         _set_up(connection)  # the first statement already looks beside the file
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(connection)
         migrate(connection, path)
     except sqlite3.OperationalError as error:
         connection.close()
@@ -164,6 +165,22 @@ def _open(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    # SQLite lets nobody wait for this change of a new file: with another command there it fails at
+    # once, whatever the timeout. A write lock is waited for, and then that command is done.
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        else:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def _open_in_memory() -> sqlite3.Connection:
@@ -204,7 +221,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
 def _prepare_file(path: Path) -> None:
     try:
         # NOTE: SQLite takes an empty file for a new store; the copies say that there was one.
-        if not (path.exists() and path.stat().st_size) and snapshots_in(path):
+        # Another command may make both between two looks: the last one is at the store.
+        if _is_missing(path) and snapshots_in(path) and _is_missing(path):
             raise damaged(str(path), "it is empty" if path.exists() else "it is gone")
         private_folder(path.parent)
         with suppress(FileExistsError):
@@ -215,6 +233,10 @@ def _prepare_file(path: Path) -> None:
             subject="store",
             next_command="df -h -i",
         ) from error
+
+
+def _is_missing(path: Path) -> bool:
+    return not (path.exists() and path.stat().st_size)
 
 
 def private_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -110,6 +111,34 @@ def test_a_locked_store_is_retryable(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert second.stacks() == ()
     assert refused.value.retryable
     second.record(EVENT)
+
+
+def test_a_new_store_waits_for_the_command_that_makes_it_at_the_same_moment(
+    tmp_path: Path,
+) -> None:
+    path, made = tmp_path / "store.db", list[int]()
+    with closing(sqlite3.connect(path, isolation_level=None)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        second = threading.Thread(target=lambda: made.append(len(make_store(path).stacks())))
+        second.start()
+        second.join(0.3)
+        is_waiting = second.is_alive()
+        first.execute("COMMIT")
+        second.join(30)
+    assert (is_waiting, made) == (True, [0])
+
+
+def test_copies_that_appear_between_two_looks_are_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+
+    def found(_: Path) -> list[Path]:  # what another command has made meanwhile
+        path.write_bytes(b"SQLite format 3")
+        return [tmp_path / "snapshots/store-000001-20261121T020000Z.db"]
+
+    monkeypatch.setattr(database, "snapshots_in", found)
+    database._prepare_file(path)
 
 
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path) -> None:
