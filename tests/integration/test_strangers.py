@@ -29,6 +29,8 @@ pytestmark = pytest.mark.docker
 PROJECTS = Path(__file__).parent.parent / "fixtures" / "strangers"
 FOLDER = Path(__file__).parent.parent / "golden" / "strangers"
 PLACE = re.compile(r"\.ya?ml:\d+")
+QUICKSTART = PROJECTS.parents[2] / "docs" / "quickstart.md"
+SHOWN = ("yaml", "console")  # of its first two blocks
 NAMES = sorted(path.name for path in PROJECTS.iterdir() if path.is_dir())
 
 
@@ -105,3 +107,13 @@ async def looked_at(folder: Path) -> str:
         await deploy_would_go_on(folder)
         assert "route " in text, "nothing would answer"
     return text
+
+
+async def test_the_quickstart_shows_what_init_writes(tmp_path: Path) -> None:
+    text = QUICKSTART.read_text()
+    compose, shown = (re.findall(f"```{kind}\n(.*?)```", text, re.S)[0] for kind in SHOWN)
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(compose)
+    await init_app(outside(), folder)
+    assert f"$ berth init\n{(folder / 'berth.yaml').read_text()}" == shown
