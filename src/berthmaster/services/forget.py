@@ -5,6 +5,8 @@ that a state service runs by; of the refused ones the newest few, for their repo
 when no kept release runs them.
 """
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from berthmaster.domain.errors import OutsideError
@@ -15,16 +17,34 @@ from berthmaster.planner.state import state_part
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary
 from berthmaster.services.deploy import give_back
+from berthmaster.services.trouble import Troubles
 
 KEPT_REFUSED: Final = 5
 
 
-async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
-    """Remove records, images and restore points of a stack beyond retention; says what it did."""
+async def forget_old(
+    outside: Outside, stacks: Iterable[StackId], troubles: Troubles | None = None
+) -> tuple[str, ...]:
+    """Remove records, images and restore points of stacks beyond retention; says what it did.
+
+    What is still needed is read once, after the last record is gone: every record is read for it.
+    """
+    gone, told, noted = list[Release](), list[str](), troubles or Troubles()
+    for stack in stacks:
+        with noted.noted():
+            told += _forget_of(outside, stack, gone)
+    if gone:
+        with noted.noted():
+            await _remove_unused(outside, gone)
+    if troubles is None:
+        noted.raise_first()
+    return tuple(told)
+
+
+def _forget_of(outside: Outside, stack: StackId, gone: list[Release]) -> Iterator[str]:
     retention = outside.store.retention(stack)
     if retention is None:
-        return ()
-    told = []
+        return
     for item in _beyond(outside.store.releases(stack), retention.releases):
         release = outside.store.release(stack, item.number)
         if release is None or _is_only_state(outside, stack, item):
@@ -32,15 +52,10 @@ async def forget_old(outside: Outside, stack: StackId) -> tuple[str, ...]:
         # Addresses before the record: killed in between, the next run finds the record again.
         give_back(outside, stack, item.number)
         _remove_record(outside, stack, release)
-        told.append(f"{stack}: the record of r{item.number} is beyond retention; it is removed")
-        await _remove_images(outside, release)
-    if told:
-        _forget_content(outside)
-    points = outside.files.prune_dumps(stack.project, retention.restore_points)
-    told += [
-        f"{stack}: the restore point {name} is beyond retention; it is removed" for name in points
-    ]
-    return tuple(told)
+        gone.append(release)
+        yield f"{stack}: the record of r{item.number} is beyond retention; it is removed"
+    for name in outside.files.prune_dumps(stack.project, retention.restore_points):
+        yield f"{stack}: the restore point {name} is beyond retention; it is removed"
 
 
 def _needed_by_state(outside: Outside, stack: StackId, number: int) -> frozenset[str]:
@@ -70,22 +85,19 @@ def _beyond(summaries: tuple[ReleaseSummary, ...], kept: int) -> list[ReleaseSum
     return [*served[kept:], *refused[KEPT_REFUSED:], *replaced]
 
 
-async def _remove_images(outside: Outside, release: Release) -> None:
-    """Best effort: the engine keeps what any container uses, and a leftover harms nobody."""
-    kept = {
-        item.image.runs_as
-        for other in outside.store.release_records()
-        for item in other.services
-        if item.image
-    }
-    own = {item.image.runs_as for item in release.services if item.image}
-    for runs_as in sorted(name for name in own - kept if "@" in name):
-        try:
+async def _remove_unused(outside: Outside, gone: Iterable[Release]) -> None:
+    """Images and files that no record needs any more."""
+    images, digests = set[str](), set[str]()
+    for record in outside.store.release_records():
+        images |= _images_of(record)
+        digests |= {file.digest for file in record.files}
+    unused = frozenset[str]().union(*map(_images_of, gone)) - images
+    for runs_as in sorted(name for name in unused if "@" in name):
+        # Best effort: the engine keeps what any container uses, and a leftover harms nobody.
+        with contextlib.suppress(OutsideError):
             await outside.runtime.remove_image(runs_as)
-        except OutsideError:
-            continue
+    outside.files.forget_content(outside.files.unused_content(digests))
 
 
-def _forget_content(outside: Outside) -> None:
-    kept = {file.digest for item in outside.store.release_records() for file in item.files}
-    outside.files.forget_content(outside.files.unused_content(kept))
+def _images_of(release: Release) -> frozenset[str]:
+    return frozenset(item.image.runs_as for item in release.services if item.image)

@@ -53,9 +53,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     told += await suspend_expired(outside, progress, troubles)
     with troubles.noted():
         told += await watch_tenants(outside, progress, measures=starts)
-    for record in outside.store.stacks():
-        with troubles.noted():
-            told += await forget_old(outside, record.id)
+    told += await forget_old(outside, [record.id for record in outside.store.stacks()], troubles)
     told += await let_unused_go(outside, troubles)
     troubles.raise_first(told, progress)
     return tuple(told)

@@ -35,10 +35,11 @@ class Troubles:
         except BerthmasterError as error:
             self.errors.append(error)
 
-    def raise_first(self, told: Iterable[str], progress: Progress) -> None:
+    def raise_first(self, told: Iterable[str] = (), progress: Progress | None = None) -> None:
         """Raise the first one, if any, after telling what was done all the same."""
         if not self.errors:
             return
         for line in (*told, *(error.message for error in self.errors[1:])):
-            progress.note(line)
+            if progress is not None:
+                progress.note(line)
         raise self.errors[0]

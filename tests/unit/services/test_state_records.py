@@ -76,17 +76,17 @@ async def test_a_removed_database_starts_again_exactly_as_it_was_changed() -> No
 
 async def test_retention_keeps_what_a_database_runs_by_and_nothing_more_of_it() -> None:
     world = await deployed(9)
-    await forget_old(world.outside, SHOP)
+    await forget_old(world.outside, [SHOP])
     kept = world.outside.store.release(SHOP, 1)
     assert kept
     assert (kept.state, [item.name for item in kept.services]) == (ReleaseState.STATE, ["db"])
-    assert await forget_old(world.outside, SHOP) == ()
+    assert await forget_old(world.outside, [SHOP]) == ()
 
 
 async def test_a_record_goes_when_the_database_runs_by_another() -> None:
     world = await changed()
     await world.carry_out(await world.plan_state(with_other_database(3)))
-    await forget_old(world.outside, SHOP)
+    await forget_old(world.outside, [SHOP])
     assert world.outside.store.release(SHOP, 2) is None
     assert world.outside.store.release(SHOP, 3)
 
