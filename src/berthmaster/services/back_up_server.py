@@ -6,6 +6,7 @@ recorded, and never restored unasked. Changes nothing but restore points named `
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,17 +21,19 @@ from berthmaster.domain.backup import (
     copies_to_forget,
 )
 from berthmaster.domain.errors import NotFound, OutsideError
+from berthmaster.domain.names import StackId
 from berthmaster.engine.lease import hold
 from berthmaster.ports.backups import Backups, EngineData
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
-from berthmaster.services.gather_backup import Gathered, gather
+from berthmaster.services.gather_backup import Gathered, catch_up, gather
 from berthmaster.services.read_health import BACKED_UP, BACKUP_FAILED
 
 LEASE: Final = "backup"
 STAGED: Final = "backup-now"  # folder under the state folder
 MANIFEST: Final = "manifest.json"
 STORE_COPY: Final = "store.db"
+MOST_ROUNDS: Final = 4  # in which what was changed meanwhile is gathered again
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +98,22 @@ async def _back_up(
     code = await backups.prepare()
     known = await backups.copies()
     found = await gather(outside, data)
-    costs = await _save_images(backups, data, found, known)
-    manifest = _manifest(outside, here, found)
+    there = {image for item in known if item.kind is CopyKind.IMAGE for image in item.images}
+    costs = await _save_images(backups, data, found, there)
     staged = outside.state_folder / STAGED
-    _stage(outside, staged, manifest)
+    manifest = _stage(outside, here, found, staged)
+    while changed := await catch_up(outside, data, found):
+        if is_last := found.round == MOST_ROUNDS:
+            _give_up(found, changed)
+        costs += await _save_images(backups, data, found, there)
+        manifest = _stage(outside, here, found, staged)
+        if is_last:
+            break
     kind = CopyKind.PARTIAL if manifest.failed else CopyKind.WHOLE
     images = tuple(item.id for item in manifest.images)
     copy = Copy("", kind, manifest.taken_at, images, str(staged))
-    left_out = [*excluded(outside.state_folder), *map(Path, found.excluded)]
+    dumped = [Path(file) for part in found.parts for file in part.excluded]
+    left_out = [*excluded(outside.state_folder), *dumped]
     saved = await backups.save(copy, _paths(outside, manifest), left_out)
     await _read_back(backups, saved.id, staged)
     forgotten = copies_to_forget(await backups.copies(), here.keep)
@@ -119,11 +130,17 @@ async def _back_up(
     )
 
 
+def _give_up(found: Gathered, changed: Iterable[StackId]) -> None:
+    """What never held still may not fit the snapshot: better a failed backup than a false one."""
+    for stack in changed:
+        part = found.stacks.get(stack, found.of_removed)
+        part.failed.append(f"{stack}: it was changed again and again while it was saved")
+
+
 async def _save_images(
-    backups: Backups, data: EngineData, found: Gathered, known: tuple[Copy, ...]
+    backups: Backups, data: EngineData, found: Gathered, there: set[str]
 ) -> list[Saved]:
     """Images that the repository lacks; one that fails is a failed part."""
-    there = {image for item in known if item.kind is CopyKind.IMAGE for image in item.images}
     costs = []
     for image in found.images:
         if image.id in there:
@@ -132,8 +149,10 @@ async def _save_images(
         name = next((item for item in image.names if item in found.gateway_images), image.id)
         copy = Copy("", CopyKind.IMAGE, found.taken_at, (image.id,))
         what = f"image {image.names[0] if image.names else image.id}"
-        if saved := await found.tried(what, backups.save_stream(copy, data.image_archive(name))):
+        saving = backups.save_stream(copy, data.image_archive(name))
+        if saved := await found.of_images.tried(what, saving):
             costs.append(saved)
+            there.add(image.id)
     return costs
 
 
@@ -145,21 +164,22 @@ def _manifest(outside: Outside, here: Installation, found: Gathered) -> Manifest
         version=here.version,
         state_folder=str(outside.state_folder),
         address_block=outside.address_block,
-        stacks=tuple(found.stacks),
+        stacks=tuple(str(stack) for stack, part in found.stacks.items() if part.is_served),
         removed=tuple(found.removed),
         folders=tuple(found.folders),
-        volumes=tuple(found.volumes),
-        databases=tuple(found.databases),
+        volumes=tuple(item for part in found.parts for item in part.volumes),
+        databases=tuple(item for part in found.parts for item in part.databases),
         images=tuple(found.images),
         settings=path.read_text() if path and path.is_file() else None,
         settings_path=str(path or ""),
-        notes=tuple(found.notes),
-        failed=tuple(found.failed),
+        notes=(*found.folder_notes, *(line for part in found.parts for line in part.notes)),
+        failed=tuple(line for part in found.parts for line in part.failed),
     )
 
 
-def _stage(outside: Outside, staged: Path, manifest: Manifest) -> None:
+def _stage(outside: Outside, here: Installation, found: Gathered, staged: Path) -> Manifest:
     """A snapshot of the store and the manifest, in a folder that the copy takes with it."""
+    manifest = _manifest(outside, here, found)
     try:
         staged.mkdir(mode=0o700, parents=True, exist_ok=True)
         store, listing = staged / STORE_COPY, staged / MANIFEST
@@ -172,6 +192,7 @@ def _stage(outside: Outside, staged: Path, manifest: Manifest) -> None:
         raise OutsideError(
             f"{staged} cannot be written: {error.strerror}", subject="disk"
         ) from error
+    return manifest
 
 
 def _paths(outside: Outside, manifest: Manifest) -> list[Path]:

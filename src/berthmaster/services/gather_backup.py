@@ -22,6 +22,7 @@ from berthmaster.planner import composemodel as compose
 from berthmaster.planner.majors import database_version, told_by_environment
 from berthmaster.ports.backups import EngineData
 from berthmaster.ports.outside import Outside
+from berthmaster.ports.store import StackRecord
 from berthmaster.services.observe import applied_states
 
 REDIS_SECONDS: Final = 120.0
@@ -30,23 +31,18 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Gathered:
-    """The parts of one backup, and what became of those that failed."""
+class Part:
+    """What belongs together: of one stack, of the removed tenants, the images."""
 
-    taken_at: datetime
-    stacks: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)  # tenants
-    folders: list[str] = field(default_factory=list)
-    excluded: list[str] = field(default_factory=list)  # of them: files that a dump stands for
+    excluded: list[str] = field(default_factory=list)  # files that a dump stands for
     volumes: list[SavedVolume] = field(default_factory=list)
     databases: list[SavedDatabase] = field(default_factory=list)
-    images: list[SavedImage] = field(default_factory=list)
-    gateway_images: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    is_served: bool = False
 
     async def tried(self, what: str, work: Awaitable[T]) -> T | None:
-        """Do a part; a failure is noted and the others go on."""
+        """Do a piece; a failure is noted and the others go on."""
         try:
             return await work
         except BerthmasterError as error:
@@ -54,20 +50,89 @@ class Gathered:
             return None
 
 
+# What makes a dump and a snapshot of the store fit: the live release and what its databases run by.
+Stand = tuple[int | None, frozenset[tuple[str, int]]]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The parts of one backup, and what became of those that failed."""
+
+    taken_at: datetime
+    stacks: dict[StackId, Part] = field(default_factory=dict)
+    stands: dict[StackId, Stand] = field(default_factory=dict)  # of each when it was gathered
+    folders: list[str] = field(default_factory=list)
+    folder_notes: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)  # tenants
+    of_removed: Part = field(default_factory=Part)
+    images: list[SavedImage] = field(default_factory=list)
+    of_images: Part = field(default_factory=Part)
+    gateway_images: frozenset[str] = frozenset()
+    round: int = 0
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All of them, in the order in which they are told."""
+        return (*self.stacks.values(), self.of_removed, self.of_images)
+
+
 async def gather(outside: Outside, data: EngineData) -> Gathered:
     """Look everything up and take the dumps."""
     found = Gathered(outside.clock.now())
     for record in outside.store.stacks():
-        _add_folder(outside, found, record.folder)
-        live = outside.store.release(record.id, record.live) if record.live is not None else None
-        if live is not None:
-            found.stacks.append(str(record.id))
-            await _add_data(outside, data, found, live, is_closed=record.is_in_maintenance)
-        else:
-            found.notes.append(f"{record.id} has no release that serves; its records are saved")
+        await _add_stack(outside, data, found, record)
+    await _add_others(outside, data, found)
+    return found
+
+
+async def catch_up(outside: Outside, data: EngineData, found: Gathered) -> tuple[StackId, ...]:
+    """Gather again what was changed, ended or begun while the others were gathered; returns it.
+
+    Else the store's snapshot would name a release whose data and images are not in the backup.
+    """
+    now = {record.id: record for record in outside.store.stacks()}
+    known = {*now, *found.stands}
+    changed = [stack for stack in known if _stand(outside, stack) != found.stands.get(stack)]
+    if not changed:
+        return ()
+    found.round += 1
+    for stack in sorted(changed, key=str):
+        found.stacks.pop(stack, None)
+        found.stands.pop(stack, None)
+        if stack in now:
+            await _add_stack(outside, data, found, now[stack])
+    found.removed, found.of_removed, found.of_images = [], Part(), Part()
+    await _add_others(outside, data, found)
+    return tuple(changed)
+
+
+def _stand(outside: Outside, stack: StackId) -> Stand | None:
+    record = outside.store.stack(stack)
+    if record is None:
+        return None
+    return record.live, frozenset(outside.store.applied_states(stack).items())
+
+
+async def _add_stack(
+    outside: Outside, data: EngineData, found: Gathered, record: StackRecord
+) -> None:
+    stand = _stand(outside, record.id)
+    if stand is None:  # it ended just now
+        return
+    found.stands[record.id] = stand
+    part = found.stacks[record.id] = Part()
+    _add_folder(outside, found, record.folder)
+    live = outside.store.release(record.id, stand[0]) if stand[0] is not None else None
+    if live is None:
+        part.notes.append(f"{record.id} has no release that serves; its records are saved")
+        return
+    part.is_served = True
+    await _add_data(outside, data, found, live, is_closed=record.is_in_maintenance)
+
+
+async def _add_others(outside: Outside, data: EngineData, found: Gathered) -> None:
     await _add_removed(outside, data, found)
     await _add_images(outside, data, found)
-    return found
 
 
 def _add_folder(outside: Outside, found: Gathered, folder: str) -> None:
@@ -77,7 +142,9 @@ def _add_folder(outside: Outside, found: Gathered, folder: str) -> None:
     if path.is_dir():
         found.folders.append(folder)
     else:
-        found.notes.append(f"{folder} is not there any more; the releases made from it are saved")
+        found.folder_notes.append(
+            f"{folder} is not there any more; the releases made from it are saved"
+        )
 
 
 async def _add_data(
@@ -86,6 +153,7 @@ async def _add_data(
     """What a stack keeps; a database that was closed on purpose, as a suspended tenant's is, cannot
     be dumped, and its files are at rest.
     """
+    part = found.stacks[live.stack]
     applied = applied_states(outside, live.stack, live)
     dumped: set[str] = set()  # volumes that a dump stands for
     filed: set[str] = set()
@@ -95,15 +163,15 @@ async def _add_data(
         is_at_rest = is_closed and await _is_stopped(outside, service)
         if not is_at_rest and await _is_known(outside, service):
             dumped |= volumes
-            await _leave_out(outside, found, record, service)
+            await _leave_out(outside, part, record, service)
             await _dump(outside, found, live, service)
             continue
         filed |= volumes
-        await found.tried(f"{live.stack} {service.name}", _settle(outside, found, record, service))
+        await part.tried(f"{live.stack} {service.name}", _settle(outside, part, record, service))
     labelled = await outside.runtime.volumes({LABEL_STACK: str(live.stack)})
     own = {*live.volumes, *live.volume_names.values(), *(item.name for item in labelled)}
     for name in sorted(own - (dumped - filed)):
-        await found.tried(f"volume {name}", _add_volume(data, found, live.stack, name))
+        await part.tried(f"volume {name}", _add_volume(data, part, live.stack, name))
 
 
 async def _is_known(outside: Outside, service: ReleaseService) -> bool:
@@ -121,7 +189,7 @@ async def _environment(outside: Outside, service: ReleaseService) -> Mapping[str
 
 
 async def _leave_out(
-    outside: Outside, found: Gathered, record: Release, service: ReleaseService
+    outside: Outside, part: Part, record: Release, service: ReleaseService
 ) -> None:
     """A folder of the host that holds a database's files: copied while it runs they are torn."""
     image = await outside.runtime.image(service.image.runs_as) if service.image else None
@@ -130,7 +198,7 @@ async def _leave_out(
         target = PurePosixPath(mount.target)
         is_data = any(one.is_relative_to(target) or target.is_relative_to(one) for one in data)
         if mount.kind == "bind" and not mount.is_read_only and is_data:
-            found.excluded.append(mount.source)
+            part.excluded.append(mount.source)
 
 
 async def _add_removed(outside: Outside, data: EngineData, found: Gathered) -> None:
@@ -146,10 +214,13 @@ async def _add_removed(outside: Outside, data: EngineData, found: Gathered) -> N
         if last and not any(
             item.name == last or item.name.startswith(f"{last}-") for item in points
         ):
-            found.failed.append(f"removed tenant {stack}: its last backup {last} is not there")
+            found.of_removed.failed.append(
+                f"removed tenant {stack}: its last backup {last} is not there"
+            )
         found.removed.append(str(stack))
         for volume in await outside.runtime.volumes({LABEL_STACK: str(stack)}):
-            await found.tried(f"volume {volume.name}", _add_volume(data, found, stack, volume.name))
+            adding = _add_volume(data, found.of_removed, stack, volume.name)
+            await found.of_removed.tried(f"volume {volume.name}", adding)
 
 
 async def _is_stopped(outside: Outside, service: ReleaseService) -> bool:
@@ -160,20 +231,20 @@ async def _is_stopped(outside: Outside, service: ReleaseService) -> bool:
 async def _dump(outside: Outside, found: Gathered, live: Release, service: ReleaseService) -> None:
     """A restore point of its own; the one of the last backup makes room for it."""
     folder = outside.files.dump_folder(live.stack.project)
-    name = f"{POINT_PREFIX}{service.name}-{found.taken_at:%Y%m%d-%H%M%S}"
+    part = found.stacks[live.stack]
+    again = f"-{found.round}" if found.round else ""
+    name = f"{POINT_PREFIX}{service.name}-{found.taken_at:%Y%m%d-%H%M%S}{again}"
     what = f"database {service.name} of {live.stack}"
     taken = outside.databases.take(service.containers[0], folder, name)
-    if await found.tried(what, taken) is None:
+    if await part.tried(what, taken) is None:
         return
-    found.databases.append(SavedDatabase(str(live.stack), service.name, name))
+    part.databases.append(SavedDatabase(str(live.stack), service.name, name))
     for point in outside.databases.points(folder):
         if point.name.startswith(f"{POINT_PREFIX}{service.name}-") and point.name != name:
             outside.files.forget_dump(live.stack.project, point.name)
 
 
-async def _settle(
-    outside: Outside, found: Gathered, record: Release, service: ReleaseService
-) -> None:
+async def _settle(outside: Outside, part: Part, record: Release, service: ReleaseService) -> None:
     """Bring a service that keeps data to a state in which its files can be copied."""
     reference = service.image.reference if service.image else ""
     environment = await _environment(outside, service)
@@ -191,7 +262,7 @@ async def _settle(
         )
     why = await _save_redis(outside, record, service)
     if why:
-        found.notes.append(f"{record.stack} {service.name}: {why}; its files are as they lay")
+        part.notes.append(f"{record.stack} {service.name}: {why}; its files are as they lay")
 
 
 async def _save_redis(outside: Outside, record: Release, service: ReleaseService) -> str:
@@ -224,13 +295,13 @@ def _redis_login(outside: Outside, record: Release, service: ReleaseService) -> 
     return {}
 
 
-async def _add_volume(data: EngineData, found: Gathered, stack: StackId, name: str) -> None:
+async def _add_volume(data: EngineData, part: Part, stack: StackId, name: str) -> None:
     folder = await data.volume_folder(name)
     if folder is None:
         raise OutsideError("it is not there", subject=name)
     if not folder.is_dir():
         raise OutsideError(f"its files are not on this machine ({folder})", subject=name)
-    found.volumes.append(SavedVolume(name, str(stack), str(folder)))
+    part.volumes.append(SavedVolume(name, str(stack), str(folder)))
 
 
 def _volumes_of(record: Release, service: ReleaseService) -> set[str]:
@@ -269,10 +340,12 @@ async def _add_images(outside: Outside, data: EngineData, found: Gathered) -> No
             by_id.setdefault(image.id, set()).add(name)
             tags[image.id] = image.tags
         elif name in live or name in found.gateway_images:
-            found.failed.append(f"image {name}: it is not here")
+            found.of_images.failed.append(f"image {name}: it is not here")
         else:
-            found.notes.append(f"the image {name} of an older release is not here any more")
-    found.images += [SavedImage(key, tuple(sorted(by_id[key])), tags[key]) for key in by_id]
+            found.of_images.notes.append(
+                f"the image {name} of an older release is not here any more"
+            )
+    found.images = [SavedImage(key, tuple(sorted(by_id[key])), tags[key]) for key in by_id]
 
 
 def _live_images(outside: Outside) -> Iterable[str]:

@@ -1,9 +1,10 @@
 """A server that is lost comes back from its backup; a backup that is not whole says so."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from berthmaster.engine.executor import Executor
 from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.engine.lease import hold
 from berthmaster.ports.progress import Silence
+from berthmaster.services import back_up_server as back_up_server_module
 from berthmaster.services.back_up_server import (
     BackupDone,
     BackupIncomplete,
@@ -36,6 +38,8 @@ from berthmaster.services.back_up_server import (
     back_up_server,
     read_manifest,
 )
+from berthmaster.services.end_stack import destroy
+from berthmaster.services.gather_backup import gather
 from berthmaster.services.read_health import Verdict, backup_findings
 from berthmaster.services.restore_server import (
     ServerRestored,
@@ -233,6 +237,71 @@ async def test_a_failed_dump_makes_a_failed_backup(shop: Machine) -> None:
     copies = [item for item in await shop.backups.copies() if item.is_backup]
     assert [item.kind for item in copies] == [CopyKind.WHOLE, CopyKind.PARTIAL]
     assert (await choose_copy(shop.backups, None)).kind is CopyKind.WHOLE
+
+
+def _meanwhile(
+    monkeypatch: pytest.MonkeyPatch, shop: Machine, happens: Callable[[], Awaitable[object]]
+) -> None:
+    """Something happens on the server after everything was gathered once."""
+    happened = list[int]()
+
+    async def gathered(*those: Any) -> Any:
+        found = await gather(*those)
+        if not happened:
+            happened.append(1)
+            await happens()
+        return found
+
+    monkeypatch.setattr(back_up_server_module, "gather", gathered)
+
+
+async def test_a_release_that_came_while_the_others_were_saved_comes_back_with_its_data(
+    shop: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deployed() -> None:
+        await shop.world.deploy(release(2))
+        shop.world.databases.inside(DB)["postgres"] = "as r2 migrated it"
+
+    _meanwhile(monkeypatch, shop, deployed)
+    done = await shop.back_up()
+    assert len(done.manifest.databases) == 1
+    fresh = await shop.lose(tmp_path / "fresh")
+    restored = await fresh.restore()
+    assert restored.failed == ()
+    record = fresh.world.outside.store.stack(SHOP)
+    assert record is not None
+    assert (record.live, fresh.world.databases.inside(DB)["postgres"]) == (2, "as r2 migrated it")
+
+
+async def test_a_stack_that_ended_while_it_was_saved_is_no_part_of_the_backup(
+    shop: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ended() -> None:
+        await destroy(shop.world.outside, SHOP, Silence(), removes_volumes=True)
+
+    _meanwhile(monkeypatch, shop, ended)
+    done = await shop.back_up()
+    assert (done.manifest.stacks, done.manifest.databases, done.manifest.volumes) == ((), (), ())
+
+
+async def test_one_that_changes_all_the_time_makes_a_failed_backup(
+    shop: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = count(2)
+    snapshot = SqliteStore.snapshot
+
+    def changing(store: SqliteStore, path: Path) -> None:
+        snapshot(store, path)
+        value = shop.world.record(release(next(numbers)))
+        lease = store.acquire_lease(str(SHOP), holder="a deploy", seconds=60)
+        live = store.stack(SHOP)
+        old = live.live if live else None
+        store.mark_live(SHOP, value.number, old=old, warm_until=None, fence=lease.fence)
+        store.release_lease(lease)
+
+    monkeypatch.setattr(SqliteStore, "snapshot", changing)
+    with pytest.raises(BackupIncomplete, match="shop@prod: it was changed again and again"):
+        await shop.back_up()
 
 
 async def test_a_target_that_takes_nothing_is_a_failed_backup(shop: Machine) -> None:
