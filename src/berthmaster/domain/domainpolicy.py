@@ -58,12 +58,28 @@ class DomainPolicy:
 
     def canonical_label(self, domain: str) -> str | None:
         """What stands before the suffix; empty for the suffix itself, None elsewhere."""
-        for suffix in (self.suffix, *self.suffixes):
-            if suffix and domain == suffix:
-                return ""
-            if suffix and domain.endswith(f".{suffix}"):
-                return domain.removesuffix(f".{suffix}")
-        return None
+        suffix = self.suffix_of(domain)
+        if suffix is None:
+            return None
+        return domain.removesuffix(suffix).removesuffix(".")
+
+    def suffix_of(self, domain: str) -> str | None:
+        """The suffix that a name is below, or is; of two the longer one."""
+        found = {item for item in (self.suffix, *self.suffixes) if item}
+        ours = (item for item in found if domain == item or domain.endswith(f".{item}"))
+        return max(ours, key=len, default=None)
+
+    def forbidden_in(self, domain: str) -> tuple[str, ...]:
+        """The forbidden parts of a name; one that begins with a dot ends where a label does."""
+        return tuple(part for part in self.forbidden if _holds(domain, part))
+
+
+def _holds(domain: str, part: str) -> bool:
+    if domain == part.strip("."):
+        return True
+    if not part.startswith("."):
+        return part in domain
+    return f"{part.rstrip('.')}." in (domain if part.endswith(".") else f"{domain}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +138,15 @@ def check_domain(policy: DomainPolicy, domain: str, tenant: str) -> tuple[tuple[
         found.append(("name", f"it is not written as DNS has it, {normal}"))
     if normal.startswith("*."):
         return (("name", "a tenant has whole names, no suffix"),)
-    found += [
-        ("forbidden", f"it contains {part}")
-        for part in policy.forbidden
-        if part in normal or part.strip(".") == normal
-    ]
-    if found:
-        return tuple(found)
-    return _place(policy, policy.canonical_label(normal), tenant)
+    if normal.rpartition(".")[2].isdecimal():
+        return (("name", "it is an address, no name"),)
+    found += [("forbidden", f"it contains {part}") for part in policy.forbidden_in(normal)]
+    return tuple(found) or _place(policy, normal, tenant)
 
 
-def _place(policy: DomainPolicy, label: str | None, tenant: str) -> tuple[tuple[str, str], ...]:
+def _place(policy: DomainPolicy, domain: str, tenant: str) -> tuple[tuple[str, str], ...]:
     """Where a name may be: below the suffix by one label that is not reserved."""
+    label = policy.canonical_label(domain)
     if label is None:
         is_theirs = policy.may_be_custom or not policy.suffix
         return () if is_theirs else (("suffix", f"it is not below {policy.suffix}"),)
@@ -142,7 +155,7 @@ def _place(policy: DomainPolicy, label: str | None, tenant: str) -> tuple[tuple[
     if not label:
         return (("reserved", "the suffix itself is no tenant's"),)
     if "." in label:
-        return (("depth", f"*.{policy.suffix} covers one label, not {label}"),)
+        return (("depth", f"*.{policy.suffix_of(domain)} covers one label, not {label}"),)
     return (("reserved", f"{label} is a reserved name"),) if label in policy.reserved else ()
 
 

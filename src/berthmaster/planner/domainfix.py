@@ -82,8 +82,8 @@ def plan_domain_fix(policy: DomainPolicy, rows: Sequence[DomainRow]) -> DomainFi
 
 def _forbidden_part(policy: DomainPolicy, domain: str) -> str:
     """A forbidden part other than `.localhost` at the end."""
-    parts = (part for part in policy.forbidden if part != LOCAL)
-    return next((part for part in parts if part in domain), "")
+    parts = (part for part in policy.forbidden_in(domain) if part != LOCAL)
+    return next(parts, "")
 
 
 def _has_another(

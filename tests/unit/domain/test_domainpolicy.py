@@ -49,6 +49,28 @@ def test_a_staging_name_that_only_resembles_the_part_is_good() -> None:
     assert rules(POLICY, row(1, f"mystaging.{SUFFIX}")) == []
 
 
+def test_a_forbidden_part_ends_where_a_label_ends() -> None:
+    assert rules(CUSTOM, row(1, "shop.localhosting.de")) == []
+    assert rules(CUSTOM, row(1, "shop.localhost.de")) == ["forbidden"]
+    policy = DomainPolicy(SUFFIX, forbidden=(".test", "-old"), may_be_custom=True)
+    assert rules(policy, row(1, "shop.testing.de")) == []
+    assert rules(policy, row(1, "shop-old.acme.de")) == ["forbidden"]
+
+
+def test_of_two_suffixes_the_longer_one_counts() -> None:
+    policy = DomainPolicy(SUFFIX, suffixes=(f"eu.{SUFFIX}",))
+    assert rules(policy, row(1, f"acme.eu.{SUFFIX}")) == []
+    assert rules(policy, row(1, f"eu.{SUFFIX}")) == ["reserved"]
+    (found,) = check_rows(policy, (row(1, f"a.b.eu.{SUFFIX}"),))
+    assert (found.rule, f"*.eu.{SUFFIX} covers" in found.what) == ("depth", True)
+
+
+def test_an_address_is_no_name_of_a_tenant() -> None:
+    """Whoever had it would get every request that names no host."""
+    assert rules(CUSTOM, row(1, "203.0.113.5")) == ["name"]
+    assert rules(CUSTOM, row(1, "5.acme.de")) == []
+
+
 @pytest.mark.requirement("R31")
 def test_each_tenant_has_exactly_one_primary_domain() -> None:
     one, two = row(1, f"acme.{SUFFIX}"), row(2, f"acme2.{SUFFIX}")

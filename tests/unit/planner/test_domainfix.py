@@ -105,3 +105,12 @@ def test_two_rows_that_want_one_name_do_not_both_get_it() -> None:
 def test_what_frees_a_name_or_the_flag_comes_first() -> None:
     fix = plan_domain_fix(POLICY, DOCUMENT_000)
     assert [item.after is None for item in fix.changes] == [True, False]
+
+
+def test_a_name_that_only_begins_like_a_forbidden_part_is_not_deleted() -> None:
+    policy = DomainPolicy(SUFFIX, forbidden=(".test",), may_be_custom=True)
+    rows = (
+        row(1, f"acme.{SUFFIX}", "acme"),
+        row(2, "shop.testing.de", "acme", is_primary=False),
+    )
+    assert plan_domain_fix(policy, rows).changes == ()
