@@ -64,6 +64,8 @@ def tell_usage(error: click.ClickException, *, is_json: bool) -> int:
     path = context.command_path if context else "berth"
     if is_json:
         _print_json("UsageError", message, USAGE_CODE, next_command=f"{path} --help")
+    elif message.startswith("Usage: "):  # a group alone: its page, which is no complaint
+        click.echo(message, err=True)
     else:
         _say(message[:1].lower() + message[1:].rstrip("."), f"{path} --help")
     return USAGE_CODE

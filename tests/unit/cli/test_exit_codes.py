@@ -58,6 +58,13 @@ def test_a_wrong_request_ends_with_2_and_a_remedy(
     assert answer.out == ""
 
 
+@pytest.mark.parametrize("words", [[], ["gateway"], ["tenant"]], ids=str)
+def test_a_group_alone_shows_its_page_and_no_complaint(live_shop: Shop, words: list[str]) -> None:
+    answer = live_shop.berth(*words)
+    assert answer.code == 2
+    assert answer.err == live_shop.berth(*words, "--help").out
+
+
 def test_something_outside_that_fails_ends_with_3(live_shop: Shop) -> None:
     live_shop.world.router.failure = OutsideError("the router is gone", subject="gateway")
     answer = live_shop.berth("maintenance", "on")
