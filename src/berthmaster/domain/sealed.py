@@ -5,8 +5,12 @@ Its `repr` shows nothing, so that no log, traceback or debugger line can carry a
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+# Characters; shorter values (ports, `true`) would blot out half of a message.
+SHORTEST_SECRET: Final = 6
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,3 +37,20 @@ class SealedValues:
         data = json.loads(plain)
         secrets = {key: base64.b64decode(value) for key, value in data["secrets"].items()}
         return cls(data["environment"], secrets)
+
+
+class Mask:
+    """Replaces secret values in text."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        whole = {value for value in values if len(value) >= SHORTEST_SECRET}
+        lines = {
+            line for value in whole for line in value.splitlines() if len(line) >= SHORTEST_SECRET
+        }
+        self._values = sorted(whole | lines, key=len, reverse=True)
+
+    def apply(self, text: str) -> str:
+        """The text with each value as `***`."""
+        for value in self._values:
+            text = text.replace(value, "***")
+        return text

@@ -18,6 +18,7 @@ from berthmaster.domain.release import ImagePin, Release, ReleaseRoute, ReleaseS
 from berthmaster.domain.report import Evidence, ReleaseRefused
 from berthmaster.domain.spec import Role
 from berthmaster.engine import smoke as smoking
+from berthmaster.engine.masking import mask_of
 from berthmaster.planner.diagnosis import diagnose
 from berthmaster.ports.outside import Outside
 
@@ -256,6 +257,7 @@ class Gate:
         runtime = self._outside.runtime
         container = await self._between_lives(name)
         log = await runtime.logs(name, lines=LOG_LINES) if container else ""
+        mask = mask_of(self._outside, self._release)
         probe, answer = verdict.probe, verdict.answer
         facts = Evidence(
             service=service.name,
@@ -266,7 +268,7 @@ class Gate:
             is_oom_killed=container.is_oom_killed if container else False,
             restart_count=container.restart_count if container else 0,
             health=container.health.value if container else "none",
-            health_output=container.health_output if container else "",
+            health_output=mask.apply(container.health_output) if container else "",
             probe=probe.describe() if probe else "",
             answer=answer.describe() if answer else "",
             is_refused=answer.refused if answer else False,
@@ -274,8 +276,8 @@ class Gate:
             location=answer.location if answer else None,
             listens=await runtime.listening(name) if container and container.is_running else (),
             wanted_port=probe.port if probe else None,
-            log=tuple(log.splitlines()[-LOG_LINES:]),
-            engine_error=container.error if container else "",
+            log=tuple(mask.apply(log).splitlines()[-LOG_LINES:]),
+            engine_error=mask.apply(container.error) if container else "",
         )
         return ReleaseRefused(facts, diagnose(facts))
 

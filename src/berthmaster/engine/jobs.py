@@ -17,6 +17,7 @@ from berthmaster.domain.release import Release
 from berthmaster.domain.report import Evidence, ReleaseRefused
 from berthmaster.domain.spec import Role
 from berthmaster.engine.beside import Bad, Neighbour
+from berthmaster.engine.masking import mask_of
 from berthmaster.planner.diagnosis import diagnose
 from berthmaster.ports.outside import Outside
 
@@ -80,8 +81,7 @@ async def run(outside: Outside, job: RunJob, around: Surroundings) -> str:
         raise await _locked_out(outside, job, around, _Harm(how, bad, is_lasting))
     if code == 0:
         return "exit code 0"
-    log = await outside.runtime.logs(job.container, lines=LOG_LINES)
-    raise JobFailed(job.job, how, tuple(log.splitlines()))
+    raise JobFailed(job.job, how, await _printed(outside, job, around.release))
 
 
 async def _until_end_or_bad(
@@ -115,11 +115,15 @@ async def end(outside: Outside, release: Release, name: str, timeout_seconds: fl
                 await outside.databases.end_sessions(service.containers[0], addresses)
 
 
+async def _printed(outside: Outside, job: RunJob, release: Release) -> tuple[str, ...]:
+    log = await outside.runtime.logs(job.container, lines=LOG_LINES)
+    return tuple(mask_of(outside, release).apply(log).splitlines())
+
+
 async def _locked_out(
     outside: Outside, job: RunJob, around: Surroundings, harm: _Harm
 ) -> ReleaseRefused:
     container = await outside.runtime.container(job.container)
-    log = await outside.runtime.logs(job.container, lines=LOG_LINES)
     probe, answer = harm.bad.probe, harm.bad.answer
     old = around.beside.label if around.beside else ""
     facts = Evidence(
@@ -131,7 +135,7 @@ async def _locked_out(
         probe=probe.describe(),
         answer=answer.describe(),
         status=answer.status,
-        log=tuple(log.splitlines()),
+        log=await _printed(outside, job, around.release),
         locked_out=old,
         is_lasting=harm.is_lasting,
         restore_command=_restore_command(job, old) if harm.is_lasting else "",

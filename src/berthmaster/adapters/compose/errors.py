@@ -9,32 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from berthmaster.domain.errors import ComposeFailed, DeploymentFailed, OutsideError
+from berthmaster.domain.sealed import Mask
 
-SHORTEST_SECRET: Final = (
-    6  # characters; shorter values (ports, `true`) would blot out half the message
-)
 _TAIL_LINES: Final = 20
 _NOT_STARTED: Final = re.compile(  # what runc says of a command; its other failures are not its own
     r"exec:? (?:[^\n]*?: )?(?P<why>exec format error|permission denied|is a directory"
     r"|no such file or directory|executable file not found in \$PATH)"
 )
-
-
-class Mask:
-    """Replaces secret values in text."""
-
-    def __init__(self, values: Iterable[str]) -> None:
-        whole = {value for value in values if len(value) >= SHORTEST_SECRET}
-        lines = {
-            line for value in whole for line in value.splitlines() if len(line) >= SHORTEST_SECRET
-        }
-        self._values = sorted(whole | lines, key=len, reverse=True)
-
-    def apply(self, text: str) -> str:
-        """The text with each value as `***`."""
-        for value in self._values:
-            text = text.replace(value, "***")
-        return text
 
 
 def mask_of_model(model: Mapping[str, Any]) -> Mask:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from berthmaster.adapters.compose import errors
+from berthmaster.domain.sealed import Mask
 
 GRACE_SECONDS: Final = 10.0  # between SIGTERM and SIGKILL; Compose needs about one to stop cleanly
 _KEPT: Final = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG")
@@ -38,7 +39,7 @@ class Task:
     variables: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path("/")
     log: Path | None = None  # both streams, masked, appended; mode 0600
-    mask: errors.Mask = field(default_factory=lambda: errors.Mask(()))
+    mask: Mask = field(default_factory=lambda: Mask(()))
 
 
 def scrubbed(variables: Mapping[str, str]) -> dict[str, str]:
@@ -105,9 +106,7 @@ async def _collect(process: asyncio.subprocess.Process, task: Task) -> Ended:
     return Ended(process.returncode, output, task.mask.apply(complaints.decode(errors="replace")))
 
 
-async def _read(
-    stream: asyncio.StreamReader | None, log: BinaryIO | None, mask: errors.Mask
-) -> bytes:
+async def _read(stream: asyncio.StreamReader | None, log: BinaryIO | None, mask: Mask) -> bytes:
     """Whole lines go to the log, so that a value cut in two cannot slip past the mask."""
     kept, line = bytearray(), bytearray()
     while stream is not None and (chunk := await stream.read(_CHUNK)):
@@ -121,7 +120,7 @@ async def _read(
     return bytes(kept)
 
 
-def _write(log: BinaryIO, lines: Sequence[bytes], mask: errors.Mask) -> None:
+def _write(log: BinaryIO, lines: Sequence[bytes], mask: Mask) -> None:
     text = "".join(f"{line.decode(errors='replace')}\n" for line in lines)
     # A full disk costs the log, not the containers that were about to start.
     with suppress(OSError):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from berthmaster.adapters.compose import errors, process
+from berthmaster.adapters.compose import process
 from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.sealed import Mask
 
 
 def _python(code: str, *arguments: str) -> tuple[str, ...]:
@@ -40,7 +41,7 @@ async def test_no_secret_reaches_log_or_message(tmp_path: Path) -> None:
         "sys.stderr.write('ng!\\nport 8000\\n'); print('hunter2-long')"
     )
     log = tmp_path / "up.log"
-    mask = errors.Mask(["hunter2-long", "8000"])
+    mask = Mask(["hunter2-long", "8000"])
     ended = await process.run(process.Task(_python(code), log=log, mask=mask))
     assert ended.errors == "key ***!\nport 8000\n"
     assert "hunter2" not in log.read_text()
