@@ -23,6 +23,7 @@ from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import Event
 from berthmaster.services.domains.tell_apps import tell_apps
 from berthmaster.services.judge import note_verified
+from berthmaster.services.tenants.note import note_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
             _record(outside, plan, f"{plan.verb}_failed", error.message)
         _say_what_serves(outside, error, deployment)
         raise
+    note_end(outside, deployment)
     _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
     note_verified(outside, deployment)
     tell_apps(outside)

@@ -15,6 +15,7 @@ from berthmaster.services.adopt import forget_refused
 from berthmaster.services.change_state import discard_record, give_reservations_back
 from berthmaster.services.deploy import give_back, give_slots_back
 from berthmaster.services.judge import note_verified
+from berthmaster.services.tenants.note import note_end
 from berthmaster.services.trouble import Troubles
 
 
@@ -30,6 +31,7 @@ async def continue_deployment(outside: Outside, number: int, progress: Progress)
             await executor.unwind(deployment)
             return _settled(outside, deployment)
         await executor.run(deployment)
+        note_end(outside, deployment)
         note_verified(outside, deployment)
         _give_back_of_state(outside, deployment)
     return _read(outside, number)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.unit.cli.customers import BERTHFILE, Customers
 
+from berthmaster.domain.deployment import DeploymentState
 from berthmaster.domain.errors import RuntimeUnavailable, UserError
+from berthmaster.engine.failpoints import Killed
 from berthmaster.engine.lease import hold
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.progress import Silence
@@ -418,3 +420,42 @@ def test_a_removal_that_another_one_overtook_keeps_its_tombstone(
         asyncio.run(removing.remove_tenant(outside, stack, Silence()))
     tomb = customers.store.tenant(stack)
     assert (tomb.state, tomb.backup is not None) == ("removed", True)
+
+
+@pytest.mark.parametrize("place", ["change_state", "keep_snapshot"])
+@pytest.mark.parametrize(
+    ("verb", "state"), [("suspend", "suspended"), ("unsuspend", "active"), ("export", "suspended")]
+)
+def test_a_tenant_is_known_as_what_it_is_although_the_command_was_killed(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, verb: str, state: str, place: str
+) -> None:
+    customers.add("acme")
+    if verb == "unsuspend":
+        customers.good("tenant", "suspend", "prod/acme")
+    out = str(customers.shop.folder / "acme.tgz")
+    words = {"export": (out, "--suspend")}.get(verb, ())
+    with monkeypatch.context() as patched:
+        _kill(customers, patched, place)
+        with pytest.raises(Killed):
+            customers.berth("tenant", verb, "prod/acme", *words)
+    customers.good("tick")
+    assert customers.state("acme") == state
+    tenant = customers.store.tenant(customers.stack("acme"))
+    assert (tenant.backup is not None) == (verb == "export")
+
+
+def _kill(customers: Customers, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Kill the next command after the last change of its stack, in one of two places."""
+    store, change = customers.store, customers.store.change_state
+
+    def changed(number: int, old: Any, new: Any, **more: Any) -> None:
+        change(number, old, new, **more)
+        if new in (DeploymentState.RETIRING, DeploymentState.SUCCEEDED):
+            monkeypatch.setattr(store, "keep_snapshot", killed)
+        if place == "change_state" and new is DeploymentState.RETIRING:
+            killed()
+
+    def killed() -> None:
+        raise Killed
+
+    monkeypatch.setattr(store, "change_state", changed)

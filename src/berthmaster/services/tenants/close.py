@@ -1,7 +1,6 @@
 """`berth tenant suspend` and `unsuspend`: visitors get the 503 page, data and addresses stay."""
 
 import contextlib
-from dataclasses import replace
 
 from berthmaster.domain.errors import NotFound, UserError
 from berthmaster.domain.names import StackId
@@ -14,6 +13,7 @@ from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.tenant_spec import known_tenant
+from berthmaster.services.tenants.note import note_state
 from berthmaster.services.trouble import Troubles
 
 
@@ -26,7 +26,9 @@ async def suspend(outside: Outside, stack: StackId, progress: Progress) -> Outco
         outcome = await carry_out(
             outside, lease, plan_suspend(await observe_stack(outside, stack)), progress
         )
-        note_state(outside, stack, TenantState.SUSPENDED)
+        is_known = known_tenant(outside, stack).state is TenantState.SUSPENDED
+        if not is_known:  # there was nothing to do
+            note_state(outside, stack, TenantState.SUSPENDED)
         return outcome
 
 
@@ -49,15 +51,6 @@ def live_release(outside: Outside, stack: StackId) -> Release:
     if release is None:
         raise NotFound(f"{stack} runs no release yet", next_command=f"berth tenant add {stack}")
     return release
-
-
-def note_state(
-    outside: Outside, stack: StackId, state: TenantState, backup: str | None = None
-) -> None:
-    """Record it; `backup` is what was handed over, and nothing any more once it is open again."""
-    tenant = known_tenant(outside, stack)
-    if (tenant.state, tenant.backup) != (state, backup):
-        outside.store.save_tenant(replace(tenant, state=state, backup=backup))
 
 
 async def suspend_expired(

@@ -33,7 +33,8 @@ from berthmaster.services.carry_out import carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.tenant_spec import known_tenant, refuse_suspended, secrets_folder
 from berthmaster.services.tenants.add import Added, NewTenant, hosts_of
-from berthmaster.services.tenants.close import live_release, note_state
+from berthmaster.services.tenants.close import live_release
+from berthmaster.services.tenants.note import note_state
 from berthmaster.services.tenants.remove import restore_tenant
 
 FORMAT: Final = 1
