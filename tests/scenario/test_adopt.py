@@ -134,7 +134,7 @@ async def test_the_tutorial_goes_as_it_is_written(server: Server, tmp_path: Path
         visits = [await visited(server, version="1")]
         to_two, back = deploy.strip().rsplit("\n", 1)
         said = await typed(server, folder, to_two)
-        # Who came that way in the last minute, as the page's first curl did, may be named before it.
+        # Whoever came that way in the last minute, as the page's first curl, may be named before.
         assert re.search(r"r0 goes on running: .*\bport 127.0.0.1:8090 leads to it", said), said
         visits.append(await visited(server, version="2"))
         await typed(server, folder, back)
