@@ -126,8 +126,11 @@ def _asked_pause(error: OutsideError) -> float:
 
 
 async def _read(answer: "aiohttp.ClientResponse") -> _Answer:
-    body = await answer.content.read(MAX_BYTES) if answer.method != "HEAD" else b""
-    return _Answer(answer.status, dict(answer.headers), body)
+    body = bytearray()
+    # NOTE: one `read` returns what is there, not all of it.
+    while len(body) < MAX_BYTES and (piece := await answer.content.read(MAX_BYTES - len(body))):
+        body += piece
+    return _Answer(answer.status, dict(answer.headers), bytes(body))
 
 
 async def _authorize(
