@@ -82,18 +82,10 @@ class AiodockerRuntime:
         return tuple(sorted(found, key=lambda item: item.name))
 
     async def container(self, name: str) -> Container | None:
-        from aiodocker.exceptions import DockerError
-
-        try:
+        data: Mapping[str, Any] | None = None
+        with errors.translated(name), _Tolerated(HTTPStatus.NOT_FOUND):
             data = await self._container(name).show()
-        except DockerError as exc:
-            if errors.is_missing(exc):
-                return None
-            with errors.translated(name):
-                raise
-        except (TimeoutError, OSError) as exc:
-            raise errors.unavailable(str(exc)) from exc
-        return observed.inspected_container(data, datetime.now(UTC))
+        return observed.inspected_container(data, datetime.now(UTC)) if data else None
 
     async def start(self, name: str) -> None:
         with errors.translated(name):
