@@ -5,7 +5,9 @@ for every name of the domain. What was ordered is in a journal, so that a restar
 A certificate that is there already and is only renewed is not a new order.
 """
 
+import contextlib
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ WEEK: Final = 7 * 24 * HOUR
 PENDING_SECONDS: Final = 120.0  # after it an order without a certificate has failed
 SETTLE_SECONDS: Final = 1.0  # so often it is looked what became of pending orders
 ALERT_SHARE: Final = 0.8
+_INSTANT: Final = re.compile(r"\d{1,12}\.\d{3}\Z")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Budget:
         self._of_domain: Counter[str] = Counter()  # orders that did not fail
         self._strange: Counter[str] = Counter()  # those of them that anybody could have made up
         self._settled_at = 0.0
+        self._is_torn = True  # until it is written anew
         for order in _read(journal):
             self._add(order)
 
@@ -104,10 +108,10 @@ class Budget:
         )
 
     def place(self, name: str, now: float, *, is_strange: bool = False) -> Order:
-        """Count an order."""
+        """Count an order; raises `OSError` for one that cannot be written down, and counts none."""
         order = Order(now, name, self._registered(name), is_strange=is_strange)
-        self._add(order)
         self._append(order)
+        self._add(order)
         return order
 
     def settle(self, now: float) -> None:
@@ -143,7 +147,8 @@ class Budget:
 
     def _end(self, order: Order, result: str) -> None:
         order.result = result
-        self._append(order)
+        with contextlib.suppress(OSError):  # a restart finds out again
+            self._append(order)
         if result == "failed":
             self._uncount(order)
 
@@ -184,15 +189,25 @@ class Budget:
         return found
 
     def compact(self, now: float) -> None:
-        """Write the journal anew without what no limit counts any more."""
+        """Write the journal anew without what no limit counts any more; on a full disk it stays."""
         self.settle(now)
         new = self._journal.with_suffix(".new")
-        new.write_text("".join(map(_line, self._orders)))
-        os.replace(new, self._journal)
+        with contextlib.suppress(OSError):
+            with new.open("w") as file:
+                file.write("".join(map(_line, self._orders)))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self._journal)
+            self._is_torn = False
 
     def _append(self, order: Order) -> None:
-        with self._journal.open("a") as file:
-            file.write(_line(order))
+        try:
+            with self._journal.open("a") as file:
+                file.write(("\n" if self._is_torn else "") + _line(order))
+        except OSError:
+            self._is_torn = True  # what is there may end anywhere
+            raise
+        self._is_torn = False
 
 
 def _line(order: Order) -> str:
@@ -201,15 +216,16 @@ def _line(order: Order) -> str:
 
 
 def _read(journal: Path) -> list[Order]:
-    """The last word about each order; a torn last line is none."""
+    """The last word about each order; a line that was torn is none."""
     found: dict[tuple[str, str], Order] = {}
     try:
-        lines = journal.read_text().splitlines()
+        lines = journal.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
     for line in lines:
         words = line.split(" ")
-        if len(words) in (4, 5) and words[1] in ("pending", "issued", "failed"):
+        is_whole = len(words) in (4, 5) and _INSTANT.match(words[0])
+        if is_whole and words[1] in ("pending", "issued", "failed"):
             at, result, name, domain, *more = words
             found[at, name] = Order(float(at), name, domain, result, more == ["strange"])
     return sorted(found.values(), key=lambda item: item.at)

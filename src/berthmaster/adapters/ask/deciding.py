@@ -124,5 +124,8 @@ class Decider:
         why = self.budget.refusal(name, now, is_strange=is_strange)
         if why:
             return Decision(False, f"budget: {why}")
-        self.budget.place(name, now, is_strange=is_strange)
+        try:
+            self.budget.place(name, now, is_strange=is_strange)
+        except OSError as error:  # a full disk; what has a certificate is served all the same
+            return Decision(False, f"budget: the order cannot be counted ({error.strerror})")
         return Decision(True, "new order")

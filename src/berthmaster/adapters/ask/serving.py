@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from berthmaster.adapters.ask.budget import Budget, Limits
 from berthmaster.adapters.ask.deciding import Decider, Decision
@@ -97,7 +97,7 @@ class Responder:
         line = json.dumps({"at": at, **fields}) + "\n"
         try:
             os.write(sys.stdout.fileno(), line.encode())
-        except BlockingIOError:
+        except OSError:  # full, or nobody reads it any more
             self.decider.counts["lines not logged"] += 1
 
 
@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         parts = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-        target = urlsplit(parts[1]) if len(parts) == 3 and parts[0] == "GET" else None
+        target = _target(parts[1]) if len(parts) == 3 and parts[0] == "GET" else None
         if target is None:
             self._send(400, "GET /ask?domain=NAME\n")
         elif target.path == "/state":
@@ -204,6 +204,13 @@ async def _bind(responder: Responder, port: int) -> None:
             await asyncio.sleep(0.05)
         else:
             return
+
+
+def _target(text: str) -> SplitResult | None:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
 
 
 def _question(app: AppQuestion, name: str) -> bytes:
