@@ -32,6 +32,10 @@ def not_installed() -> BackupFailed:
     )
 
 
+def not_started(program: str, error: OSError) -> BackupFailed:
+    return BackupFailed(f"{program} cannot be started: {error.strerror}", subject="restic")
+
+
 def failed(what: str, target: str, said: str) -> BackupFailed:
     """The right kind for what restic said."""
     if _WRONG_CODE in said:

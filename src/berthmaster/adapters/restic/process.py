@@ -79,6 +79,8 @@ class Restic:
             )
         except FileNotFoundError as error:
             raise errors.not_installed() from error
+        except OSError as error:
+            raise errors.not_started(self.program, error) from error
         try:
             yield process
         finally:

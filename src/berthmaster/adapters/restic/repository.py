@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,7 +115,12 @@ class ResticBackups:
     async def copies(self) -> tuple[Copy, ...]:
         """Every copy of ours."""
         ended = await self._call("listing", "snapshots", "--json")
-        found = (_copy(row) for row in json.loads(ended.output or b"[]") or ())
+        try:
+            rows = json.loads(ended.output or b"[]") or ()
+        except ValueError as error:
+            said = ended.output[-200:].decode(errors="replace")
+            raise errors.failed("listing", self._target.text, said) from error
+        found = (_copy(row) for row in rows)
         return tuple(sorted((item for item in found if item), key=lambda item: item.taken_at))
 
     async def save(self, copy: Copy, paths: Sequence[Path], excluded: Sequence[Path]) -> Saved:
@@ -242,10 +247,10 @@ def _tags(copy: Copy) -> list[str]:
 
 def _copy(row: Mapping[str, Any]) -> Copy | None:
     tags = [str(tag) for tag in row.get("tags") or ()]
-    if "berthmaster" not in tags:
-        return None
     values = [tag.partition("=") for tag in tags]
     kind = next((value for name, _, value in values if name == "kind"), "")
+    if "berthmaster" not in tags or kind not in list(CopyKind):  # a later version has others
+        return None
     return Copy(
         str(row["short_id"]),
         CopyKind(kind),
@@ -256,8 +261,7 @@ def _copy(row: Mapping[str, Any]) -> Copy | None:
 
 
 def _saved(ended: Ended) -> Saved:
-    for line in reversed(ended.output.splitlines()):
-        row = json.loads(line)
+    for row in _rows(ended.output.decode(errors="replace")):
         if row.get("message_type") == "summary":
             return Saved(
                 str(row["snapshot_id"]),
@@ -270,15 +274,21 @@ def _saved(ended: Ended) -> Saved:
 
 def _unread(ended: Ended) -> str:
     """The files that could not be read, by name."""
-    found = []
-    for line in ended.errors.splitlines():
+    found = [
+        f"{row.get('item')}: {(row.get('error') or {}).get('Err', 'unreadable')}"
+        for row in _rows(ended.errors)
+        if row.get("message_type") == "error"
+    ]
+    return "\n".join(dict.fromkeys(found))
+
+
+def _rows(text: str) -> Iterator[Mapping[str, Any]]:
+    """What it said in JSON, a line each; warnings between them are left out."""
+    for line in text.splitlines():
         with suppress(ValueError):
             row = json.loads(line)
-            if row.get("message_type") == "error":
-                found.append(
-                    f"{row.get('item')}: {(row.get('error') or {}).get('Err', 'unreadable')}"
-                )
-    return "\n".join(dict.fromkeys(found))
+            if isinstance(row, dict):
+                yield row
 
 
 def _missing(paths: Sequence[Path]) -> list[Path]:
@@ -303,6 +313,8 @@ def _move_in(source: Path, into: Path) -> None:
         place = into / entry.name
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
+        elif entry.is_dir() and not entry.is_symlink():
+            place.unlink(missing_ok=True)  # a folder does not replace a file or a link
         entry.replace(place)
     state = source.stat()
     os.chown(into, state.st_uid, state.st_gid)
