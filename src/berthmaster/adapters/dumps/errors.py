@@ -39,9 +39,13 @@ def not_in_point(name: str, database: str, known: tuple[str, ...]) -> OutsideErr
     return OutsideError(what, subject=name)
 
 
-def damaged(name: str, part: str) -> OutsideError:
+class Damaged(OutsideError):
+    """A restore point is not what was written."""
+
+
+def damaged(name: str, part: str) -> Damaged:
     """A file is not the one that was verified when it was written."""
-    return OutsideError(f"the restore point {name} is damaged: {part} has changed", subject=name)
+    return Damaged(f"the restore point {name} is damaged: {part} has changed", subject=name)
 
 
 def incomplete(container: str, database: str, found: int, wanted: int) -> OutsideError:

@@ -4,11 +4,13 @@ The manifest has sizes and hashes of all of them. The folder gets its name only 
 were read back to their end and all is on disk; one that ends in `.part` never counts.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,8 @@ from berthmaster.domain.names import check_name
 from berthmaster.ports.databases import RestorePoint
 
 MANIFEST: Final = "manifest.json"
+PART: Final = ".part"
+PART_SECONDS: Final = 24 * 3600.0  # no dump takes so long
 # Fills a folder; returns what the manifest says besides files: `container`, `taken_at`, `databases`
 # (name -> file) and what the adapter wants to know again.
 Fill = Callable[[Path], Awaitable[Mapping[str, Any]]]
@@ -39,11 +43,14 @@ async def take_point(container: str, folder: Path, name: str, fill: Fill) -> Res
 
 def read_points(folder: Path) -> tuple[RestorePoint, ...]:
     """The whole ones in a folder, newest first."""
+    found = []
     try:
-        found = [_read_point(path.parent) for path in folder.glob(f"*/{MANIFEST}")]
+        for path in folder.glob(f"*/{MANIFEST}"):
+            with contextlib.suppress(errors.Damaged):
+                found.append(_read_point(path.parent))
     except OSError as exc:
         raise errors.not_read(folder, exc) from exc
-    whole = [point for point in found if not point.name.endswith(".part")]
+    whole = [point for point in found if not point.name.endswith(PART)]
     return tuple(sorted(whole, key=lambda point: str(point.taken_at), reverse=True))
 
 
@@ -56,10 +63,11 @@ def checked_files(
     """
     point = folder / check_name("service", name)
     try:
+        known = _read_point(point).databases
         manifest = json.loads((point / MANIFEST).read_text())
         file = manifest["databases"].get(database)
         if file is None:
-            raise errors.not_in_point(point.name, database, tuple(manifest["databases"]))
+            raise errors.not_in_point(point.name, database, known)
         for part in (file, accounts):
             if _describe(point / part) != manifest["files"].get(part):
                 raise errors.damaged(point.name, part)
@@ -75,7 +83,8 @@ def file_name(database: str, ending: str = "dump") -> str:
 
 async def _write(folder: Path, final: Path, fill: Fill) -> None:
     _make_private(folder)
-    part = Path(tempfile.mkdtemp(prefix=f"{final.name}-", suffix=".part", dir=folder))
+    _sweep(folder)
+    part = Path(tempfile.mkdtemp(prefix=f"{final.name}-", suffix=PART, dir=folder))
     try:
         _write_manifest(part, await fill(part))
         _publish(part, final)
@@ -85,6 +94,13 @@ async def _write(folder: Path, final: Path, fill: Fill) -> None:
 
 def _make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed dump left; what is young may be written by somebody now."""
+    for path in folder.glob(f"*{PART}"):
+        if time.time() - path.stat().st_mtime > PART_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write_manifest(part: Path, facts: Mapping[str, Any]) -> None:
@@ -112,15 +128,14 @@ def _publish(part: Path, final: Path) -> None:
 
 
 def _read_point(final: Path) -> RestorePoint:
-    manifest = json.loads((final / MANIFEST).read_text())
-    size_bytes = sum(file["size_bytes"] for file in manifest["files"].values())
-    databases = tuple(manifest["databases"])
-    return RestorePoint(
-        final.name,
-        final,
-        size_bytes,
-        ", ".join(databases),
-        databases,
-        manifest["container"],
-        datetime.fromisoformat(manifest["taken_at"]),
-    )
+    """Raises `Damaged` for a manifest that is not as it was written."""
+    try:
+        manifest = json.loads((final / MANIFEST).read_text())
+        size_bytes = sum(file["size_bytes"] for file in manifest["files"].values())
+        databases = tuple(dict(manifest["databases"]))
+        taken_at = datetime.fromisoformat(manifest["taken_at"])
+        container = str(manifest["container"])
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise errors.damaged(final.name, MANIFEST) from exc
+    shown = ", ".join(databases)
+    return RestorePoint(final.name, final, size_bytes, shown, databases, container, taken_at)
