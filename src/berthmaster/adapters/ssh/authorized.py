@@ -3,10 +3,12 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from berthmaster.domain.errors import NotAllowed, OutsideError
 
-_OURS = "serve-request --key "
+_OURS: Final = "serve-request --key "
+_AS_IT_IS: Final = "surrogateescape"  # comments are in any encoding
 
 
 def authorize(path: Path, line: str, key: str) -> bool:
@@ -15,7 +17,8 @@ def authorize(path: Path, line: str, key: str) -> bool:
     Raises `NotAllowed` when the key may already do more than that.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        text = path.read_text(encoding="utf-8", errors=_AS_IT_IS) if path.exists() else ""
+        lines = text.split("\n")[: -1 if text.endswith("\n") else None] if text else []
         kept = []
         for one in lines:
             if key not in one or one.lstrip().startswith("#"):
@@ -40,9 +43,14 @@ def _write(path: Path, lines: list[str]) -> None:
         folder.mkdir(mode=0o700)
         os.chown(folder, owner.st_uid, owner.st_gid)
     handle, part = tempfile.mkstemp(prefix=".keys-", dir=folder)
-    with open(handle, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
-        os.fchmod(handle, 0o600)
-        os.fchown(handle, owner.st_uid, owner.st_gid)
-        os.fsync(handle)
-    Path(part).replace(path)
+    try:
+        with open(handle, "w", encoding="utf-8", errors=_AS_IT_IS) as file:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
+            os.fchmod(handle, 0o600)
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+            os.fsync(handle)
+        Path(part).replace(path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise

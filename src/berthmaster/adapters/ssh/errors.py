@@ -26,6 +26,17 @@ class ConnectionLost(OutsideError):
     """The connection ended while a command ran there; the command goes on."""
 
 
+def not_installed(program: str, error: OSError) -> OutsideError:
+    """This machine has no ssh."""
+    if isinstance(error, FileNotFoundError):
+        return OutsideError(
+            f"{program} is not on PATH: install OpenSSH's client",
+            subject="ssh",
+            next_command="apt-get install openssh-client",
+        )
+    return OutsideError(f"{program} cannot be started: {error.strerror}", subject="ssh")
+
+
 def is_busy(said: str) -> bool:
     """Whether another try may help: too many were connecting at once (`MaxStartups`)."""
     return any(text in said for text in _BUSY)

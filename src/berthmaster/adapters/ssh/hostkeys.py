@@ -29,7 +29,8 @@ def scan(ssh: SystemSsh, entry: ServerEntry) -> list[HostKey]:
     for line in found.splitlines():
         if line and not line.startswith("#"):
             words = _run(["ssh-keygen", "-l", "-f", "-"], line).split()
-            keys.append(HostKey(line, words[1], words[-1].strip("()")))
+            if len(words) > 2:  # of a kind that this machine's ssh knows
+                keys.append(HostKey(line, words[1], words[-1].strip("()")))
     if not keys:
         raise errors.ServerUnreachable(
             f"{entry.name}: nothing that speaks ssh answers at {host} port {port}",
@@ -55,7 +56,14 @@ def keep(known_hosts: Path, key: HostKey) -> None:
 
 
 def _run(words: list[str], given: str = "") -> str:
-    ended = subprocess.run(
-        words, input=given, capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
-    return ended.stdout
+    try:
+        ended = subprocess.run(
+            words, input=given.encode(), capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise errors.ServerUnreachable(
+            f"{words[0]} did not end in {_SECONDS:g} s", subject="ssh", retryable=True
+        ) from error
+    except OSError as error:
+        raise errors.not_installed(words[0], error) from error
+    return ended.stdout.decode(errors="replace")

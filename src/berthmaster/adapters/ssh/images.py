@@ -186,7 +186,11 @@ def _load(wire: Wire, image: Announced, first: int, docker_host: str) -> None:
         try:
             _write_archive(wire, image, first, loading.stdin)
             said, _ = loading.communicate(timeout=_LOAD_SECONDS)
-        except WireClosed:
+        except subprocess.TimeoutExpired as error:
+            loading.kill()
+            what = f"{image.reference} was not loaded within {_LOAD_SECONDS:g} s"
+            raise OutsideError(what, subject="docker", retryable=True) from error
+        except BaseException:
             loading.kill()
             raise
     loaded = re.search(rb"sha256:[0-9a-f]{64}", said)

@@ -80,13 +80,17 @@ class Conversation:
         self.server = server
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - ends with us
         # A group of its own: Ctrl-C at the terminal is ours to pass on, not ssh's to die of.
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._said.close()
+            raise errors.not_installed(command[0], error) from error
         assert self._process.stdin is not None  # noqa: S101 - pipes were asked for
         assert self._process.stdout is not None  # noqa: S101
         self.wire = Wire(self._process.stdout.fileno(), self._process.stdin.fileno())
@@ -160,6 +164,8 @@ def run_fixed(
         raise errors.ServerUnreachable(
             f"{entry.name} did not answer in {seconds:.0f} s", subject=entry.name, retryable=True
         ) from error
+    except OSError as error:
+        raise errors.not_installed("ssh", error) from error
     if ended.returncode:
         said = ended.stderr.decode(errors="replace")
         raise errors.explain(entry.name, ended.returncode, said)
