@@ -17,11 +17,19 @@ def listening_inodes(proc: Path, port: int) -> frozenset[str]:
     wanted = f":{port:04X}"
     found = set()
     for name in ("net/tcp", "net/tcp6"):
-        for line in (proc / name).read_text().splitlines()[1:]:
+        for line in _lines(proc / name)[1:]:
             fields = line.split()
             if fields[3] == _LISTEN and fields[1].endswith(wanted):
                 found.add(fields[9])
     return frozenset(found)
+
+
+def _lines(path: Path) -> list[str]:
+    """Nothing where the kernel has no such protocol, as without IPv6."""
+    try:
+        return path.read_text().splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def owner_of(proc: Path, inodes: frozenset[str]) -> str:
