@@ -57,6 +57,10 @@ def vanish(folder: Path) -> None:
     folder.rename(grave)
     sync(folder.parent)
     shutil.rmtree(grave)
+    for left in folder.parent.glob(".*.*-*"):  # of runs that were killed meanwhile
+        number = left.name.rpartition(".")[2].partition("-")[0]
+        if number.isdecimal() and not Path("/proc", number).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _swap(part: Path, final: Path) -> None:

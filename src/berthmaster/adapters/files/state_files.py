@@ -97,7 +97,7 @@ class StateFiles:
         with translated(self._state):
             if not folder.is_dir():
                 return ()
-            points = [item for item in folder.iterdir() if not item.name.startswith(".")]
+            points = [item for item in folder.iterdir() if not _is_half_made(item.name)]
             points.sort(key=lambda item: item.stat().st_mtime, reverse=True)
             for point in points[keep:]:
                 durable.vanish(point)
@@ -159,6 +159,11 @@ class StateFiles:
                 if state.st_nlink == 1 and state.st_ctime <= limit:
                     (Path(top) / name).unlink()
             _remove_when_empty(Path(top))
+
+
+def _is_half_made(name: str) -> bool:
+    """A restore point that is written now, or whose writer was killed; or one on its way out."""
+    return name.endswith(".part") or name.startswith(".")
 
 
 def _project(stack: str) -> str:
