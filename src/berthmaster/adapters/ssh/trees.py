@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from berthmaster.adapters.synced import sync
 from berthmaster.domain.elsewhere import Request, SentFile
 from berthmaster.domain.errors import OutsideError, UserError
 
@@ -77,7 +78,12 @@ class SentTrees:
             for one in request.files:
                 self._write(part / APP / one.path, one)
             (part / "facts.json").write_text(json.dumps(dict(request.facts)))
+            for folder, _, names in os.walk(part):
+                for path in (*(Path(folder) / name for name in names), Path(folder)):
+                    if not path.is_symlink():
+                        sync(path)
             part.rename(final)
+            sync(self.trees)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 

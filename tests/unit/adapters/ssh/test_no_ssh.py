@@ -1,5 +1,6 @@
 """A machine without ssh, or with one that says nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,19 @@ def program(folder: Path, name: str, body: str) -> None:
     (folder / name).chmod(0o700)
 
 
-@pytest.mark.parametrize("verb", ["reach", "run", "scan"])
-def test_a_machine_without_ssh_is_told_to_get_it(tools: Path, tmp_path: Path, verb: str) -> None:
-    ssh = SystemSsh(tmp_path / "known_hosts")
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ssh: reach(ssh, HOST),
+        lambda ssh: run_fixed(ssh, HOST, ("true",), b"", 5),
+        lambda ssh: hostkeys.scan(ssh, HOST),
+    ],
+)
+def test_a_machine_without_ssh_is_told_to_get_it(
+    tools: Path, tmp_path: Path, ask: Callable[[SystemSsh], object]
+) -> None:
     with pytest.raises(OutsideError, match="ssh is not on PATH"):
-        if verb == "reach":
-            reach(ssh, HOST)
-        elif verb == "run":
-            run_fixed(ssh, HOST, ("true",), b"", 5)
-        else:
-            hostkeys.scan(ssh, HOST)
+        ask(SystemSsh(tmp_path / "known_hosts"))
 
 
 def test_a_key_that_cannot_be_read_is_none(tools: Path, tmp_path: Path) -> None:
