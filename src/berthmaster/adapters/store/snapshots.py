@@ -136,12 +136,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _openers(path: Path) -> list[int]:
-    found = []
+    found, real = [], os.path.realpath(path)  # as the kernel names it, whatever links lead there
     for folder in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):
             for link in folder.iterdir():
                 with suppress(OSError):
-                    if os.readlink(link) == str(path):
+                    if os.readlink(link) == real:
                         found.append(int(folder.parent.name))
                         break
     return found
