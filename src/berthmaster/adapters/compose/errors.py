@@ -63,8 +63,14 @@ def up_failed(project: str, code: int, output: str) -> ComposeFailed | Deploymen
     )
 
 
-def not_installed() -> OutsideError:
-    """There is no `docker` on PATH."""
+def not_started(error: OSError) -> OutsideError:
+    """There is no `docker` on PATH, or it cannot be run."""
+    if not isinstance(error, FileNotFoundError):
+        return OutsideError(
+            f"docker cannot be started: {error.strerror}",
+            subject="docker",
+            next_command="docker compose version",
+        )
     return OutsideError(
         "docker is not on PATH: install Docker Engine and its Compose plugin",
         subject="docker",

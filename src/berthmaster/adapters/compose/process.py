@@ -60,8 +60,8 @@ async def run(task: Task) -> Ended:
             cwd=task.folder,
             start_new_session=True,
         )
-    except FileNotFoundError as exc:
-        raise errors.not_installed() from exc
+    except OSError as exc:
+        raise errors.not_started(exc) from exc
     try:
         return await _collect(process, task)
     except BaseException:
@@ -80,8 +80,8 @@ async def run_attached(
         process = await asyncio.create_subprocess_exec(
             *arguments, stdout=stdout, env=scrubbed(variables)
         )
-    except FileNotFoundError as exc:
-        raise errors.not_installed() from exc
+    except OSError as exc:
+        raise errors.not_started(exc) from exc
     try:
         return await process.wait()
     except BaseException:

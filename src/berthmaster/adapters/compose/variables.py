@@ -30,7 +30,15 @@ def scan_files(files: Iterable[Path]) -> Mapping[str, str | None]:
     """Read them from the files' text, for a Compose without `--variables`; comments count too."""
     found: dict[str, str | None] = {}
     for path in files:
-        for braced, operator, default, plain in _USE.findall(path.read_text(errors="replace")):
+        for braced, operator, default, plain in _USE.findall(_text(path)):
             is_default = operator.endswith("-")
             found.setdefault(braced or plain, default if is_default and default else None)
     return dict(sorted(found.items()))
+
+
+def _text(path: Path) -> str:
+    """What may not be read names nothing here: Compose says so when it renders."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
