@@ -18,6 +18,7 @@ from berthmaster.adapters.firewall.errors import FirewallFailed
 from berthmaster.adapters.firewall.limit import Limit
 from berthmaster.domain.takeover import Redirected
 
+_SECONDS: Final = 60.0  # with `-w` it waits for ever
 _HAS_IPV6: Final = Path("/proc/net/if_inet6")
 
 _Rules = dict[str, list[str]]  # by chain, as `iptables -S` prints them
@@ -114,10 +115,20 @@ class Iptables:
             )
         except OSError as error:
             raise FirewallFailed(command[0], str(error)) from error
-        output, complaint = await process.communicate(text.encode())
+        try:
+            async with asyncio.timeout(_SECONDS):
+                output, complaint = await process.communicate(text.encode())
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await asyncio.shield(process.wait())
+            if not isinstance(error, TimeoutError):
+                raise
+            why = f"it did not end in {_SECONDS:g} s: somebody else may hold its lock"
+            raise FirewallFailed(command[0], why) from error
         if process.returncode != 0:
-            raise FirewallFailed(command[0], complaint.decode().strip())
-        return output.decode()
+            raise FirewallFailed(command[0], complaint.decode(errors="replace").strip())
+        return output.decode(errors="replace")
 
 
 def _by_chain(text: str) -> _Rules:

@@ -101,4 +101,6 @@ class SystemdUnits:
             raise UnitsFailed(self._systemctl, str(error)) from error
         _, complaint = await process.communicate()
         if process.returncode != 0:
-            raise UnitsFailed(f"systemctl {' '.join(arguments)}", complaint.decode().strip())
+            raise UnitsFailed(
+                f"systemctl {' '.join(arguments)}", complaint.decode(errors="replace").strip()
+            )
