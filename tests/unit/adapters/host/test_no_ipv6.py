@@ -4,7 +4,9 @@ from pathlib import Path
 
 from berthmaster.adapters.host import LinuxHost
 
-HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout\n"
+HEAD = (
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout\n"
+)
 LISTENS = "  0: 00000000:1F90 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n"
 
 
