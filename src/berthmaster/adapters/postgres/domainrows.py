@@ -27,7 +27,7 @@ async def read(server: Server, source: RowSource) -> tuple[DomainRow, ...] | Non
     whole = f"SELECT coalesce(json_agg(found), '[]') FROM ({query}) AS found"  # noqa: S608
     database = await _database(server, source)
     try:
-        answer = await server.ask(_READ_ONLY, whole, database=database)
+        answer = await server.ask_much(_READ_ONLY, whole, database=database)
     except OutsideError as error:
         if "relation" in error.message and _ABSENT in error.message:
             return None
@@ -40,7 +40,7 @@ async def query(server: Server, sql: str, database: str | None) -> tuple[tuple[s
     text = sql.strip().rstrip(";")
     whole = f"SELECT coalesce(json_agg(found), '[]') FROM ({text}) AS found"  # noqa: S608
     database = database or await _own_database(server)
-    answer = await server.ask(_READ_ONLY, whole, database=database)
+    answer = await server.ask_much(_READ_ONLY, whole, database=database)
     return tuple(tuple(map(_text, item.values())) for item in json.loads(answer))
 
 

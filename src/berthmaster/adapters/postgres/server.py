@@ -4,6 +4,7 @@ No password is needed on the socket and none is put anywhere.
 """
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +39,14 @@ class Server:
         self, *statements: str, database: str = "template1", seconds: float = QUERY_SECONDS
     ) -> str:
         """Run statements, each in a transaction of its own; returns the rows, without a heading."""
-        commands = [part for statement in statements for part in ("--command", statement)]
-        answer = await self.run(
-            "psql",
-            *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align"),
-            *("--set=ON_ERROR_STOP=1", connection(database), *commands),
-            seconds=seconds,
-        )
-        return answer.output
+        return (await self.run("psql", *_words(statements, database), seconds=seconds)).output
+
+    async def ask_much(self, *statements: str, database: str) -> str:
+        """The same for an answer of any length: `execute` keeps only the end of a long one."""
+        with tempfile.NamedTemporaryFile(suffix=".rows") as answer:  # mode 0600
+            into = Path(answer.name)
+            await self.run("psql", *_words(statements, database), into=into, seconds=QUERY_SECONDS)
+            return into.read_text(errors="replace")  # noqa: ASYNC240 - a local file
 
     async def version(self) -> str:
         """The server's tools' version: `15.18`."""
@@ -59,17 +60,17 @@ class Server:
         into: Path | None = None,
         source: Path | None = None,
         has_login: bool = True,
-        seconds: float = QUERY_SECONDS,
+        seconds: float | None = None,
     ) -> ExecResult:
         """Run a tool without a prompt; raises `OutsideError` with what it said."""
         login: Sequence[str] = (f"--username={self.user}", "--no-password") if has_login else ()
-        is_long = into is not None or source is not None
+        usual = DUMP_SECONDS if into is not None or source is not None else QUERY_SECONDS
         answer = await self.runtime.execute(
             self.container,
             [tool, *login, *arguments],
             into=into,
             source=source,
-            timeout_seconds=DUMP_SECONDS if is_long else seconds,
+            timeout_seconds=usual if seconds is None else seconds,
         )
         if answer.exit_code != 0:
             raise errors.failed(self.container, tool, answer.errors or answer.output)
@@ -98,6 +99,14 @@ async def await_answer(server: Server, seconds: float = START_SECONDS) -> None:
         if answer.exit_code not in _NOT_YET:
             return
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _words(statements: Sequence[str], database: str) -> Sequence[str]:
+    commands = [part for statement in statements for part in ("--command", statement)]
+    return (
+        *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align"),
+        *("--set=ON_ERROR_STOP=1", connection(database), *commands),
+    )
 
 
 def connection(database: str) -> str:
