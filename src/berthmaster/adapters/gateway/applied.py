@@ -45,4 +45,5 @@ class ConfigFile:
 
 
 def _text_or_none(path: Path) -> str | None:
-    return path.read_text() if path.exists() else None
+    """What is no text any more is not what was written."""
+    return path.read_text(errors="replace") if path.exists() else None
