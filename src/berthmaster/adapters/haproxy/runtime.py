@@ -5,9 +5,8 @@ Every call opens the socket anew, so a restarted router is found at once. Decide
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,8 @@ from berthmaster.adapters.haproxy.layout import Layout
 from berthmaster.domain.routing import Backend
 
 _TIMEOUT_SECONDS: Final = 10.0
-_BATCH: Final = 40  # commands in one line: the socket's buffer has 16 KiB
+_BATCH: Final = 40  # commands in one line
+_LINE: Final = 12_000  # characters of one, unless a single command has more: the buffer has 16 KiB
 
 Pairs = list[tuple[str, str]]
 
@@ -74,10 +74,7 @@ class Runtime:
 
     async def send(self, commands: Sequence[str]) -> str:
         """Send commands in order, a batch at a time; returns what was said about them."""
-        rest, said = iter(commands), []
-        while batch := list(islice(rest, _BATCH)):
-            said.append(await self._ask(";".join(batch)))
-        return "\n".join(said)
+        return "\n".join([await self._ask(line) for line in _lines(commands)])
 
     def map_commands(
         self, name: str, have: Pairs, want: Mapping[str, str]
@@ -113,6 +110,18 @@ class Runtime:
             raise RouterUnavailable(f"no answer in {_TIMEOUT_SECONDS:.0f} s") from error
         except OSError as error:
             raise RouterUnavailable(str(error)) from error
+
+
+def _lines(commands: Iterable[str]) -> Iterator[str]:
+    batch, length = list[str](), 0
+    for command in commands:
+        if batch and (len(batch) == _BATCH or length + len(command) >= _LINE):
+            yield ";".join(batch)
+            batch, length = [], 0
+        batch.append(command)
+        length += len(command) + 1
+    if batch:
+        yield ";".join(batch)
 
 
 def server_commands(have: Backend, want: Backend, count: int) -> list[str]:
