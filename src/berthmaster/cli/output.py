@@ -17,6 +17,7 @@ COLOURS: Final = {
     "warm": "cyan",
     "note": "cyan",
     "maintenance": "yellow",
+    "suspended": "yellow",
     "degraded": "yellow",
     "unwound": "yellow",
     "outside": "yellow",

@@ -29,6 +29,7 @@ from berthmaster.services.observe import observe_stack
 from berthmaster.services.permit import refuse_unmovable
 from berthmaster.services.prepare_release import prepare_release
 from berthmaster.services.render_model import ReleaseRequest
+from berthmaster.services.tenant_spec import refuse_suspended
 
 GUIDE: Final = "docs/how-to/change-a-database.md: dump, new volume, restore"
 
@@ -72,6 +73,7 @@ async def change_state(
     """Change the named services under the stack's lease; a refused change brings the old back."""
     async with hold(outside.store, str(request.stack), what=request.command) as lease:
         refuse_unfinished(outside, request.stack)
+        refuse_suspended(outside, request.stack)
         refuse_unmovable(outside, request)
         number = outside.store.next_release_number(request.stack)
         try:

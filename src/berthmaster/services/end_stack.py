@@ -15,6 +15,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
+from berthmaster.services.tenant_spec import refuse_suspended
 
 
 async def plan_end(outside: Outside, stack: StackId, *, removes_volumes: bool) -> Plan:
@@ -61,6 +62,7 @@ async def set_maintenance(
     """Answer the stack's 503 page, or its release again."""
     _known(outside, stack)
     async with hold(outside.store, str(stack), what="berth maintenance") as lease:
+        refuse_suspended(outside, stack)
         plan = plan_maintenance(await observe_stack(outside, stack), is_on=is_on)
         return await carry_out(outside, lease, plan, progress)
 

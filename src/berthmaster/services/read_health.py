@@ -20,6 +20,7 @@ from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
 from berthmaster.services.domains.watch import alerts_of
 from berthmaster.services.observe import adopted_containers, applied_states
+from berthmaster.services.tenant_spec import is_suspended
 from berthmaster.services.tenants.alerts import alerts_of_tenant
 
 BACKED_UP: Final = "server_backed_up"
@@ -66,6 +67,8 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
     )
     if record is None or release is None:
         raise NotFound(f"{stack} runs no release", next_command=f"berth deploy {stack}")
+    if is_suspended(outside, stack):
+        return _closed(release)
     public = _maintenance if record.is_in_maintenance else _routes
     containers, probes, routes = await asyncio.gather(
         _containers(outside, release), _probes(outside, release), public(outside, release)
@@ -85,6 +88,15 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
         f"{worst.subject}: {worst.evidence}" if worst else None,
         worst.mend if worst else None,
     )
+
+
+def _closed(release: Release) -> HealthReport:
+    """Of a suspended tenant: it is closed on purpose, so its containers are not looked at."""
+    stack, mend = release.stack, f"berth tenant unsuspend {release.stack}"
+    evidence = "it is suspended: visitors get 503, its data is kept"
+    found = Finding("tenant", Verdict.DOWN, evidence, mend)
+    cause = f"{found.subject}: {evidence}"
+    return HealthReport(stack, release.number, Verdict.DOWN, (found,), cause, mend)
 
 
 async def _containers(outside: Outside, release: Release) -> list[Finding]:

@@ -18,6 +18,7 @@ from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import ADOPTED
 from berthmaster.domain.releasestate import ReleaseState
+from berthmaster.domain.tenancy import TenantState
 from berthmaster.planner.retiring import let_go_command
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import ReleaseSummary, StackRecord
@@ -31,7 +32,7 @@ class StackLine:
     """One stack as `status` shows it."""
 
     stack: StackId
-    state: str  # up, degraded, down, maintenance, empty, unknown
+    state: str  # up, degraded, down, suspended, maintenance, empty, unknown
     release: int | None
     tag: str | None
     revision: str | None
@@ -70,6 +71,8 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
     except OutsideError as problem:
         found, error = (), problem.message
     by_stack, kept = _by_stack(found), _kept(outside)
+    tenants = outside.store.tenants()
+    closed = {item.stack for item in tenants if item.state is TenantState.SUSPENDED}
     lines = [
         _line(
             record,
@@ -77,13 +80,13 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
             None if error else by_stack[str(record.id)],
             unfinished.get(record.id),
             kept.get(record.id),
+            is_closed=record.id in closed,
         )
         for record in sorted(records, key=lambda item: str(item.id))
     ]
     tags = {line.stack: line.tag for line in lines}
     sick = {line.stack: text for line in lines if (text := unwell(line))}
-    tenants = [item for item in outside.store.tenants() if item.stack in tags]
-    told = tenant_alerts(outside, tenants, tags, sick)
+    told = tenant_alerts(outside, [item for item in tenants if item.stack in tags], tags, sick)
     return Status(tuple(lines), error, open_alerts(outside), told)
 
 
@@ -129,6 +132,8 @@ def _line(
     containers: list[Container] | None,
     unfinished: str | None,
     kept: str | None,
+    *,
+    is_closed: bool,
 ) -> StackLine:
     ours = [item for item in containers or () if _belongs(item, record.live)]
     counted = Counter("running" if item.is_running else "stopped" for item in ours)
@@ -139,9 +144,10 @@ def _line(
         if item.is_running and item.labels.get(LABEL_RELEASE, "").isdigit()
     } - {record.live}
     warm |= {ADOPTED} if kept == "" else set()
+    state = _state(record, containers is not None, counted["running"], len(ours), unhealthy)
     return StackLine(
         stack=record.id,
-        state=_state(record, containers is not None, counted["running"], len(ours), unhealthy),
+        state="suspended" if is_closed and state == "down" else state,
         release=record.live,
         tag=live.tag if live else None,
         revision=live.revision if live else None,

@@ -26,6 +26,7 @@ from berthmaster.services.check_surroundings import refuse_without_gateway
 from berthmaster.services.deploy import give_slots_back, reserve_slots
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.permit import hold_note, refuse_rejected_release
+from berthmaster.services.tenant_spec import refuse_suspended
 
 # How a deploy names the points it takes: before the migrations of a release, or before a change
 # of a state service, whose record counts up with the releases.
@@ -46,6 +47,7 @@ async def roll_back(
     """
     async with hold(outside.store, str(stack), what="berth rollback") as lease:
         refuse_unfinished(outside, stack)
+        refuse_suspended(outside, stack)
         release = _target(outside, stack, to, is_restored=restore_point is not None)
         try:
             plan = await _plan(outside, release, restore_point)

@@ -459,3 +459,33 @@ def _kill(customers: Customers, monkeypatch: pytest.MonkeyPatch, place: str) -> 
         raise Killed
 
     monkeypatch.setattr(store, "change_state", changed)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("maintenance", "off"), ("maintenance", "on"), ("rollback",), ("deploy", "--state", "db")],
+    ids=" ".join,
+)
+def test_nothing_but_opening_it_starts_a_suspended_tenant(
+    customers: Customers, words: tuple[str, ...]
+) -> None:
+    customers.add("acme")
+    customers.good("deploy", "prod/acme", "--tag", "v2")
+    customers.good("tenant", "suspend", "prod/acme")
+    said = customers.refused(*words, "prod/acme")
+    assert "is suspended" in said
+    assert "next: berth tenant unsuspend desk@prod/acme" in said
+    assert _running(customers) == []
+    assert "desk-prod-acme" in customers.table.maintenance
+
+
+def test_status_and_health_say_that_a_tenant_is_suspended(customers: Customers) -> None:
+    customers.add("acme")
+    customers.good("tenant", "suspend", "prod/acme")
+    (line,) = customers.good("status", "--json").json["stacks"]
+    assert line["state"] == "suspended"
+    found = customers.berth("health", "prod/acme", "--json")
+    assert (found.code, found.json["verdict"]) == (1, "down")
+    assert found.json["mend"] == "berth tenant unsuspend desk@prod/acme"
+    customers.good("tenant", "unsuspend", "prod/acme")
+    assert customers.good("health", "prod/acme", "--json").json["verdict"] == "ok"
