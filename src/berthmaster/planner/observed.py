@@ -24,6 +24,7 @@ class Observed:
     volumes: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()  # `runs_as` that the engine already has
     claims: frozenset[HostClaim] = frozenset()  # hosts of this stack in the router
+    tenant_hosts: frozenset[str] = frozenset()  # of tenants in it: theirs through every release
     attached: frozenset[str] = frozenset()  # release keys the router holds
     is_in_maintenance: bool = False
     has_dumpable_database: bool = False

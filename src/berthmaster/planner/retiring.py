@@ -100,12 +100,9 @@ def _end_old_work(steps: StepList, old: Release, release: Release, observed: Obs
             RemoveContainers(names, 10.0),
             (f"{', '.join(item.name for item in ended)} {old.label}", "remove", "already stopped"),
         )
-    dropped = tuple(
-        sorted(
-            (claim for claim in observed.claims if claim.host not in release.hosts),
-            key=lambda claim: claim.host,
-        )
-    )
+    kept_hosts = {*release.hosts, *observed.tenant_hosts}
+    claims = sorted(observed.claims, key=lambda claim: claim.host)
+    dropped = tuple(claim for claim in claims if claim.host not in kept_hosts)
     if dropped:
         steps.add(
             ReleaseHosts(dropped),

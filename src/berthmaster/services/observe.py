@@ -47,6 +47,9 @@ async def observe_stack(
         volumes=frozenset(item.name for item in volumes),
         images=images,
         claims=frozenset(item for item in table.hosts if item.stack == stack.project),
+        tenant_hosts=frozenset(
+            item.host for item in outside.store.domains(stack) if item.is_routed
+        ),
         attached=frozenset(
             item.release
             for item in table.prefixes

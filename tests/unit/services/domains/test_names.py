@@ -13,6 +13,7 @@ from berthmaster.domain.routing import HostClaim
 from berthmaster.domain.tenancy import WELL_KNOWN, Domain, Proof
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.outside import Outside
+from berthmaster.ports.progress import Silence
 from berthmaster.services.domains.names import (
     NewDomain,
     add_domain,
@@ -22,6 +23,8 @@ from berthmaster.services.domains.names import (
     remove_domain,
     warm_certificate,
 )
+from berthmaster.services.roll_back import roll_back
+from berthmaster.services.route_table import compare_tables, wanted_table
 from berthmaster.services.tenants.addresses import refuse_taken
 from berthmaster.testing.certificates import FakeCertificates
 from berthmaster.testing.host import FakeHost
@@ -289,3 +292,15 @@ async def test_a_certificate_comes_ahead_when_dns_points_here(scene: Scene) -> N
     scene.host.names["acme.shop.test"] = ("192.0.2.1",)
     assert isinstance(scene.outside.prober, FakeProber)
     assert "no certificate yet" in await warm_certificate(scene.outside, row)
+
+
+async def test_a_customers_domain_of_a_shared_stack_outlives_releases_and_rollbacks(
+    scene: Scene,
+) -> None:
+    assert await scene.add("acme.shop.test")
+    await scene.world.deploy(release(2, hosts=("www.shop-app.test", "new.shop-app.test")))
+    assert await scene.hosts() == {"acme.shop.test", "www.shop-app.test", "new.shop-app.test"}
+    await roll_back(scene.outside, SHOP, Silence())
+    assert await scene.hosts() == {"acme.shop.test", "www.shop-app.test"}
+    found = await scene.outside.router.table()
+    assert not compare_tables(wanted_table(scene.outside, found), found)
