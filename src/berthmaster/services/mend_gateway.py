@@ -11,7 +11,6 @@ from berthmaster.ports.outside import Outside
 from berthmaster.services.bring_up_gateway import bring_up_gateway, read_gateway
 
 BROUGHT_UP, TAKEN_DOWN = "gateway_brought_up", "gateway_taken_down"
-LOOKED_BACK = 1000  # events among which the last word about the gateway is looked for
 
 
 async def mend_gateway(outside: Outside, *, starts: bool = False) -> tuple[str, ...]:
@@ -40,5 +39,5 @@ async def _firewall_differs(outside: Outside) -> bool:
 
 
 def _is_wanted(outside: Outside) -> bool:
-    said = [item.what for item in outside.store.events(None, limit=LOOKED_BACK)]
-    return next((what for what in said if what in (BROUGHT_UP, TAKEN_DOWN)), "") == BROUGHT_UP
+    last = outside.store.last_event(BROUGHT_UP, TAKEN_DOWN)
+    return last is not None and last.what == BROUGHT_UP

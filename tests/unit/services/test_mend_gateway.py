@@ -8,6 +8,7 @@ from tests.builders import SHOP, release
 from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.routing import GatewayStatus, RouteTable
+from berthmaster.ports.store import Event
 from berthmaster.services.bring_up_gateway import bring_up_gateway, take_down_gateway
 from berthmaster.services.mend_gateway import mend_gateway
 from berthmaster.testing.router import FakeRouter
@@ -89,3 +90,16 @@ async def test_before_the_first_gateway_up_there_is_nothing_to_mend() -> None:
     world = empty_world()
     world.outside = replace(world.outside, gateway=cast(Any, Processes()))
     assert await mend_gateway(world.outside, starts=True) == ()
+
+
+async def test_a_busy_server_does_not_forget_that_its_gateway_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, processes = await served(monkeypatch)
+    store = world.outside.store
+    with store.transaction():
+        for _ in range(1001):
+            store.record(Event(world.outside.clock.now(), "ann@test", str(SHOP), "deploy_failed"))
+    says(monkeypatch, is_router_up=False)
+    assert await mend_gateway(world.outside, starts=True)
+    assert processes.starts == 2
