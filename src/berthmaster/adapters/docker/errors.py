@@ -3,6 +3,7 @@
 aiodocker is imported when a call is made, not before: `berth --version` must not pay for it.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -11,6 +12,9 @@ from typing import Final
 from berthmaster.domain.errors import ImageNotFound, NotAllowed, OutsideError, RuntimeUnavailable
 
 NO_CONNECTION: Final = 900  # what aiodocker says when the socket does not answer
+_NO_CONNECTION_SAID: Final = re.compile(
+    r"via (?:unix://)?(?P<path>\S+) \[.*\[(?P<why>[^\[\]]+)\]\]$", re.DOTALL
+)
 _RETRYABLE: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
@@ -29,9 +33,11 @@ def translated(subject: str, *, is_image: bool = False) -> Iterator[None]:
 
 
 def unavailable(detail: str) -> RuntimeUnavailable:
-    """The engine does not answer."""
+    """The engine does not answer; what the library says of a socket is put into words."""
+    found = _NO_CONNECTION_SAID.search(detail)
+    where = f" at {found['path']}: {found['why']}" if found else f" ({detail})"
     return RuntimeUnavailable(
-        f"the Docker Engine does not answer ({detail})",
+        f"the Docker Engine does not answer{where}",
         subject="docker",
         retryable=True,
         next_command="docker info",

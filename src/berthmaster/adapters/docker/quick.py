@@ -35,7 +35,7 @@ def _ask(path: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as exc:
-        raise _unavailable(path, str(exc)) from exc
+        raise _unavailable(path, getattr(exc, "strerror", None) or str(exc)) from exc
     finally:
         connection.close()
     if answer.status != http.HTTPStatus.OK:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import aiodocker
 import aiohttp
 
+from berthmaster.adapters.docker.errors import NO_CONNECTION, unavailable
 from berthmaster.adapters.gateway.errors import EngineFailed
 from berthmaster.adapters.gateway.images import USUAL_IMAGES, choose_image
 from berthmaster.adapters.gateway.process import LABEL_CONFIG, LABEL_GATEWAY, Process
@@ -132,7 +133,11 @@ class Containers:
 async def _translated(what: str) -> AsyncIterator[None]:
     try:
         yield
-    except (aiodocker.DockerError, aiohttp.ClientError, OSError) as error:
+    except aiodocker.DockerError as error:
+        if error.status == NO_CONNECTION:
+            raise unavailable(error.message) from error
+        raise EngineFailed(what, error.message) from error
+    except (aiohttp.ClientError, OSError) as error:
         raise EngineFailed(what, error) from error
 
 

@@ -6,9 +6,10 @@ from berthmaster.domain.errors import GatewayRefused
 class RouterUnavailable(GatewayRefused):
     """The router's runtime socket does not answer."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, is_gone: bool = False) -> None:
+        """`is_gone`: nobody listens; else it runs, or may, and says nothing."""
         super().__init__(
-            f"the router does not answer: {detail}",
+            f"the router does not {'run' if is_gone else 'answer'}: {detail}",
             subject="router",
             retryable=True,
             next_command="berth gateway up",

@@ -108,8 +108,10 @@ class Runtime:
                     writer.close()
         except TimeoutError as error:
             raise RouterUnavailable(f"no answer in {_TIMEOUT_SECONDS:.0f} s") from error
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise RouterUnavailable("nobody answers at its socket", is_gone=True) from error
         except OSError as error:
-            raise RouterUnavailable(str(error)) from error
+            raise RouterUnavailable(error.strerror or str(error)) from error
 
 
 def _lines(commands: Iterable[str]) -> Iterator[str]:
