@@ -51,6 +51,9 @@ def list_(invocation: Invocation) -> None:
         click.echo("the edge has no certificate yet: the first visitor of a host brings it")
     for alert in report.alerts:
         click.echo(paint(f"  alert: {alert.subject}: {shown(alert.text)}", "yellow"))
+    if report.log_error:
+        why = f"  why others have none is not known: {shown(report.log_error)}"
+        click.echo(paint(why, "yellow"), err=True)
     if report.asking is None:
         click.echo("  the ask responder does not answer: berth gateway status", err=True)
         return
@@ -166,5 +169,6 @@ def _report_json(report: "CertificateReport") -> dict[str, object]:
         "orders": dict(asking.orders) if asking else None,
         "decisions": dict(asking.decisions) if asking else None,
         "alerts": asking.alerts if asking else (),
+        "log_error": report.log_error or None,
         "open_alerts": [{"subject": one.subject, "text": one.text} for one in report.alerts],
     }

@@ -18,7 +18,7 @@ from berthmaster.adapters.ask import table
 from berthmaster.adapters.caddy.errors import EdgeMisconfigured
 from berthmaster.adapters.haproxy.layout import Layout
 from berthmaster.adapters.haproxy.record import write_atomically
-from berthmaster.domain.errors import NotAllowed
+from berthmaster.domain.errors import NotAllowed, OutsideError, RuntimeUnavailable
 from berthmaster.domain.names import check_host
 from berthmaster.ports.certificates import AppQuestion, Asking, HeldCertificate, last_errors
 
@@ -85,8 +85,14 @@ class EdgeCertificates:
         return Asking(dict(data["decisions"]), dict(data["orders"]), tuple(data["alerts"]))
 
     async def errors(self) -> Mapping[str, str]:
+        try:
+            log = await self._read_log()
+        except RuntimeUnavailable:
+            raise
+        except OutsideError:  # there is no edge, which has refused nobody then
+            return {}
         lines = []
-        for line in (await self._read_log()).splitlines():
+        for line in log.splitlines():
             start = line.find("{")
             try:
                 lines.append(json.loads(line[start:]) if start >= 0 else {})

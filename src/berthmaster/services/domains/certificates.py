@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.hosting import is_covered
 from berthmaster.domain.routing import Tls
 from berthmaster.engine.lease import hold
@@ -40,6 +41,7 @@ class CertificateReport:
     lines: tuple[CertificateLine, ...]
     asking: Asking | None  # None: the responder does not answer
     alerts: tuple[Alert, ...] = ()  # that `berth tick` has opened
+    log_error: str = ""  # why the edge's log, and with it the hosts without one, is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ class ShownCertificate:
 
 async def read_certificates(outside: Outside) -> CertificateReport:
     """What lies in the edge's folder, and the hosts of its log that have none."""
-    now, errors = outside.clock.now(), await outside.certificates.errors()
+    now, log_error = outside.clock.now(), ""
+    try:
+        errors = await outside.certificates.errors()
+    except OutsideError as error:  # what is held lies on the disk
+        errors, log_error = {}, error.message
     held = outside.certificates.held()
     lines = [
         CertificateLine(
@@ -83,7 +89,7 @@ async def read_certificates(outside: Outside) -> CertificateReport:
     ]
     ordered = sorted(lines, key=lambda line: line.host)
     asking = await outside.certificates.asking()
-    return CertificateReport(tuple(ordered), asking, open_alerts(outside))
+    return CertificateReport(tuple(ordered), asking, open_alerts(outside), log_error)
 
 
 async def check_certificate(
