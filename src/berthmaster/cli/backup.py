@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from berthmaster.cli.files import FileHere
+from berthmaster.cli.files import STREAM, FileHere
 from berthmaster.cli.invocation import BerthCommand, Invocation
 from berthmaster.cli.output import print_json, print_table
 from berthmaster.domain.errors import InvalidSpec, OutsideError, UserError
@@ -226,9 +226,9 @@ def _print_verified(invocation: Invocation, done: "Verified") -> None:
 
 
 def _ask_code(file: Path | None) -> str:
-    if file is not None:
-        return file.read_text().strip()
-    if sys.stdin.isatty():
+    if file is not None and str(file) != STREAM:
+        return _code_in(file)
+    if file is None and sys.stdin.isatty():
         return str(click.prompt("escrow code", hide_input=True, err=True))
     code = sys.stdin.readline().strip()
     if not code:
@@ -236,6 +236,17 @@ def _ask_code(file: Path | None) -> str:
             "the escrow code is wanted: it was printed by the first backup",
             next_command="berth server restore --from TARGET --code-file FILE",
         )
+    return code
+
+
+def _code_in(file: Path) -> str:
+    try:
+        code = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise UserError(f"the escrow code in {file} cannot be read: {why}") from error
+    if not code:
+        raise UserError(f"{file} holds no escrow code: it is empty")
     return code
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from berthmaster.cli.invocation import Invocation
 
 CRASH_CODE: Final = 70
+KEPT_CRASHES: Final = 100
 INTERRUPTED_CODE: Final = 130
 USAGE_CODE: Final = 2
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
@@ -107,10 +108,17 @@ def _write_crash(error: BaseException, invocation: "Invocation") -> Path:
             path = folder / f"{stamp}-{os.getpid()}.txt"
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(text)
+            _forget_old(folder)
         except OSError:
             continue
         return path
     return Path(os.devnull)
+
+
+def _forget_old(folder: Path) -> None:
+    """A timer that fails every minute may fill no disk; names begin with their time."""
+    for path in sorted(folder.glob("*.txt"))[:-KEPT_CRASHES]:
+        path.unlink(missing_ok=True)
 
 
 def _crash_folders(invocation: "Invocation") -> list[Path]:
