@@ -209,3 +209,15 @@ def test_one_whose_new_release_serves_although_its_end_failed_is_turned_back_too
     assert (five.tag("a1"), states(five)["a1"]) == ("v2", "failed")
     five.good("rollout", "prod", "--back")
     assert tags(five) == {"v1"}
+
+
+def test_a_return_starts_nothing_of_a_tenant_that_was_suspended_meanwhile(five: Customers) -> None:
+    five.good("rollout", "prod", "--tag", "v2")
+    five.good("tenant", "suspend", "prod/a2")
+    five.berth("rollout", "prod", "--back")
+    containers = five.world.engine.containers.items()
+    assert not [name for name, item in containers if "-a2-" in name and item.state == "running"]
+    assert (five.state("a2"), five.tag("a1"), five.tag("a2")) == ("suspended", "v1", "v2")
+    five.good("tenant", "unsuspend", "prod/a2")
+    five.good("rollout", "prod", "--back")
+    assert tags(five) == {"v1"}
