@@ -66,7 +66,7 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
     except BerthmasterError as error:
         with contextlib.suppress(OutsideError):  # a store that failed must not hide why
             _record(outside, plan, f"{plan.verb}_failed", error.message)
-        _say_what_serves(outside, error, deployment)
+        say_what_serves(outside, error, deployment)
         raise
     note_end(outside, deployment)
     _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
@@ -88,7 +88,8 @@ def refuse_unfinished(outside: Outside, stack: StackId) -> None:
             )
 
 
-def _say_what_serves(outside: Outside, error: BerthmasterError, deployment: Deployment) -> None:
+def say_what_serves(outside: Outside, error: BerthmasterError, deployment: Deployment) -> None:
+    """Put what serves now, and the next command, to what refused a change."""
     try:
         record = outside.store.stack(deployment.stack)
         state = getattr(outside.store.deployment(deployment.id), "state", None)

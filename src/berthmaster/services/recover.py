@@ -3,7 +3,14 @@ command.
 """
 
 from berthmaster.domain.deployment import RELEASING, Deployment, DeploymentState
-from berthmaster.domain.errors import NotAllowed, NotFound, UserError
+from berthmaster.domain.errors import (
+    BerthmasterError,
+    Interrupted,
+    LeaseHeld,
+    NotAllowed,
+    NotFound,
+    UserError,
+)
 from berthmaster.domain.plan import RecordStates
 from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.executor import Executor, is_ended, is_past_no_return
@@ -12,6 +19,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.adopt import forget_refused
+from berthmaster.services.carry_out import say_what_serves
 from berthmaster.services.change_state import discard_record, give_reservations_back
 from berthmaster.services.deploy import give_back, give_slots_back
 from berthmaster.services.judge import note_verified
@@ -30,11 +38,25 @@ async def continue_deployment(outside: Outside, number: int, progress: Progress)
         if deployment.state is DeploymentState.UNWINDING or _is_stuck_undoing(outside, deployment):
             await executor.unwind(deployment)
             return _settled(outside, deployment)
-        await executor.run(deployment)
+        await _run(outside, executor, deployment)
         note_end(outside, deployment)
         note_verified(outside, deployment)
         _give_back_of_state(outside, deployment)
     return _read(outside, number)
+
+
+async def _run(outside: Outside, executor: Executor, deployment: Deployment) -> None:
+    """Forward to its end; one that is refused now has been unwound, and is settled."""
+    try:
+        await executor.run(deployment)
+    except LeaseHeld:
+        raise
+    except BerthmasterError as error:
+        if is_ended(_read(outside, deployment.id)):
+            _settle(outside, deployment)
+        if not isinstance(error, Interrupted):
+            say_what_serves(outside, error, deployment)
+        raise
 
 
 async def unwind_deployment(outside: Outside, number: int, progress: Progress) -> Deployment:

@@ -7,7 +7,7 @@ import pytest
 from tests.builders import SHOP, release
 from tests.unit.engine.worlds import adoption, empty_world
 
-from berthmaster.domain.errors import NotAllowed, NotFound
+from berthmaster.domain.errors import DeploymentFailed, NotAllowed, NotFound
 from berthmaster.domain.releasestate import ReleaseState
 from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.ports.outside import Outside
@@ -17,10 +17,11 @@ from berthmaster.services import change_state as changing_state
 from berthmaster.services import deploy as deploying
 from berthmaster.services.adopt import refuse_known
 from berthmaster.services.end_stack import destroy
-from berthmaster.services.recover import recover_abandoned
+from berthmaster.services.recover import continue_deployment, recover_abandoned
 from berthmaster.services.render_model import ReleaseRequest
 from berthmaster.services.roll_back import plan_rollback, roll_back
 from berthmaster.services.tick import tick
+from berthmaster.testing.behaviour import exits
 from berthmaster.testing.clock import FakeClock
 
 OWNERS = ("shop-prod-state", "shop-prod-r1-net")
@@ -75,6 +76,28 @@ async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
     assert store.reserve_slots("next", 1) != free
     store.free_slots("next")
     await recover_abandoned(world.outside, Silence())
+    assert store.reserve_slots("next", 1) == free
+
+
+async def test_a_continued_deploy_that_is_refused_then_gives_back_what_it_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = empty_world()
+    await world.deploy(release(1))
+    store = world.outside.store
+    free = store.reserve_slots("next", 1)
+    store.free_slots("next")
+    plan = await world.plan_deploy(release(2))
+    with monkeypatch.context() as patched:
+        kill_the_next(patched)
+        with pytest.raises(Killed):
+            await world.carry_out(plan)
+    world.engine.script("shop-prod-r2-job-migrate", exits(1))
+    (deployment,) = store.unfinished()
+    with pytest.raises(DeploymentFailed, match="release r1 still serves"):
+        await continue_deployment(world.outside, deployment.id, Silence())
+    states = {item.number: item.state for item in store.releases(SHOP)}
+    assert states == {1: ReleaseState.LIVE, 2: ReleaseState.FAILED}
     assert store.reserve_slots("next", 1) == free
 
 
