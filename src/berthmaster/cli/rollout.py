@@ -150,8 +150,8 @@ def _print(found: Rollout) -> None:
             str(line.stack),
             "canary" if line.wave == 0 and line.state is not LineState.SKIPPED else _wave(line),
             line.state.value,
-            f"r{line.old}" if line.old else "-",
-            f"r{line.new}" if line.new else "-",
+            "-" if line.old is None else f"r{line.old}",
+            "-" if line.new is None else f"r{line.new}",
             line.note,
         )
         for line in found.lines

@@ -60,7 +60,7 @@ def _list_deployments(invocation: Invocation) -> None:
             item.state.value,
             str(item.stack),
             item.verb,
-            f"r{item.release}" if item.release else "-",
+            f"r{item.release}" if item.release is not None else "-",
             age(item.started_at),
             item.actor,
         )

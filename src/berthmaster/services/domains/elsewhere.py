@@ -61,7 +61,9 @@ async def hosts_elsewhere(outside: "Outside", stack: StackId) -> dict[str, str]:
 def live_release(outside: "Outside", stack: StackId) -> "Release | None":
     """What serves now."""
     record = outside.store.stack(stack)
-    return outside.store.release(stack, record.live) if record and record.live else None
+    if record is None or record.live is None:
+        return None
+    return outside.store.release(stack, record.live)
 
 
 def _place(stack: StackId) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from berthmaster.domain.routing import Tls
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
+from berthmaster.services.domains.elsewhere import live_release
 
 ALERTS: Final = "certificate_alerts"  # its detail: a line each, `subject: text`
 LOW: Final = timedelta(days=15)  # or a sixth of its life, whatever is less
@@ -147,7 +148,7 @@ def _routed(outside: Outside) -> frozenset[str]:
     """Every host that this server is to answer; what strangers ask for is no alert."""
     hosts = {item.host for item in outside.store.domains() if item.is_routed}
     for record in outside.store.stacks():
-        release = outside.store.release(record.id, record.live) if record.live else None
+        release = live_release(outside, record.id)
         hosts |= set(release.hosts if release else ())
     return frozenset(hosts)
 

@@ -11,6 +11,7 @@ from berthmaster.planner.tenants import plan_suspend, plan_unsuspend
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import Outcome, carry_out, refuse_unfinished
+from berthmaster.services.domains.elsewhere import live_release as live_or_none
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.tenant_spec import known_tenant
 from berthmaster.services.tenants.note import note_state
@@ -46,8 +47,7 @@ async def unsuspend(outside: Outside, stack: StackId, progress: Progress) -> Out
 
 def live_release(outside: Outside, stack: StackId) -> Release:
     """What a tenant runs; raises `NotFound` when it has no release yet."""
-    record = outside.store.stack(stack)
-    release = outside.store.release(stack, record.live) if record and record.live else None
+    release = live_or_none(outside, stack)
     if release is None:
         raise NotFound(f"{stack} runs no release yet", next_command=f"berth tenant add {stack}")
     return release

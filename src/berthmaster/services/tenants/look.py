@@ -113,7 +113,7 @@ async def _sized(outside: Outside, lines: list[TenantLine]) -> tuple[TenantLine,
 
 def _running(outside: Outside, line: TenantLine) -> Release | None:
     live = line.status.release if line.status else None
-    if not live or line.tenant.state is not TenantState.ACTIVE:
+    if live is None or line.tenant.state is not TenantState.ACTIVE:
         return None
     return outside.store.release(line.tenant.stack, live)
 

@@ -13,12 +13,12 @@ from typing import Final
 
 from berthmaster.domain.errors import BerthmasterError, LeaseHeld, UserError
 from berthmaster.domain.names import StackId
-from berthmaster.domain.release import Release
 from berthmaster.domain.spec import TenancySpec
 from berthmaster.domain.tenancy import AlertKind, Tenant, TenantState, Watched
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.ports.store import Event
+from berthmaster.services.domains.elsewhere import live_release
 from berthmaster.services.tenants.close import suspend
 from berthmaster.services.tenants.look import disks_of, volume_sizes
 
@@ -73,14 +73,11 @@ async def _measure(
     """What each holds, where that has a limit; one that does not say is asked again later."""
     now, wanted = outside.clock.now(), list(tenants)
     limited = [item for item in wanted if _limit(item, rules.get(item.stack.app)) is not None]
-    live = [release for item in limited if (release := _live(outside, item)) is not None]
+    live = [
+        release for item in limited if (release := live_release(outside, item.stack)) is not None
+    ]
     disks = await disks_of(outside, live, await volume_sizes(outside)) if live else {}
     return {item.stack: Watched(now, disks.get(item.stack)) for item in wanted}
-
-
-def _live(outside: Outside, tenant: Tenant) -> Release | None:
-    record = outside.store.stack(tenant.stack)
-    return outside.store.release(tenant.stack, record.live) if record and record.live else None
 
 
 def _limit(tenant: Tenant, rule: TenancySpec | None) -> int | None:

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 from tests.builders import SHOP, release
-from tests.unit.engine.worlds import World, empty_world
+from tests.unit.engine.worlds import World, adoption, empty_world
 
 from berthmaster.domain.domainpolicy import DomainPolicy
 from berthmaster.domain.errors import OutsideError
 from berthmaster.domain.probing import Certificate
 from berthmaster.ports.certificates import Asking, HeldCertificate
 from berthmaster.ports.progress import Silence
+from berthmaster.services.domains import elsewhere
 from berthmaster.services.domains.names import NewDomain, add_domain
 from berthmaster.services.domains.watch import alerts_of, open_alerts, watch_certificates
 from berthmaster.services.read_health import Verdict, read_health
@@ -38,10 +39,12 @@ class Scene:
         assert isinstance(self.world.outside.certificates, FakeCertificates)
         return self.world.outside.certificates
 
-    def holds(self, left: timedelta, *, life: timedelta = 90 * DAY, **more: bool) -> None:
+    def holds(
+        self, left: timedelta, *, life: timedelta = 90 * DAY, host: str = HOST, **more: bool
+    ) -> None:
         now = self.world.outside.clock.now()
-        held = HeldCertificate(HOST, (HOST,), "CN=ca", now + left - life, now + left, **more)
-        self.certificates.certificates[HOST] = held
+        held = HeldCertificate(host, (host,), "CN=ca", now + left - life, now + left, **more)
+        self.certificates.certificates[host] = held
 
     async def look(self) -> Sequence[str]:
         return await watch_certificates(self.world.outside, always=True)
@@ -205,3 +208,13 @@ async def test_somebody_is_told_of_each_new_alert_once(scene: Scene) -> None:
     assert said == (BUDGET, "nobody was told: the program ended with 1")
     assert await watch_certificates(outside) == ()
     assert told == [BUDGET]
+
+
+async def test_the_certificate_of_what_was_adopted_is_watched_too() -> None:
+    """Release 0 is a release, whatever Python takes it for."""
+    scene = Scene()
+    await scene.world.carry_out(await adoption(scene.world))
+    live = elsewhere.live_release(scene.world.outside, SHOP)
+    assert live is not None
+    scene.holds(14 * DAY, host=live.hosts[0])
+    assert len(await scene.look()) == 1
