@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import io
+import json
+import tarfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +19,7 @@ from berthmaster.engine.lease import hold
 from berthmaster.ports.certificates import HeldCertificate
 from berthmaster.ports.progress import Silence
 from berthmaster.services.tenants import remove as removing
+from berthmaster.services.tenants.parcel import FORMAT
 
 TIMES = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
@@ -489,3 +493,28 @@ def test_status_and_health_say_that_a_tenant_is_suspended(customers: Customers) 
     assert found.json["mend"] == "berth tenant unsuspend desk@prod/acme"
     customers.good("tenant", "unsuspend", "prod/acme")
     assert customers.good("health", "prod/acme", "--json").json["verdict"] == "ok"
+
+
+def test_an_import_that_is_refused_leaves_no_secret_for_the_next_tenant_of_that_name(
+    customers: Customers,
+) -> None:
+    nothing: dict[str, str] = {}
+    definition: dict[str, Any] = {"format": FORMAT, "tenant": "desk@prod/acme"}
+    definition |= {"backup": "export-1", "values": nothing, "labels": nothing, "hosts": []}
+    file = customers.shop.folder / "acme.tgz"
+    with tarfile.open(file, "w:gz") as parcel:
+        for name, content in (
+            ("tenant.json", json.dumps(definition)),
+            ("secrets/db_password", "of somebody else"),
+            ("points/export-1/../../evil", "x"),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            parcel.addfile(entry, io.BytesIO(content.encode()))
+    assert "has no place in it" in customers.refused("tenant", "import", str(file))
+    place = customers.shop.folder / "tenants/desk-prod-acme/secrets/db_password"
+    assert not place.parent.parent.exists()
+    place.parent.mkdir(parents=True, mode=0o700)
+    place.write_text("of somebody else")  # as a kill leaves it
+    customers.add("acme")
+    assert customers.secret("acme") != "of somebody else"

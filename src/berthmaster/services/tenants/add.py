@@ -23,7 +23,7 @@ from berthmaster.ports.store import Event
 from berthmaster.services.carry_out import Outcome
 from berthmaster.services.deploy import Unchanged, deploy
 from berthmaster.services.render_model import ReleaseRequest, environment_of
-from berthmaster.services.tenant_spec import is_silo
+from berthmaster.services.tenant_spec import is_silo, tenant_folder
 from berthmaster.services.tenants.addresses import addresses_of, refuse_taken
 from berthmaster.services.tenants.secrets import give_secrets
 
@@ -225,9 +225,10 @@ async def _record(outside: Outside, spec: AppSpec, wanted: NewTenant) -> Tenant:
     stack = wanted.stack
     domains = addresses_of(spec, stack, wanted.domain)
     await refuse_taken(outside, environment_of(spec, stack).entrypoint, domains)
-    known = outside.store.tenant(stack) or Tenant(
-        stack, created_at=outside.clock.now(), created_by=outside.actor
-    )
+    known = outside.store.tenant(stack)
+    if known is None:  # what an import that was killed left of another one is not its own
+        outside.secret_files.remove_folder(tenant_folder(outside, stack))
+        known = Tenant(stack, created_at=outside.clock.now(), created_by=outside.actor)
     tenant = replace(
         known,
         values=dict(wanted.values) or known.values,

@@ -5,6 +5,7 @@ it is trusted on the way in: names are checked, only plain files count, none may
 dumps carry hashes that are checked before anything is put back.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -16,7 +17,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
 
-from berthmaster.domain.errors import NotAllowed, UserError
+from berthmaster.domain.errors import InvalidName, NotAllowed, UserError
 from berthmaster.domain.names import StackId, check_host, check_name, parse_stack
 from berthmaster.domain.release import Release
 from berthmaster.domain.tenancy import Tenant, TenantState
@@ -31,7 +32,12 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress
 from berthmaster.services.carry_out import carry_out, refuse_unfinished
 from berthmaster.services.observe import observe_stack
-from berthmaster.services.tenant_spec import known_tenant, refuse_suspended, secrets_folder
+from berthmaster.services.tenant_spec import (
+    known_tenant,
+    refuse_suspended,
+    secrets_folder,
+    tenant_folder,
+)
 from berthmaster.services.tenants.add import Added, NewTenant, hosts_of
 from berthmaster.services.tenants.close import live_release
 from berthmaster.services.tenants.note import note_state
@@ -177,12 +183,28 @@ def _take_in(
             definition = _definition(parcel)
             stack = parse_stack(str(definition["tenant"]))
             _refuse_known(outside, stack)
-            folder = folder_of(stack)
-            _unpack(outside, stack, parcel)
+            folder, tenant = folder_of(stack), _tenant(outside, stack, definition)
+            _unpack_or_nothing(outside, stack, parcel)
     except (OSError, tarfile.TarError, KeyError, ValueError) as error:
         raise UserError(f"{name} is no exported tenant: {error}") from error
-    outside.store.save_tenant(_tenant(outside, stack, definition))
+    outside.store.save_tenant(tenant)
     return stack, folder, definition.get("tag")
+
+
+def _unpack_or_nothing(outside: Outside, stack: StackId, parcel: tarfile.TarFile) -> None:
+    """What is refused half-way leaves no secret and no data behind."""
+    try:
+        _unpack(outside, stack, parcel)
+    except BaseException:
+        outside.secret_files.remove_folder(tenant_folder(outside, stack))
+        for point in {entry.name.split("/")[1] for entry in parcel if _is_of_point(entry)}:
+            with contextlib.suppress(InvalidName):
+                outside.files.forget_dump(stack.project, point)
+        raise
+
+
+def _is_of_point(entry: tarfile.TarInfo) -> bool:
+    return entry.name.startswith("points/")
 
 
 def _definition(parcel: tarfile.TarFile) -> dict[str, Any]:
