@@ -10,7 +10,11 @@ from urllib.parse import urlsplit
 from berthmaster.domain.errors import InvalidSpec
 
 # Nobody is there to answer a question, and nothing of this server is lent to the other.
-_SSH: Final = ("ssh", "-a", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes")
+# One that vanishes is given up: a timer starts no second backup while the first one waits.
+_SSH: Final = (
+    *("ssh", "-a", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"),
+    *("-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"),
+)
 _S3: Final = re.compile(r"s3:https?://[^/\s]+/[^/\s]+(?:/\S*)?\Z")
 _WORDS: Final = (
     "a folder (/srv/backups), ssh://[user@]host[:port]/folder, or s3:https://host/bucket"

@@ -41,8 +41,8 @@ def test_anything_else_is_refused_with_what_may_be_said(text: str) -> None:
 def test_ssh_asks_nobody_lends_nothing_and_knows_its_host() -> None:
     (_, command) = parse_target("ssh://ann@vault:2222/srv/b").options
     assert command == (
-        "sftp.command=ssh -a -o BatchMode=yes -o StrictHostKeyChecking=yes"
-        " -p 2222 ann@vault -s sftp"
+        "sftp.command=ssh -a -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20"
+        " -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -p 2222 ann@vault -s sftp"
     )
 
 
