@@ -9,6 +9,7 @@ import aiodocker
 import aiohttp
 
 from berthmaster.adapters.docker import errors
+from berthmaster.domain.errors import OutsideError
 
 _CHUNK: Final = 1 << 18
 
@@ -32,9 +33,24 @@ class DockerData:
 
     async def load_image(self, chunks: AsyncIterator[bytes]) -> None:
         """Bring an archive to the engine."""
-        with errors.translated("image archive"):
-            async with self._client() as client:
-                await client.images.import_image(chunks)
+        broken: list[OutsideError] = []
+
+        async def noted() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in chunks:
+                    yield chunk
+            except OutsideError as error:
+                broken.append(error)
+                raise
+
+        try:
+            with errors.translated("image archive"):
+                async with self._client() as client:
+                    await client.images.import_image(noted())
+        except OutsideError:
+            if broken:  # to the engine's client it is one that hung up
+                raise broken[0] from None
+            raise
 
     async def name_image(self, image_id: str, tag: str) -> None:
         """Give it a name."""
