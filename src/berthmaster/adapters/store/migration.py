@@ -6,6 +6,7 @@ wrote is refused, never guessed at.
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -44,7 +45,8 @@ def _apply(connection: sqlite3.Connection, number: int) -> None:
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # a full disk made SQLite do it by itself
+            connection.execute("ROLLBACK")
         raise
 
 
