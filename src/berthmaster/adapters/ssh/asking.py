@@ -68,7 +68,8 @@ class _Session:
         self._server = talk.server
         self._wire = talk.wire
         self._asked = asked
-        self._interrupts = 0
+        self._heard = 0  # interrupts that came
+        self._interrupts = 0  # and were passed on
         self.has_begun = False
 
     def open(self) -> None:
@@ -113,9 +114,17 @@ class _Session:
                         looking.unregister(key.fd)
 
     def _interrupt(self, number: int, _: object) -> None:
-        """A signal before anything runs there ends us; later it is passed on."""
-        if not self.has_begun and number in _SIGNALS:
+        """A signal before anything runs there ends us; later it is passed on.
+
+        One too many ends us, too: while a full pipe is waited for none can be passed on.
+        """
+        if number not in _SIGNALS:
+            return
+        if not self.has_begun:
             raise KeyboardInterrupt
+        self._heard += 1
+        if self._heard > _MOST_INTERRUPTS:
+            raise errors.lost(self._server)
 
     def _await(self, kind: bytes) -> bytes:
         found, body = self._wire.receive()

@@ -23,8 +23,10 @@ from berthmaster.adapters.ssh.wire import Wire
 from berthmaster.domain.elsewhere import Streams
 
 PATIENCE_SECONDS: Final = 10.0
+MOST_HELD: Final = 4 << 20  # bytes of input that a command has not read yet
 SIGNALS: Final = {"INT": signal.SIGINT, "TERM": signal.SIGTERM}
 _CHUNK: Final = 64 * 1024
+_LOOK_SECONDS: Final = 1.0  # so often it is looked whether who asked is still there
 
 
 @dataclass
@@ -111,6 +113,8 @@ class Relay:
         self._is_lost = False
         self._is_over = False
         self._unwritten: list[bytes] = []
+        self._held = 0  # bytes of them
+        self._is_waiting = False  # until the command has read some of its input
         self._looking = selectors.DefaultSelector()
 
     def run(self) -> int:
@@ -122,9 +126,12 @@ class Relay:
             for source in self._ends.outputs:
                 looking.register(source, selectors.EVENT_READ, partial(self._pass, source))
             while not self._is_over:
-                for key, _ in looking.select():
+                for key, _ in looking.select(_LOOK_SECONDS if self._is_waiting else None):
                     if not key.data():
                         looking.unregister(key.fd)
+                if self._is_waiting and _has_hung_up(self._wire.read_from):
+                    self._is_waiting = False
+                    self._lose()
         os.close(ended)
         _, status = os.waitpid(self._pid, 0)
         self._drain()
@@ -139,7 +146,8 @@ class Relay:
             return False
         while (frame := self._wire.taken()) is not None:
             self._obey(*frame)
-        return True
+        self._is_waiting = self._held > MOST_HELD
+        return not self._is_waiting
 
     def _obey(self, kind: bytes, body: bytes) -> None:
         if kind == frames.SIGNAL and (number := SIGNALS.get(body.decode(errors="replace"))):
@@ -158,6 +166,7 @@ class Relay:
         if not self._unwritten:
             self._looking.register(given, selectors.EVENT_WRITE, self._write_input)
         self._unwritten.append(body)
+        self._held += len(body)
 
     def _write_input(self) -> bool:
         given = self._ends.given
@@ -165,18 +174,36 @@ class Relay:
             return False
         body = self._unwritten[0]
         try:
-            self._unwritten[0] = body[os.write(given, body[: select.PIPE_BUF]) :] if body else b""
+            count = os.write(given, body[: select.PIPE_BUF]) if body else 0
+        except BlockingIOError:
+            return True
         except OSError:  # it reads no more
-            body = b""
+            self._unwritten.clear()
+            self._held = 0
+            self._close_input(given)
+            return True  # it is no longer looked at already
+        self._unwritten[0] = body[count:]
+        self._held -= count
+        self._read_on()
         if self._unwritten[0]:
             return True
         self._unwritten.pop(0)
         if not body:  # the end of the input
-            self._looking.unregister(given)
-            os.close(given)
-            self._ends.given = None
+            self._close_input(given)
             return True
         return bool(self._unwritten)
+
+    def _close_input(self, given: int) -> None:
+        self._looking.unregister(given)
+        os.close(given)
+        self._ends.given = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Take frames again, once the command has read enough of what it was sent."""
+        if self._is_waiting and self._held <= MOST_HELD // 2:
+            self._is_waiting = False
+            self._looking.register(self._wire.read_from, selectors.EVENT_READ, self._take_frames)
 
     def _pass(self, source: int) -> bool:
         try:
@@ -210,3 +237,10 @@ class Relay:
         if not self._goes_on:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGHUP)
+
+
+def _has_hung_up(source: int) -> bool:
+    """Whether nobody can write to it any more, without reading what is still in it."""
+    looking = select.poll()
+    looking.register(source, 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in looking.poll(0))
