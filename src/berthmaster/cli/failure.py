@@ -41,7 +41,7 @@ def tell(error: BerthmasterError, invocation: "Invocation", *, is_json: bool) ->
         return tell_crash(error, invocation, is_json=is_json)
     report = _report(error)
     if is_json:
-        _print_object(error, report)
+        _print_body(error_object(error))
     elif report:
         _print_report(error, report)
     else:
@@ -135,26 +135,30 @@ def _report(error: BerthmasterError) -> str:
     return str(report()) if isinstance(error, DeploymentFailed) and callable(report) else ""
 
 
-def _print_object(error: BerthmasterError, report: str) -> None:
+def error_object(error: BerthmasterError) -> dict[str, Any]:
+    """An error of ours as `--json` shows it."""
     facts: dict[str, Any] = {}
-    if report:
+    if report := _report(error):
         facts["report"] = report
     if isinstance(error, OutsideError):
         facts |= {"subject": error.subject, "retryable": error.retryable}
     if isinstance(error, LeaseHeld):
         facts |= {"holder": error.holder, "age_seconds": error.age_seconds, "step": error.step}
-    _print_json(
-        type(error).__name__,
-        error.message,
-        error.exit_code,
-        next_command=error.next_command,
-        **facts,
-    )
+    facts["next_command"] = error.next_command
+    return _body(type(error).__name__, error.message, error.exit_code, **facts)
 
 
 def _print_json(kind: str, message: str, exit_code: int, **facts: Any) -> None:
+    _print_body(_body(kind, message, exit_code, **facts))
+
+
+def _body(kind: str, message: str, exit_code: int, **facts: Any) -> dict[str, Any]:
     body = {"kind": kind, "message": message, "exit_code": exit_code, **facts}
     body.setdefault("next_command", None)
+    return body
+
+
+def _print_body(body: dict[str, Any]) -> None:
     click.echo(json.dumps({"error": body}, indent=2))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from berthmaster.cli.failure import error_object
 from berthmaster.cli.invocation import Invocation
 from berthmaster.cli.output import print_json, print_table
 from berthmaster.domain.errors import BerthmasterError, Bug, OutsideError, UserError
@@ -86,9 +87,7 @@ def _ask(invocation: Invocation, command: str, name: str) -> Answer:
 def _as_json(answer: Answer) -> dict[str, Any]:
     found, error = answer.value(), answer.error
     if error is not None:
-        told = {"kind": type(error).__name__, "message": error.message}
-        told["next_command"] = error.next_command or ""
-        return {"exit_code": answer.code, "result": None, "error": told}
+        return {"exit_code": answer.code, "result": None, "error": error_object(error)}
     failed = found.get("error") if isinstance(found, dict) and answer.code else None
     result = None if failed else found
     return {"exit_code": answer.code, "result": result, "error": failed}
