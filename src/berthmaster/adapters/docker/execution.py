@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from berthmaster.domain.container import ExecResult
+from berthmaster.domain.errors import OutsideError
 
 if TYPE_CHECKING:
     from aiodocker.containers import DockerContainer
@@ -45,9 +46,14 @@ async def run(container: "DockerContainer", command: Command) -> ExecResult:
     try:
         async with process.start() as stream:
             feeder = asyncio.create_task(_feed(stream, command.source))
+            reader = asyncio.create_task(_read(stream, sink or output, errors))
             try:
-                await _read(stream, sink or output, errors)
+                await asyncio.wait((feeder, reader), return_when=asyncio.FIRST_EXCEPTION)
+                if not reader.done():
+                    await feeder  # it cannot go on, and the command would wait for the rest
+                await reader
             finally:
+                await _end(reader)
                 await _end(feeder)
     finally:
         if sink:
@@ -77,11 +83,19 @@ async def _read(stream: "Stream", output: BinaryIO | _Tail, errors: _Tail) -> No
 
 
 async def _feed(stream: "Stream", source: Path | None) -> None:
+    """All of the file; a command may end before it read all its input, that is its right."""
     if source is None:
         return
-    with _open_source(source) as file:
-        while chunk := file.read(_CHUNK):
-            await stream.write_in(chunk)
+    try:
+        with _open_source(source) as file:
+            while chunk := file.read(_CHUNK):
+                await stream.write_in(chunk)
+    except ConnectionError:
+        return
+    except OSError as error:
+        raise OutsideError(
+            f"{source} cannot be read: {error.strerror}", subject=str(source)
+        ) from error
     # NOTE: aiodocker closes only both directions; a command must see its input end and answer.
     connection = stream._resp.connection if stream._resp else None
     if connection is not None and connection.transport is not None:
@@ -89,7 +103,6 @@ async def _feed(stream: "Stream", source: Path | None) -> None:
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """A command may end before it read all its input; that is its right."""
     task.cancel()
     with suppress(asyncio.CancelledError, ConnectionError):
         await task
