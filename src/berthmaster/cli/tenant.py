@@ -456,6 +456,11 @@ def export(invocation: Invocation, stack: str, file: Path, closes: bool) -> None
     from berthmaster.services.tenants.parcel import export_tenant
 
     wanted = declared_tenant(invocation, stack)
+    if file == _STREAM and sys.stdout.isatty():
+        raise UserError(
+            "a terminal is no place for it: its secrets would stand there",
+            next_command=f"berth tenant export {wanted} FILE",
+        )
     target = sys.stdout.buffer if file == _STREAM else file.absolute()
 
     async def work(outside: "Outside") -> int:

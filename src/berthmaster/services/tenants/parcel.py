@@ -72,6 +72,8 @@ async def export_tenant(
             f"{stack} keeps data outside its databases, which an export does not hold: "
             f"{', '.join(left_out)}"
         )
+    if isinstance(target, Path) and not target.parent.is_dir():
+        raise UserError(f"{target.parent} is no folder; nothing was done")
     name = await _back_up(outside, release, progress, closes=closes)
     definition = {
         "format": FORMAT,
@@ -116,8 +118,8 @@ def _write(
     points: tuple[str, ...],
 ) -> int:
     part = target.with_name(f".{target.name}.part")
-    handle = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
     try:
+        handle = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
         with open(handle, "wb") as file:
             _fill(outside, stack, file, definition, points)
             file.flush()
@@ -126,7 +128,8 @@ def _write(
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return target.stat().st_size
 
 
