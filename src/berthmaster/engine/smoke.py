@@ -16,6 +16,7 @@ from berthmaster.domain.probing import Probe, ProbeResult
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.domain.spec import Role, SmokeSpec
+from berthmaster.engine.masking import mask_of
 from berthmaster.ports.outside import Outside
 
 REQUEST_SECONDS: Final = 15.0  # limit of a request; a condition's own time is judged within it
@@ -47,7 +48,7 @@ async def ask_directly(outside: Outside, release: Release, spec: SmokeSpec) -> F
         service = _service_of(release, spec)
         if service is not None and service.role is not Role.ROUTED:
             return None  # consumers and schedulers of this release are not up yet
-        return await _run(outside, service, spec)
+        return await _run(outside, release, service, spec)
     host = spec.host or smoke_host(release, spec.path)
     route = answering(release.routes, host, spec.path)
     if route is None or not route.upstreams:
@@ -64,7 +65,7 @@ async def ask_publicly(outside: Outside, release: Release, spec: SmokeSpec) -> F
         service = _service_of(release, spec)
         if service is None or service.role is Role.ROUTED:
             return None
-        return await _run(outside, service, spec)
+        return await _run(outside, release, service, spec)
     if not release.hosts or not release.routes:
         return None
     is_ours = spec.host is not None and is_covered(spec.host, release.hosts)
@@ -97,7 +98,9 @@ async def _until_good(outside: Outside, probe: Probe) -> ProbeResult:
     return answer
 
 
-async def _run(outside: Outside, service: ReleaseService | None, spec: SmokeSpec) -> Finding:
+async def _run(
+    outside: Outside, release: Release, service: ReleaseService | None, spec: SmokeSpec
+) -> Finding:
     way = f"in {spec.service}"
     if service is None or not service.containers:
         return Finding(spec.name, way, f"the release runs no service {spec.service}")
@@ -111,6 +114,8 @@ async def _run(outside: Outside, service: ReleaseService | None, spec: SmokeSpec
     seconds = outside.clock.monotonic() - start
     output = f"{done.output}\n{done.errors}"
     error_text = smoking.unmet_command(spec, done.exit_code, output, seconds)
+    if error_text:
+        error_text = mask_of(outside, release).apply(error_text)
     return Finding(spec.name, way, error_text, seconds, service.name, container)
 
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 from tests.builders import SHOP, release
-from tests.unit.engine.worlds import World, empty_world
+from tests.unit.engine.worlds import empty_world
 
 from berthmaster.domain.errors import DeploymentFailed
 from berthmaster.domain.sealed import SealedValues
-from berthmaster.testing.behaviour import CRASH_LOOP, Behaviour, exits
+from berthmaster.domain.spec import SmokeSpec
+from berthmaster.testing.behaviour import CRASH_LOOP, HEALTHY, Behaviour, exits
+from berthmaster.testing.runtime import FakeRuntime
 
 SECRETS = ("hunter2-of-the-database", "s3ss10n-k3y", "p4ss-in-a-url")
 PRINTED = (
@@ -18,11 +20,11 @@ PRINTED = (
 )
 
 
-async def failing(container: str, behaviour: Behaviour) -> tuple[World, str]:
+async def failing(container: str, behaviour: Behaviour, *smoke: SmokeSpec) -> str:
     """Release 2 is refused; everything that was written down about it."""
     world = empty_world()
     await world.deploy(release(1))
-    value = world.record(release(2))
+    value = world.record(release(2, smoke=smoke))
     values = {
         "web-1": {
             "SECRET_KEY": SECRETS[1],
@@ -34,13 +36,14 @@ async def failing(container: str, behaviour: Behaviour) -> tuple[World, str]:
     store = world.outside.store
     store.rewrite_release(replace(value, sealed=world.outside.vault.seal(sealed.to_bytes())))
     world.engine.script(container, behaviour)
+    assert isinstance(world.outside.runtime, FakeRuntime)
+    world.outside.runtime.programs["look"] = lambda *_: (1, "\n".join(PRINTED).encode())
     with pytest.raises(DeploymentFailed) as refused:
-        await world.deploy(release(2))
+        await world.deploy(release(2, smoke=smoke))
     (deployment,) = (item for item in store.deployments(SHOP) if item.release == 2)
     rows = [row.detail for row in store.journal(deployment.id)]
     events = [event.detail for event in store.events(SHOP)]
-    written = [deployment.error, *rows, *events, refused.value.message]
-    return world, "\n".join(written)
+    return "\n".join([deployment.error, *rows, *events, refused.value.message])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,14 @@ async def failing(container: str, behaviour: Behaviour) -> tuple[World, str]:
 async def test_a_secret_that_the_app_printed_is_hidden(
     container: str, behaviour: Behaviour
 ) -> None:
-    _, written = await failing(container, behaviour)
+    written = await failing(container, behaviour)
     assert [secret for secret in SECRETS if secret in written] == []
     assert "postgres://shop:***@db/shop refused" in written
     assert "shop.test" in written
+
+
+async def test_one_that_a_smoke_command_printed_is_hidden() -> None:
+    look = SmokeSpec("", command=("look",), service="web")
+    written = await failing("shop-prod-r2-web-1", HEALTHY, look)
+    assert [secret for secret in SECRETS if secret in written] == []
+    assert "postgres://shop:***@db/shop refused" in written
