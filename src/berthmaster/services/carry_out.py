@@ -68,14 +68,29 @@ async def carry_out(outside: Outside, lease: HeldLease, plan: Plan, progress: Pr
             _record(outside, plan, f"{plan.verb}_failed", error.message)
         say_what_serves(outside, error, deployment)
         raise
-    note_end(outside, deployment)
-    _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
-    note_verified(outside, deployment)
-    tell_apps(outside)
+    _note_success(outside, deployment)
     seconds = outside.clock.monotonic() - start
     with contextlib.suppress(OutsideError):  # what runs is recorded; the next one copies again
         outside.store.keep_snapshot()
     return Outcome(plan.stack, plan, deployment.label, seconds)
+
+
+def _note_success(outside: Outside, deployment: Deployment) -> None:
+    """What follows a change that was made; when that fails, the change is made all the same."""
+    plan = deployment.plan
+    try:
+        note_end(outside, deployment)
+        _record(outside, plan, f"{plan.verb}_succeeded", deployment.label)
+        note_verified(outside, deployment)
+        tell_apps(outside)
+    except OutsideError as error:
+        serves = "" if plan.new is None else f" and release r{plan.new} serves"
+        done = f"{plan.stack}: {deployment.label} ({plan.verb}) is done{serves}"
+        raise OutsideError(
+            f"{done}; what follows it is not: {error.message}",
+            subject=error.subject,
+            next_command="berth gateway up",
+        ) from error
 
 
 def refuse_unfinished(outside: Outside, stack: StackId) -> None:
