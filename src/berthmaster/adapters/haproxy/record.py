@@ -100,8 +100,8 @@ class RecordFiles:
     def save_hosts(self, record: HostsRecord) -> None:
         """Write the record and the map of hosts."""
         data = {"table": record.table, "hosts": record.entries, "fences": dict(record.fences)}
-        self._write(self._layout.record, json.dumps(data) + "\n")
-        self._write(self._layout.map("hosts"), text.render_map(record.entries))
+        write_atomically(self._layout.record, json.dumps(data) + "\n")
+        write_atomically(self._layout.map("hosts"), text.render_map(record.entries))
 
     def save(self, record: Record) -> None:
         """Write the record, then every file that differs from what it says."""
@@ -116,13 +116,7 @@ class RecordFiles:
         files |= {self._layout.map(name): text.render_map(entries[name]) for name in text.MAPS}
         files[self._layout.pool] = text.render_pool(record.table.backends, self._size)
         for path, content in files.items():
-            self._write(path, content)
-
-    def _write(self, path: Path, content: str) -> None:
-        try:
             write_atomically(path, content)
-        except OSError as error:
-            raise FilesNotWritten(path, error) from error
 
     def stale(self) -> tuple[Path, ...]:
         """Files that are not what the record says: the router would start from them."""
@@ -139,8 +133,17 @@ def _encoded(table: RouteTable) -> Any:
 
 
 def write_atomically(path: Path, content: str, mode: int = 0o600) -> bool:
-    """Write a file so that readers and crashes find old or new, whole; False when unchanged."""
-    wanted = content.encode()
+    """Write a file so that readers and crashes find old or new, whole; False when unchanged.
+
+    Raises `FilesNotWritten` when the disk does not take it.
+    """
+    try:
+        return _write(path, content.encode(), mode)
+    except OSError as error:
+        raise FilesNotWritten(path, error) from error
+
+
+def _write(path: Path, wanted: bytes, mode: int) -> bool:
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == wanted:
             return False
