@@ -80,7 +80,9 @@ def tell_crash(error: BaseException, invocation: "Invocation", *, is_json: bool)
     if is_json:
         _print_json("Bug", message, CRASH_CODE, crash_file=str(path))
     else:
-        _say(f"{message}; {where}", "berth status, and please report it with that file")
+        serves = error.message.partition("\n")[2] if isinstance(error, Bug) else ""
+        said = "\n".join(filter(None, (f"{message}; {where}", serves)))
+        _say(said, "berth status, and please report it with that file")
     return CRASH_CODE
 
 

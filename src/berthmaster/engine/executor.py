@@ -21,6 +21,7 @@ from berthmaster.domain.deployment import (
 )
 from berthmaster.domain.errors import (
     BerthmasterError,
+    Bug,
     DeploymentFailed,
     Interrupted,
     LeaseLost,
@@ -228,11 +229,14 @@ class Executor:
         start = self._outside.clock.monotonic()
         try:
             detail = await self._effect(deployment, step, action, is_undo=False)
-        except BerthmasterError as error:
+        except Exception as error:
+            known = _known(step, error)
             seconds = self._outside.clock.monotonic() - start
-            self._write(deployment, step, StepState.FAILED, error.message)
-            self._progress.step_failed(step, is_undo=False, seconds=seconds, error=error.message)
-            raise
+            self._write(deployment, step, StepState.FAILED, known.message)
+            self._progress.step_failed(step, is_undo=False, seconds=seconds, error=known.message)
+            if known is error:
+                raise
+            raise known from error
         self._write(deployment, step, StepState.SUCCEEDED, detail)
         self._hit(step, action, "after", is_undo=False)
         seconds = self._outside.clock.monotonic() - start
@@ -335,6 +339,15 @@ def _current_task() -> "asyncio.Task[object]":
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - only coroutines ask
     return task
+
+
+def _known(step: Step, error: Exception) -> BerthmasterError:
+    """The error, or the bug that it is: that is reversed like any failure, and told by its type
+    alone, because its text may hold a value.
+    """
+    if isinstance(error, BerthmasterError):
+        return error
+    return Bug(f"{step.subject}: {step.what} ended with {type(error).__name__}")
 
 
 def _what_serves(deployment: Deployment) -> str:
