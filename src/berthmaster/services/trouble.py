@@ -30,16 +30,18 @@ class Troubles:
             yield
         except LeaseHeld:
             pass
-        except (Interrupted, Bug, RuntimeUnavailable):
+        except (Interrupted, RuntimeUnavailable):
             raise
         except BerthmasterError as error:
             self.errors.append(error)
 
     def raise_first(self, told: Iterable[str] = (), progress: Progress | None = None) -> None:
-        """Raise the first one, if any, after telling what was done all the same."""
+        """Raise the first one, a bug before others, after telling what was done all the same."""
         if not self.errors:
             return
-        for line in (*told, *(error.message for error in self.errors[1:])):
+        first = next((error for error in self.errors if isinstance(error, Bug)), self.errors[0])
+        others = (error.message for error in self.errors if error is not first)
+        for line in (*told, *others):
             if progress is not None:
                 progress.note(line)
-        raise self.errors[0]
+        raise first

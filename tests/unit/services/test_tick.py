@@ -5,7 +5,7 @@ from tests.builders import release
 from tests.unit.engine.worlds import World, empty_world
 
 from berthmaster.domain.deployment import Deployment, DeploymentState
-from berthmaster.domain.errors import OutsideError
+from berthmaster.domain.errors import BerthmasterError, Bug, OutsideError
 from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.progress import Progress, Silence
@@ -38,8 +38,11 @@ async def test_one_that_ended_while_housekeeping_came_to_it_is_no_error(
     assert await recover_abandoned(world.outside, Silence()) == ()
 
 
+@pytest.mark.parametrize(
+    "error", [OutsideError("it does not answer", subject="db", retryable=True), Bug("it is odd")]
+)
 async def test_a_stack_that_cannot_be_recovered_keeps_nothing_from_the_others(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, error: BerthmasterError
 ) -> None:
     world = await half_done(monkeypatch)
     store = world.outside.store
@@ -49,13 +52,13 @@ async def test_a_stack_that_cannot_be_recovered_keeps_nothing_from_the_others(
     async def failing(outside: Outside, number: int, progress: Progress) -> Deployment:
         asked.append(number)
         if len(asked) == 1:
-            raise OutsideError("its database does not answer", subject="db", retryable=True)
+            raise error
         return await unwind(outside, number, progress)
 
     monkeypatch.setattr(recover, "unwind_deployment", failing)
     (deployment,) = store.unfinished()
     monkeypatch.setattr(store, "unfinished", lambda: (deployment, deployment))
-    with pytest.raises(OutsideError, match="its database does not answer"):
+    with pytest.raises(type(error), match=error.message):
         await tick(world.outside, Silence())
     found = store.deployment(deployment.id)
     assert found
