@@ -99,7 +99,7 @@ class _Printer:
 @click.pass_obj
 def exec_(invocation: Invocation, words: tuple[str, ...]) -> None:
     """Run a command inside a running container."""
-    stack, service, command = split_command(invocation, words)
+    stack, service, command = split_command(invocation, words, "exec")
     outside = invocation.outside
     names = [name for _, name in find_containers(find_release(outside, stack), (service,))]
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
@@ -116,7 +116,7 @@ def run(context: click.Context, words: tuple[str, ...]) -> None:
     from berthmaster.services.run_one_off import run_one_off
 
     invocation = context.find_object(Invocation) or Invocation()
-    stack, service, command = split_command(invocation, words)
+    stack, service, command = split_command(invocation, words, "run")
     code = invocation.run(lambda outside: run_one_off(outside, stack, service, command))
     context.exit(code)
 
@@ -157,7 +157,7 @@ def split_stack(invocation: Invocation, words: Sequence[str]) -> tuple[StackId, 
 
 
 def split_command(
-    invocation: Invocation, words: Sequence[str]
+    invocation: Invocation, words: Sequence[str], verb: str
 ) -> tuple[StackId, str, tuple[str, ...]]:
     """Stack, service and command of `[STACK] SERVICE -- COMMAND`; `--` may be left out."""
     if "--" in words:
@@ -167,7 +167,8 @@ def split_command(
         head, command = tuple(words[:count]), tuple(words[count:])
     stack, services = split_stack(invocation, head)
     if len(services) != 1:
-        raise UserError("name one service: berth exec [STACK] SERVICE -- COMMAND")
+        find_release(invocation.outside, stack)  # a stack that is not there is the first trouble
+        raise UserError(f"name one service: berth {verb} [STACK] SERVICE -- COMMAND")
     return stack, services[0], command
 
 

@@ -168,7 +168,10 @@ def list_(invocation: Invocation, stack: str | None) -> None:
         for held in inventory.held
         if held.wanted.is_secret
     ]
-    print_table(head, rows_)
+    if rows_:
+        print_table(head, rows_)
+    else:
+        click.echo("no Compose file asks for a secret")
 
 
 def _inventories(invocation: Invocation, stack: str | None) -> "list[Inventory]":

@@ -1,6 +1,7 @@
 """Reads the certificate that a server shows for a name, whoever signed it."""
 
 import asyncio
+import os
 import ssl
 
 from berthmaster.domain.probing import Certificate
@@ -22,9 +23,18 @@ async def read_certificate(
         writer.close()
     except TimeoutError:
         return Certificate(error=f"no answer within {timeout_seconds:g} s")
-    except (OSError, ssl.SSLError, ValueError) as exc:
-        return Certificate(error=getattr(exc, "reason", None) or str(exc) or type(exc).__name__)
+    except (OSError, ValueError) as exc:
+        return Certificate(error=_words(exc))
     return _parsed(shown) if shown else Certificate(error="it showed no certificate")
+
+
+def _words(error: Exception) -> str:
+    """TLS names a reason; of the network only the number counts, asyncio writes around it."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _parsed(shown: bytes) -> Certificate:
