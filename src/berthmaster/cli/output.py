@@ -52,8 +52,15 @@ def print_json(value: Any) -> None:
 def print_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, coloured: int | None = None
 ) -> None:
-    """Aligned columns; the words of column `coloured` get the colour of what they mean."""
+    """Aligned columns; the words of column `coloured` get the colour of what they mean.
+
+    On a terminal that is too narrow for them each row is a few lines instead.
+    """
     widths = [max(len(row[index]) for row in [head, *rows]) for index in range(len(head))]
+    if rows and sum(widths[:-1]) + 2 * len(widths[:-1]) + min(widths[-1], NARROWEST) > _columns():
+        for row in rows:
+            _print_block(head, row, coloured)
+        return
     click.echo(paint(_line(head, widths), "bright_black"))
     for row in rows:
         *cells, last = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
@@ -65,16 +72,49 @@ def print_table(
             click.echo(line)
 
 
+def _print_block(head: Sequence[str], row: Sequence[str], coloured: int | None) -> None:
+    """The first cell, and below it the others with their names, as many in a line as fit."""
+    click.echo(row[0])
+    line, length = "", 0
+    for index, (name, cell) in enumerate(zip(head, row, strict=True)):
+        if index == 0 or cell in ("", "-"):
+            continue
+        words = f"{name.lower()} {cell}"
+        if line and length + 2 + len(words) > _columns():
+            click.echo(line)
+            line, length = "", 0
+        if 2 + len(words) > _columns():
+            for part in _folded(words, _columns() - 2):
+                click.echo(f"  {part}")
+            continue
+        colour = COLOURS.get(cell) if index == coloured else None
+        line += f"  {paint(name.lower(), 'bright_black')} {paint(cell, colour)}"
+        length += 2 + len(words)
+    if line:
+        click.echo(line)
+
+
+def _columns() -> int:
+    """Of the terminal; there are enough of them elsewhere."""
+    if not sys.stdout.isatty():
+        return sys.maxsize
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _folded(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, max(width, NARROWEST)) or [""]
+
+
 def _wrapped(text: str, indent: int) -> list[str]:
     """The last column on a terminal, in as many lines as it needs; elsewhere one line for a row."""
     text = text.rstrip()
     if not sys.stdout.isatty():
         return [text]
-    import shutil
-    import textwrap
-
-    width = max(shutil.get_terminal_size().columns - indent, NARROWEST)
-    first, *rest = textwrap.wrap(text, width) or [""]
+    first, *rest = _folded(text, _columns() - indent)
     return [first, *(" " * indent + line for line in rest)]
 
 
