@@ -47,8 +47,8 @@ def test_what_does_not_fit_side_by_side_stands_below(
 ) -> None:
     assert on_terminal(monkeypatch, capsys, LONG, SHORT) == [
         "statuswatch@prod/international-widgets",
-        "  state degraded  domain international-widgets.clients.example.com",
-        "  disk 1200 MB  notes it is degraded: 1 of 2 containers run; until 2026-12-31",
+        "  state degraded  domain international-widgets.clients.example.com  disk 1200 MB",
+        "  notes it is degraded: 1 of 2 containers run; until 2026-12-31",
         "shop@prod/acme",
         "  state up  disk 3 MB",
     ]
