@@ -13,6 +13,7 @@ from berthmaster.domain.release import Release
 from berthmaster.planner.steps import StepList
 
 NAME_BYTES: Final = 63  # PostgreSQL cuts longer names without a word
+TRIAL_DATABASE: Final = "berth_trial"  # into which a backup is restored to see that it can be
 _KEPT: Final = re.compile(r"_(?:until|restored)_\d{8}_\d{6}\Z")
 
 
@@ -43,8 +44,8 @@ class Restore:
 
 
 def is_kept(database: str) -> bool:
-    """Whether an earlier restore left this database: it is nobody's live data."""
-    return _KEPT.search(database) is not None
+    """Whether an earlier restore or trial left this database: it is nobody's live data."""
+    return database == TRIAL_DATABASE or _KEPT.search(database) is not None
 
 
 def put_back(steps: StepList, release: Release, restore: Restore) -> None:

@@ -14,7 +14,7 @@ from berthmaster.domain.backup import Copy, CopyKind, Manifest, SavedDatabase
 from berthmaster.domain.errors import BerthmasterError, OutsideError
 from berthmaster.domain.names import parse_stack
 from berthmaster.engine.lease import hold
-from berthmaster.planner.putback import is_kept
+from berthmaster.planner.putback import TRIAL_DATABASE, is_kept
 from berthmaster.ports.backups import Backups
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.snapshots import Snapshots
@@ -31,7 +31,6 @@ from berthmaster.services.restore_server import choose_copy
 VERIFIED: Final = "server_backup_verified"
 TRIAL: Final = "backup/trial"  # under the state folder; no part of a backup
 KEY: Final = "secret.key"
-SCRATCH: Final = "berth_trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +131,14 @@ class _Trial:
                 f"{point.container} does not run, so its dump was not restored", subject="database"
             )
         for name in point.databases:
-            if not is_kept(name):
-                await databases.restore_into(point.container, folder, point.name, name, SCRATCH)
-                await databases.drop(point.container, SCRATCH)
+            if is_kept(name):
+                continue
+            try:
+                await databases.restore_into(
+                    point.container, folder, point.name, name, TRIAL_DATABASE
+                )
+            finally:  # one that does not open leaves what it had made until then
+                await databases.drop(point.container, TRIAL_DATABASE)
 
     async def _images(self, manifest: Manifest) -> None:
         copies = await self._backups.copies()

@@ -29,6 +29,7 @@ from berthmaster.domain.routing import Entrypoint
 from berthmaster.engine.executor import Executor
 from berthmaster.engine.failpoints import Failpoint, Killed
 from berthmaster.engine.lease import hold
+from berthmaster.planner.putback import TRIAL_DATABASE, is_kept
 from berthmaster.ports.progress import Silence
 from berthmaster.services import back_up_server as back_up_server_module
 from berthmaster.services.back_up_server import (
@@ -434,6 +435,14 @@ async def test_damage_is_named_by_file_and_by_part(shop: Machine) -> None:
     assert done.damaged[1].startswith("volume shop-prod_data: ")
     (finding,) = backup_findings(shop.world.outside)
     assert finding.verdict is Verdict.DEGRADED
+
+
+async def test_a_trial_that_fails_leaves_no_database_behind(shop: Machine) -> None:
+    await shop.back_up()
+    shop.world.engine.fail_next("databases.restore_into", is_late=True)
+    assert any("database db" in line for line in (await shop.verify()).damaged)
+    assert TRIAL_DATABASE not in shop.world.databases.inside(DB)
+    assert is_kept(TRIAL_DATABASE)  # what a kill leaves is in later dumps, and never put back
 
 
 async def test_the_code_is_told_until_somebody_was_told(shop: Machine) -> None:
