@@ -303,8 +303,10 @@ def test_a_restore_that_was_stopped_goes_on_and_is_done_once(customers: Customer
     customers.world.engine.fail_next("databases.restore_into")
     customers.refused("tenant", "restore", "prod/acme", code=3)
     assert customers.state("acme") == "restoring"
-    said = customers.refused("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
-    assert "is not back yet" in said
+    for words in (("remove", "prod/acme", "--confirm", "desk@prod/acme"), ("add", "prod/acme")):
+        said = customers.refused("tenant", *words)
+        assert "is not back yet" in said
+        assert "berth tenant restore desk@prod/acme" in said
     customers.good("tenant", "restore", "prod/acme")
     assert customers.databases.inside(db) == {"postgres": "of acme"}
     said = customers.refused("tenant", "restore", "prod/acme")

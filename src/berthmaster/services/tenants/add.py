@@ -58,10 +58,14 @@ class Added:
     seconds: float = 0.0
 
 
-async def add_tenant(outside: Outside, wanted: NewTenant, progress: Progress) -> Added:
+async def add_tenant(
+    outside: Outside, wanted: NewTenant, progress: Progress, *, is_restored: bool = False
+) -> Added:
     """Make it and deploy it; raises `NotAllowed` for a reserved name, one that is taken, a host of
-    somebody else. The same again is no error.
+    somebody else, and one whose data is not back yet. The same again is no error.
     """
+    if not is_restored:
+        refuse_unrestored(outside.store.tenant(wanted.stack))
     start = outside.clock.monotonic()
     spec = outside.specs.read(wanted.folder)
     _refuse_bad(spec, wanted)
@@ -149,6 +153,15 @@ def usual_tag(outside: Outside, stack: StackId) -> str | None:
         if is_near and item.tag and item.stack != stack:
             counted[item.tag] = counted.get(item.tag, 0) + (1 if item.stack != own else 0)
     return max(counted, key=lambda tag: (counted[tag], tag), default=None)
+
+
+def refuse_unrestored(tenant: Tenant | None) -> None:
+    """Raise `NotAllowed` for a tenant whose data is not back: it is restored, or forgotten."""
+    if tenant is not None and tenant.state is TenantState.RESTORING:
+        raise NotAllowed(
+            f"the data of {tenant.stack} is not back yet",
+            next_command=f"berth tenant restore {tenant.stack}",
+        )
 
 
 def _refuse_bad(spec: AppSpec, wanted: NewTenant) -> None:

@@ -21,7 +21,7 @@ from berthmaster.services.domains.names import forget_certificates
 from berthmaster.services.observe import observe_stack
 from berthmaster.services.roll_back import roll_back
 from berthmaster.services.tenant_spec import secrets_folder, tenant_folder
-from berthmaster.services.tenants.add import Added, NewTenant, add_tenant
+from berthmaster.services.tenants.add import Added, NewTenant, add_tenant, refuse_unrestored
 from berthmaster.services.tenants.close import live_release
 
 
@@ -36,7 +36,7 @@ class Removed:
 
 async def plan_removal(outside: Outside, stack: StackId) -> Plan:
     """The plan for it; changes nothing."""
-    _refuse_unrestored(_known(outside, stack))
+    refuse_unrestored(_known(outside, stack))
     return await _plan(outside, stack, _backup_name(outside))
 
 
@@ -45,7 +45,7 @@ async def remove_tenant(outside: Outside, stack: StackId, progress: Progress) ->
     tenant = _known(outside, stack)
     if tenant.state is TenantState.REMOVED:
         return Removed(stack, tenant.backup, None)
-    _refuse_unrestored(tenant)
+    refuse_unrestored(tenant)  # a backup of it would take the place of the one that is whole
     if outside.store.stack(stack) is None:  # it was killed before it had a stack
         outside.store.bury_tenant(stack)
         return Removed(stack, None, None)
@@ -76,7 +76,8 @@ async def restore_tenant(outside: Outside, wanted: NewTenant, progress: Progress
         raise NotAllowed(f"{stack} is not removed", next_command=f"berth tenant show {stack}")
     if tenant.state is TenantState.REMOVED:
         _revive(outside, wanted, tenant)
-    added = await add_tenant(outside, replace(wanted, tag=wanted.tag or tenant.tag), progress)
+    wanted = replace(wanted, tag=wanted.tag or tenant.tag)
+    added = await add_tenant(outside, wanted, progress, is_restored=True)
     release = live_release(outside, stack)
     if tenant.backup is not None:
         for name in backup_names(release, tenant.backup):
@@ -138,15 +139,6 @@ async def _plan(outside: Outside, stack: StackId, backup: str) -> Plan:
     if observed.live is None:  # it never served: there is nothing to back up
         return plan_destroy(observed, numbers=numbers, removes_volumes=True)
     return plan_remove(observed.live, observed, numbers=numbers, backup=backup)
-
-
-def _refuse_unrestored(tenant: Tenant) -> None:
-    """A backup of what is not back yet would take the place of the one that is whole."""
-    if tenant.state is TenantState.RESTORING:
-        raise NotAllowed(
-            f"the data of {tenant.stack} is not back yet",
-            next_command=f"berth tenant restore {tenant.stack}",
-        )
 
 
 def _live_tag(outside: Outside, stack: StackId) -> str | None:
