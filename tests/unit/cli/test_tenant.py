@@ -5,7 +5,7 @@ import contextlib
 import io
 import json
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -520,3 +520,47 @@ def test_an_import_that_is_refused_leaves_no_secret_for_the_next_tenant_of_that_
     place.write_text("of somebody else")  # as a kill leaves it
     customers.add("acme")
     assert customers.secret("acme") != "of somebody else"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pin", "prod/acme", "--because", "a contract"),
+        ("label", "prod/acme", "canary=yes"),
+        ("set", "prod/acme", "--expires", "2031-01-01"),
+        ("suspend", "prod/acme"),
+    ],
+)
+def test_a_change_of_a_tenant_takes_nothing_back_that_came_in_between(
+    customers: Customers, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """What is written whole was read in the same transaction, which no other command shares."""
+    customers.add("acme")
+    store, outside = customers.store, list[str]()
+    depth = 0
+    transaction, tenant, save = store.transaction, store.tenant, store.save_tenant
+
+    @contextlib.contextmanager
+    def counted() -> Iterator[None]:
+        nonlocal depth
+        with transaction():
+            depth += 1
+            yield
+            depth -= 1
+
+    read_at = 0
+
+    def reading(stack: Any) -> Any:
+        nonlocal read_at
+        read_at = depth
+        return tenant(stack)
+
+    def saving(value: Any) -> None:
+        outside.extend(["saved"] if not (depth and read_at) else [])
+        save(value)
+
+    monkeypatch.setattr(store, "transaction", counted)
+    monkeypatch.setattr(store, "tenant", reading)
+    monkeypatch.setattr(store, "save_tenant", saving)
+    customers.good("tenant", *words)
+    assert outside == []

@@ -11,6 +11,7 @@ from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.tenant_spec import known_tenant
 from berthmaster.services.tenants.add import check_size, check_values
+from berthmaster.services.tenants.note import rewrite_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,11 @@ def amend(outside: Outside, folder: Path, stack: StackId, wanted: Changes) -> Te
     """Record other values, another size or end; raises `InvalidSpec` and `NotAllowed` as an
     addition does.
     """
-    known, spec = known_tenant(outside, stack), outside.specs.read(folder)
+    known_tenant(outside, stack)
+    spec = outside.specs.read(folder)
     check_size(spec, wanted.size)
     check_values(spec, stack, {key: value for key, value in wanted.values.items() if value})
-    merged = {key: value for key, value in {**known.values, **wanted.values}.items() if value}
-    changed = replace(
-        known,
-        values=merged,
-        size=wanted.size or known.size,
-        expires_at=None if wanted.is_endless else wanted.expires_at or known.expires_at,
-    )
-    outside.store.save_tenant(changed)
+    changed = rewrite_tenant(outside, stack, lambda known: _amended(known, wanted))
     names = [*wanted.values, *(["size"] if wanted.size else [])]
     names += ["expires"] if wanted.expires_at or wanted.is_endless else []
     at, actor = outside.clock.now(), outside.actor
@@ -50,10 +45,23 @@ def amend(outside: Outside, folder: Path, stack: StackId, wanted: Changes) -> Te
     return changed
 
 
+def _amended(known: Tenant, wanted: Changes) -> Tenant:
+    return replace(
+        known,
+        values=_merged(known.values, wanted.values),
+        size=wanted.size or known.size,
+        expires_at=None if wanted.is_endless else wanted.expires_at or known.expires_at,
+    )
+
+
+def _merged(known: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """One without a value goes."""
+    return {key: value for key, value in {**known, **new}.items() if value}
+
+
 def pin(outside: Outside, stack: StackId, because: str | None) -> Tenant:
     """Let rollouts leave it where it is, or not any more."""
-    changed = replace(known_tenant(outside, stack), pinned=because)
-    outside.store.save_tenant(changed)
+    changed = rewrite_tenant(outside, stack, lambda known: replace(known, pinned=because))
     what = "tenant_unpinned" if because is None else "tenant_pinned"
     outside.store.record(Event(outside.clock.now(), outside.actor, str(stack), what, because or ""))
     return changed
@@ -61,8 +69,6 @@ def pin(outside: Outside, stack: StackId, because: str | None) -> Tenant:
 
 def relabel(outside: Outside, stack: StackId, labels: Mapping[str, str]) -> Tenant:
     """Add labels; one without a value goes."""
-    known = known_tenant(outside, stack)
-    merged = {key: value for key, value in {**known.labels, **labels}.items() if value}
-    changed = replace(known, labels=merged)
-    outside.store.save_tenant(changed)
-    return changed
+    return rewrite_tenant(
+        outside, stack, lambda known: replace(known, labels=_merged(known.labels, labels))
+    )

@@ -3,12 +3,13 @@
 A command that was killed just before is ended by the next one, which notes the same.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from berthmaster.domain.deployment import Deployment
 from berthmaster.domain.names import StackId
 from berthmaster.domain.plan import Plan, TakeRestorePoint
-from berthmaster.domain.tenancy import TenantState
+from berthmaster.domain.tenancy import Tenant, TenantState
 from berthmaster.ports.outside import Outside
 from berthmaster.services.tenant_spec import known_tenant
 
@@ -34,9 +35,17 @@ def note_state(
     outside: Outside, stack: StackId, state: TenantState, backup: str | None = None
 ) -> None:
     """Record it; `backup` is what was handed over, and nothing any more once it is open again."""
-    tenant = known_tenant(outside, stack)
-    if (tenant.state, tenant.backup) != (state, backup):
-        outside.store.save_tenant(replace(tenant, state=state, backup=backup))
+    rewrite_tenant(outside, stack, lambda known: replace(known, state=state, backup=backup))
+
+
+def rewrite_tenant(outside: Outside, stack: StackId, change: Callable[[Tenant], Tenant]) -> Tenant:
+    """Change a tenant's record as it is now: what another command wrote meanwhile stays."""
+    with outside.store.transaction():
+        known = known_tenant(outside, stack)
+        changed = change(known)
+        if changed != known:
+            outside.store.save_tenant(changed)
+    return changed
 
 
 def _taken(plan: Plan) -> str | None:

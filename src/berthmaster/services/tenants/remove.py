@@ -23,6 +23,7 @@ from berthmaster.services.roll_back import roll_back
 from berthmaster.services.tenant_spec import secrets_folder, tenant_folder
 from berthmaster.services.tenants.add import Added, NewTenant, add_tenant, refuse_unrestored
 from berthmaster.services.tenants.close import live_release
+from berthmaster.services.tenants.note import rewrite_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ async def remove_tenant(outside: Outside, stack: StackId, progress: Progress) ->
         plan = await _plan(outside, stack, backup)
         has_backup = plan.verb == "remove" and bool(dumpable(live_release(outside, stack)))
         tag = _live_tag(outside, stack)
-        outside.store.save_tenant(replace(tenant, backup=backup if has_backup else None, tag=tag))
+        kept = backup if has_backup else None
+        rewrite_tenant(outside, stack, lambda known: replace(known, backup=kept, tag=tag))
         hosts = tuple(item.host for item in outside.store.domains(stack))
         outcome = await carry_out(outside, lease, plan, progress)
     forget_certificates(outside, hosts)
@@ -82,19 +84,15 @@ async def restore_tenant(outside: Outside, wanted: NewTenant, progress: Progress
     if tenant.backup is not None:
         for name in backup_names(release, tenant.backup):
             await _put_back(outside, release, name, progress)
-    known = outside.store.tenant(stack)
-    if known is not None:
-        outside.store.save_tenant(
-            replace(
-                known,
-                state=TenantState.ACTIVE,
-                backup=None,
-                tag=None,
-                hosts=(),
-                removed_at=None,
-            )
-        )
+    rewrite_tenant(outside, stack, _whole)
     return added
+
+
+def _whole(known: Tenant) -> Tenant:
+    """One whose data is back: what its tombstone kept is not needed any more."""
+    return replace(
+        known, state=TenantState.ACTIVE, backup=None, tag=None, hosts=(), removed_at=None
+    )
 
 
 async def forget_tenant(outside: Outside, stack: StackId, progress: Progress) -> tuple[str, ...]:
