@@ -358,7 +358,7 @@ async def test_a_taken_port_is_refused_and_the_old_entrypoints_stay(
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         extra = Entrypoint("extra", taken.getsockname()[1])
-        with pytest.raises(GatewayRefused):
+        with pytest.raises(GatewayRefused, match=f"port {extra.port} is another program's"):
             await made.processes.up((*made.entrypoints, extra))
     assert (await ask(made)).status == 200
     assert "extra" not in (made.folder / "haproxy/haproxy.cfg").read_text()
