@@ -111,15 +111,17 @@ class Invocation:
         raise NotFound(f"which environment? {FILE} has {choice}", next_command="berth COMMAND ENV")
 
     def check_environment(self, app: str | None, environment: str) -> None:
-        """Raise `NotFound` unless `berth.yaml` here, or a stack of the store, has it; any app's
-        when none is named.
+        """Raise `NotFound` unless `berth.yaml` here, a stack of the store, or a tenant has it, a
+        removed one too; any app's when none is named.
         """
         if (self.folder / FILE).is_file():
             spec = self.outside.specs.outline(self.folder.resolve())
             if app in (None, spec.app) and environment in spec.environments:
                 return
-        for item in self.outside.store.stacks():
-            if app in (None, item.id.app) and item.id.environment == environment:
+        store = self.outside.store
+        tenants = (item.stack for item in store.tenants())
+        for stack in (*(item.id for item in store.stacks()), *tenants):
+            if app in (None, stack.app) and stack.environment == environment:
                 return
         name = f"{app}@{environment}" if app else environment
         raise NotFound(f"no environment {name} is known here", next_command="berth status")

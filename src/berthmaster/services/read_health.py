@@ -20,7 +20,7 @@ from berthmaster.engine.through_gateway import gateway_probe
 from berthmaster.ports.outside import Outside
 from berthmaster.services.domains.watch import alerts_of
 from berthmaster.services.observe import adopted_containers, applied_states
-from berthmaster.services.tenant_spec import is_suspended
+from berthmaster.services.tenant_spec import is_suspended, known_tenant
 from berthmaster.services.tenants.alerts import alerts_of_tenant
 
 BACKED_UP: Final = "server_backed_up"
@@ -66,6 +66,8 @@ async def read_health(outside: Outside, stack: StackId) -> HealthReport:
         outside.store.release(stack, record.live) if record and record.live is not None else None
     )
     if record is None or release is None:
+        if stack.tenant and outside.store.tenant(stack):
+            known_tenant(outside, stack)  # one that was removed can be restored
         raise NotFound(f"{stack} runs no release", next_command=f"berth deploy {stack}")
     if is_suspended(outside, stack):
         return _closed(release)

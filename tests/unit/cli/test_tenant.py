@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -483,6 +484,17 @@ def test_nothing_but_opening_it_starts_a_suspended_tenant(
     assert "next: berth tenant unsuspend desk@prod/acme" in said
     assert _running(customers) == []
     assert "desk-prod-acme" in customers.table.maintenance
+
+
+def test_a_removed_tenant_is_found_from_everywhere(customers: Customers, tmp_path: Path) -> None:
+    customers.add("acme")
+    customers.good("tenant", "remove", "prod/acme", "--confirm", "desk@prod/acme")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    listed = customers.good("-C", str(elsewhere), "tenant", "list", "desk@prod", "--all")
+    assert "desk@prod/acme" in listed.out
+    said = customers.refused("-C", str(elsewhere), "health", "desk@prod/acme")
+    assert "was removed next: berth tenant restore desk@prod/acme" in said
 
 
 def test_status_and_health_say_that_a_tenant_is_suspended(customers: Customers) -> None:
