@@ -11,6 +11,7 @@ from berthmaster.cli.output import age, paint, print_json, print_table
 from berthmaster.domain.errors import NotFound, UserError
 from berthmaster.domain.names import shown
 from berthmaster.services.read_status import StackLine, Status, read_status
+from berthmaster.services.watch_backups import BACKUP_COMMAND
 
 if TYPE_CHECKING:
     from berthmaster.ports.outside import Outside
@@ -43,7 +44,7 @@ def status(invocation: Invocation, stack: str | None) -> None:
 
 
 def _alerts(found: Status) -> list[dict[str, str]]:
-    """Of tenants and of certificates, each with what to type next."""
+    """Of backups, of tenants and of certificates, each with what to type next."""
     tenants = [
         {
             "subject": str(item.stack),
@@ -62,7 +63,13 @@ def _alerts(found: Status) -> list[dict[str, str]]:
         }
         for item in found.alerts
     ]
-    return tenants + certificates
+    backup = {
+        "subject": "backup",
+        "text": found.backup_trouble or "",
+        "kind": "backup",
+        "next": BACKUP_COMMAND,
+    }
+    return [*([backup] if found.backup_trouble else ()), *tenants, *certificates]
 
 
 def _print_alerts(alerts: list[dict[str, str]]) -> None:

@@ -27,7 +27,7 @@ from berthmaster.ports.backups import Backups, EngineData
 from berthmaster.ports.outside import Outside
 from berthmaster.ports.store import Event
 from berthmaster.services.gather_backup import Gathered, catch_up, gather
-from berthmaster.services.read_health import BACKED_UP, BACKUP_FAILED
+from berthmaster.services.watch_backups import BACKED_UP, BACKUP_FAILED
 
 LEASE: Final = "backup"
 STAGED: Final = "backup-now"  # folder under the state folder

@@ -5,9 +5,7 @@ Looks and asks only; what it finds is mended by the command it names, never by i
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
-from typing import Final
 
 from berthmaster.domain.container import LABEL_STACK, Container, Health
 from berthmaster.domain.errors import NotFound, OutsideError
@@ -22,11 +20,7 @@ from berthmaster.services.domains.watch import alerts_of
 from berthmaster.services.observe import adopted_containers, applied_states
 from berthmaster.services.tenant_spec import is_suspended, known_tenant
 from berthmaster.services.tenants.alerts import alerts_of_tenant
-
-BACKED_UP: Final = "server_backed_up"
-BACKUP_FAILED: Final = "server_backup_failed"
-BACKUP_EVENTS: Final = (BACKED_UP, BACKUP_FAILED, "server_restored")
-BACKUP_AGE: Final = timedelta(days=2)  # of a daily one: one may be missed
+from berthmaster.services.watch_backups import BACKUP_COMMAND, BACKUP_EVENTS, backup_trouble
 
 
 class Verdict(StrEnum):
@@ -268,16 +262,12 @@ def _certificates(outside: Outside, release: Release) -> list[Finding]:
 
 def backup_findings(outside: Outside) -> list[Finding]:
     """The server's own backups, once somebody began to make them."""
+    if (trouble := backup_trouble(outside)) is not None:
+        return [Finding("backup", Verdict.DEGRADED, trouble, BACKUP_COMMAND)]
     last = outside.store.last_event(*BACKUP_EVENTS)
     if last is None:
         return []
-    if last.what == BACKUP_FAILED:
-        evidence = f"the last backup failed: {last.detail[:200]}"
-        return [Finding("backup", Verdict.DEGRADED, evidence, "berth server backup")]
     age = outside.clock.now() - last.at
-    if age > BACKUP_AGE:
-        evidence = f"the newest backup is {age.days} days old"
-        return [Finding("backup", Verdict.DEGRADED, evidence, "berth server backup")]
     return [Finding("backup", Verdict.OK, f"the newest is {age.total_seconds() / 3600:.0f} h old")]
 
 

@@ -25,6 +25,7 @@ from berthmaster.ports.store import ReleaseSummary, StackRecord
 from berthmaster.services.domains.watch import Alert, open_alerts
 from berthmaster.services.observe import adopted_containers
 from berthmaster.services.tenants.alerts import TenantAlert, tenant_alerts
+from berthmaster.services.watch_backups import backup_trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Status:
     engine_error: str | None = None
     alerts: tuple[Alert, ...] = ()  # about certificates
     tenant_alerts: tuple[TenantAlert, ...] = ()
+    backup_trouble: str | None = None  # of the server's own backups
 
 
 async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
@@ -87,7 +89,7 @@ async def read_status(outside: Outside, stack: StackId | None = None) -> Status:
     tags = {line.stack: line.tag for line in lines}
     sick = {line.stack: text for line in lines if (text := unwell(line))}
     told = tenant_alerts(outside, [item for item in tenants if item.stack in tags], tags, sick)
-    return Status(tuple(lines), error, open_alerts(outside), told)
+    return Status(tuple(lines), error, open_alerts(outside), told, backup_trouble(outside))
 
 
 def unwell(line: StackLine) -> str | None:

@@ -28,6 +28,7 @@ from berthmaster.services.start_stopped import start_stopped
 from berthmaster.services.tenants.close import suspend_expired
 from berthmaster.services.tenants.watch import watch_tenants
 from berthmaster.services.trouble import Troubles
+from berthmaster.services.watch_backups import watch_backups
 from berthmaster.services.watch_stacks import watch_stacks
 
 
@@ -43,7 +44,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     told += await recover_abandoned(outside, progress, troubles)
     if starts:
         told += await start_stopped(outside)
-        for look in (watch_stacks, watch_certificates):
+        for look in (watch_stacks, watch_certificates, watch_backups):
             with contextlib.suppress(OutsideError):  # housekeeping goes on; it looks again soon
                 told += await look(outside)
     for item in _due(outside):

@@ -25,8 +25,8 @@ from berthmaster.services.back_up_server import (
     STORE_COPY,
     read_manifest,
 )
-from berthmaster.services.read_health import BACKUP_FAILED
 from berthmaster.services.restore_server import choose_copy
+from berthmaster.services.watch_backups import BACKUP_FAILED
 
 VERIFIED: Final = "server_backup_verified"
 TRIAL: Final = "backup/trial"  # under the state folder; no part of a backup

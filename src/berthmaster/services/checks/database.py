@@ -18,7 +18,7 @@ from berthmaster.planner import composemodel as compose
 from berthmaster.planner.majors import DatabaseVersion, database_version, major_of, refusal
 from berthmaster.services.checks.facts import CheckFacts
 from berthmaster.services.observe import applied_states
-from berthmaster.services.read_health import BACKED_UP
+from berthmaster.services.watch_backups import BACKED_UP
 
 BACKUP_AGE: Final = timedelta(days=7)
 VERSION_FILES: Final = {"postgres": "PG_VERSION"}  # of families that write one into their data
