@@ -330,7 +330,6 @@ def _registry() -> "Registry":
 def _store(settings: Settings, clock: "Clock") -> "Store":
     from berthmaster.adapters.store import SqliteStore
 
-    settings.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return SqliteStore(
         settings.store_path,
         block=settings.address_block,

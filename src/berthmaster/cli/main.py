@@ -11,9 +11,10 @@ import click
 import berthmaster
 from berthmaster.cli.group import PIPE_CLOSED, LazyGroup, Sections
 from berthmaster.cli.invocation import Invocation, global_options
-from berthmaster.domain.errors import BerthmasterError
+from berthmaster.domain.errors import BerthmasterError, OutsideError
 
 INTERRUPTED: Final = 130
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 SECTIONS: Final[Sections] = {
     "Every day": {
         "init": "berthmaster.cli.app:init",
@@ -97,10 +98,24 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         if isinstance(error, OSError) and error.errno == errno.EIO:  # the terminal is gone
             _speak_to_nobody(sys.stdout, sys.stderr)
             return PIPE_CLOSED
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            error = _no_room(error)
         return _failed(error, invocation, given)
     except KeyboardInterrupt:
         return _failed(click.Abort(), invocation, given)
     return code if isinstance(code, int) else 0
+
+
+def _no_room(error: OSError) -> OutsideError:
+    """What is left of the output would fail again at the end of the program."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _speak_to_nobody(sys.stdout)
+    where = f"{error.filename} " if error.filename else "what was to be written "
+    return OutsideError(
+        f"{where}was not: {os.strerror(error.errno or 0)}", subject="disk", next_command="df -h -i"
+    )
 
 
 def _speak_to_nobody(*streams: TextIO) -> None:

@@ -228,10 +228,12 @@ def _prepare_file(path: Path) -> None:
         with suppress(FileExistsError):
             _create_private(path)
     except OSError as error:
+        is_closed = isinstance(error, PermissionError)
+        remedy = "run as root" if is_closed else "free some space, or correct state_folder"
         raise StoreUnavailable(
-            f"the store {path} cannot be made: {error.strerror}; run as root, free some space",
+            f"the store {path} cannot be made: {error.strerror}; {remedy}",
             subject="store",
-            next_command="df -h -i",
+            next_command="sudo berth status" if is_closed else "df -h -i",
         ) from error
 
 
