@@ -21,11 +21,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from tests.apart import free_ports
 from tests.scenario.commands import docker
 from tests.scenario.dsl import App
 from tests.scenario.foreign import CHECKSUM, Foreign
 from tests.scenario.proxied import Proxied
-from tests.scenario.server import free_ports, until
+from tests.scenario.server import until
 
 from bench.load import Load, Tally, run, running
 from bench.report import Budget, Cell, Report

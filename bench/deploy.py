@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from tests.apart import free_ports
 from tests.scenario.commands import end, start
 from tests.scenario.dsl import App
-from tests.scenario.server import Server, free_ports
+from tests.scenario.server import Server
 
 from bench.report import Budget, Report
 from bench.site import make_app, server

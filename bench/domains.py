@@ -19,8 +19,9 @@ from pathlib import Path
 
 import aiohttp
 from tests import builders
+from tests.apart import free_ports
 from tests.scenario.commands import docker, end, start
-from tests.scenario.server import BLOCK, Server, free_ports, is_open, until
+from tests.scenario.server import BLOCK, Server, is_open, until
 
 from bench.backend import start_backend
 from bench.process import BERTH, Run, run

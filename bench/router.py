@@ -17,8 +17,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.apart import free_ports
 from tests.scenario.commands import docker, docker_lines, end, start
-from tests.scenario.server import free_ports, is_open, until
+from tests.scenario.server import is_open, until
 
 from bench.backend import start_backend
 from bench.report import Budget, Report

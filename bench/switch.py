@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.apart import free_ports
 from tests.scenario.commands import end, start
 from tests.scenario.dsl import App
-from tests.scenario.server import Server, free_ports, until
+from tests.scenario.server import Server, until
 
 from bench.load import Load, Tally, run, running
 from bench.report import Budget, Report

@@ -18,9 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.apart import free_ports
 from tests.scenario.commands import Ended, docker, start
 from tests.scenario.dsl import App
-from tests.scenario.server import Server, free_ports
+from tests.scenario.server import Server
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "statuswatch"
 TARGET = Path(__file__).with_name("work_target")

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import shutil
-import socket
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from tests.apart import free_ports
 
 from berthmaster.adapters.ask.budget import Limits
 from berthmaster.adapters.caddy.config import EdgeOptions
@@ -20,15 +21,6 @@ from berthmaster.domain.routing import Backend, Entrypoint, HostClaim, Prefix, T
 STACK = "shop-prod"
 HOST = "shop.test"
 POOL = PoolSize(backends=20, servers_per_backend=2)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("0.0.0.0", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 @dataclass

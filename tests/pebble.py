@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-from tests.gateway import free_ports
+from tests.apart import free_ports
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.scenario.server import free_ports, is_open, until
+from tests.apart import free_ports
+from tests.scenario.server import is_open, until
 
 from berthmaster.adapters.restic import ResticBackups, parse_target
 from berthmaster.domain.backup import Copy, CopyKind

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.gateway import free_ports
+from tests.apart import free_ports
 
 from berthmaster.adapters.ask.package import render_package
 from berthmaster.adapters.ask.table import AppQuestion, write_apps

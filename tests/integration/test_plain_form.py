@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.gateway import free_ports
+from tests.apart import free_ports
 from tests.pebble import Authority, prepare, serving
 from tests.scenario.commands import docker
 from tests.scenario.server import is_open, until

@@ -26,6 +26,7 @@ import aiohttp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import Browser, Page, async_playwright, expect
+from tests.apart import own_number
 from tests.pebble import Authority
 from tests.scenario.commands import end, start
 from tests.scenario.statuswatch import (
@@ -133,7 +134,7 @@ async def _apart(run: str) -> AsyncIterator[tuple[str, Path]]:
     """Another machine, with a line to this one: this one's address there, and its Chromium."""
     chromium = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
     assert chromium, "apt-get install chromium"
-    name, net = f"bb{run}", f"198.18.{os.getpid() % 250}"
+    name, net = f"bb{run}", f"198.18.{own_number(250)}"
     here, there = f"{net}.1", f"{net}.2"
     inside = ("ip", "-netns", name)
     with tempfile.TemporaryDirectory(prefix="bb-") as folder:

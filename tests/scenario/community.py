@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.apart import free_ports
 from tests.scenario.commands import Ended, docker, docker_lines, end, start
 from tests.scenario.dsl import App
-from tests.scenario.server import Server, free_ports
+from tests.scenario.server import Server
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples/community"
 ENVIRONMENTS: Final = ("dev", "stage", "prod")

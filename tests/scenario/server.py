@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.apart import free_ports, own_number
 from tests.pebble import Authority
 from tests.scenario.commands import Ended, docker, docker_lines, end, start
 
 HERE = Path(__file__).parent
-BLOCK = f"10.{224 + os.getpid() % 16}.0.0/16"  # another one for each run beside this
+BLOCK = f"10.{224 + own_number(16)}.0.0/16"  # another one for each process beside this
 VERSIONS = ("v1", "v2", "v3")
-PORTS = range(4200, 9000)  # below the ephemeral ones, so that no client takes one meanwhile
 
 
 @dataclass
@@ -193,19 +193,6 @@ async def remove_by_label(stack: str) -> None:
     ):
         if found := await docker_lines(*kind, "--quiet", "--filter", wanted):
             await docker(*remove, *found, code=None)
-
-
-def free_ports(count: int) -> list[int]:
-    """Low ports that nobody has, begun at a place of this process's own."""
-    found: list[int] = []
-    begin = os.getpid() * 7 % len(PORTS)
-    for port in [*PORTS[begin:], *PORTS[:begin]]:
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("0.0.0.0", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("no ports are free")
 
 
 def is_open(port: int) -> bool:

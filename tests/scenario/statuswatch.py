@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from bench.load import Load, Tally, running
 from bench.work_stack import TARGET
+from tests.apart import free_ports
 from tests.pebble import Authority
 from tests.scenario.commands import docker, docker_lines, end, start
 from tests.scenario.dsl import App
-from tests.scenario.server import Server, free_ports, until
+from tests.scenario.server import Server, until
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples/statuswatch"
 SUFFIX: Final = "statuswatch.test"

@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.apart import free_ports
 from tests.scenario.commands import Ended, docker, docker_lines, end
 from tests.scenario.dsl import App, Seen
 from tests.scenario.engine import IMAGES, Engine
 from tests.scenario.registry_proxy import registry_proxy
-from tests.scenario.server import Server, free_ports, until
+from tests.scenario.server import Server, until
 
 IMAGES_OF_LAB: Final = (*IMAGES, "berthmaster/redis:7")
 LIBRARIES: Final = Path("/usr/lib")

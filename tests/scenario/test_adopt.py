@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from bench.load import running
+from tests.apart import free_ports
 from tests.scenario.commands import docker, docker_lines, end, start
 from tests.scenario.dsl import MakeApp
 from tests.scenario.foreign import CHECKSUM, Foreign
-from tests.scenario.server import Server, free_ports, until
+from tests.scenario.server import Server, until
 
 pytestmark = pytest.mark.docker
 

@@ -8,7 +8,6 @@ names and ports differ.
 
 import itertools
 import json
-import os
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ import aiohttp
 import pytest
 from bench.load import Tally
 from ruamel.yaml import YAML
+from tests.apart import own_number
 from tests.pebble import prepare, serving
 from tests.scenario.browser import Person, people
 from tests.scenario.server import Server, until
@@ -34,7 +34,7 @@ from tests.scenario.statuswatch import (
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
 
-BLOCK = f"10.{192 + os.getpid() % 16}.0.0/16"  # beside the scenarios' own server
+BLOCK = f"10.{192 + own_number(16)}.0.0/16"  # beside the scenarios' own server
 FREE_LIMIT = 3
 EACH = FREE_LIMIT + 1  # endpoints of an organization, the last one with Pro
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.apart import free_ports
 from tests.scenario.commands import Ended, docker, end
 from tests.scenario.dsl import App
 from tests.scenario.engine import Engine
@@ -20,7 +21,7 @@ from tests.scenario.lost_server import (
     sql,
 )
 from tests.scenario.proxied import Proxied
-from tests.scenario.server import free_ports, until
+from tests.scenario.server import until
 from tests.scenario.test_tenants import Client
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from bench.load import running
+from tests.apart import free_ports
 from tests.scenario.commands import end, start
 from tests.scenario.dsl import MakeApp
 from tests.scenario.proxied import Kind, Proxied
-from tests.scenario.server import free_ports, until
+from tests.scenario.server import until
 
 pytestmark = pytest.mark.docker
 
