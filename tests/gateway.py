@@ -116,6 +116,7 @@ class Upstream:
     name: str
     address: str = ""
     heads: list[str] = field(default_factory=list)
+    count: int = 0  # of requests that came
     dropped: list[str] = field(default_factory=list)  # first lines read and never answered
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # a held request has arrived
     go_on: asyncio.Event = field(default_factory=asyncio.Event)  # held requests may be answered
@@ -163,6 +164,7 @@ async def _answer(
 ) -> bool:
     head = await _read(reader)
     made.heads[:] = [head]
+    made.count += 1
     path = head.split(" ", 2)[1]
     if path == "/socket":
         await _echo(reader, writer)

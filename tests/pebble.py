@@ -116,7 +116,7 @@ async def _run(*command: str) -> None:
 
 
 async def _until_listening(*places: tuple[str, int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for place in places:
             while not await _listens(*place):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.02)

@@ -85,7 +85,7 @@ def place(engine: Engine) -> Iterator[Place]:
     root = engine.root / "b"
     root.mkdir()
     resolver = engine.root / "resolv.conf"
-    resolver.write_text(f"nameserver {RESOLVER}\noptions timeout:1 attempts:1\n")
+    resolver.write_text(f"nameserver {RESOLVER}\noptions timeout:5 attempts:2\n")
     server = Resolved(root=root, resolver=resolver)
     web, log, records = engine.root / "web", engine.root / "web.log", Records()
     web.mkdir()
@@ -127,7 +127,7 @@ def _web_server(namespace: str, folder: Path, log: Path) -> Iterator[None]:
     with log.open("wb") as file:
         process = subprocess.Popen((*words, "--directory", str(folder)), stdout=file, stderr=file)
     try:
-        wait_for(lambda: b"Serving" in log.read_bytes(), 10, log.read_text)
+        wait_for(lambda: b"Serving" in log.read_bytes(), 60, log.read_text)
         yield
     finally:
         process.terminate()

@@ -58,7 +58,7 @@ async def running(folder: Path, *limits: int) -> AsyncIterator[Running]:
             sys.executable, "-I", "-S", str(package), *words, stdout=log, stderr=log
         )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await ask_answers(layout):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.02)
         yield Running(layout, port, process)

@@ -106,7 +106,7 @@ def join(made: Machine, mark: str) -> None:
 
 
 async def until_served(machine: Machine, port: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not machine.reaches(port):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 

@@ -80,12 +80,19 @@ async def plain(tmp_path: Path) -> AsyncIterator[Plain]:
             *("berthmaster/caddy:2.6", "caddy", "run", "--config", "/etc/caddy/Caddyfile"),
             *("--adapter", "caddyfile"),
         )
-        await until(lambda: is_open(https))
+        await until(lambda: _listens(f"{name}-app", 8000))
+        await until(lambda: _listens(f"{name}-caddy", 443))
         async with serving(authority, http_port=http, tls_port=https):
             yield Plain(authority, https)
     finally:
         await docker("rm", "--force", "--volumes", f"{name}-app", f"{name}-caddy", code=None)
         await docker("network", "rm", name, code=None)
+
+
+async def _listens(container: str, port: int) -> bool:
+    """Whether the program in it does: Docker opens the published port at once."""
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return is_open(port, await docker("inspect", "--format", form, container))
 
 
 @pytest.mark.requirement("R107", "R110")

@@ -160,7 +160,7 @@ def ask(host: str) -> int | None:
     """What a visitor of the name gets over TLS from this server; None: no certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(host, 443, timeout=10, context=context)
+    connection = http.client.HTTPSConnection(host, 443, timeout=60, context=context)
     connection.sock = _shaken(context, host)
     if connection.sock is None:
         return None
@@ -172,7 +172,7 @@ def ask(host: str) -> int | None:
 
 
 def _shaken(context: ssl.SSLContext, host: str) -> ssl.SSLSocket | None:
-    plain = socket.create_connection((SERVER, 443), timeout=10)
+    plain = socket.create_connection((SERVER, 443), timeout=60)
     try:
         return context.wrap_socket(plain, server_hostname=host)
     except ssl.SSLError:

@@ -12,6 +12,7 @@ import pytest
 from bench.load import Load, Tally, run, running
 from tests.gateway import HOST, STACK, Gateway, gateway
 from tests.integration.test_gateway import docker, until_up
+from tests.scenario.server import until
 
 from berthmaster.adapters.haproxy.table import WAITING
 from berthmaster.domain.routing import Backend, HostClaim, Prefix
@@ -88,11 +89,16 @@ class Scene:
 
     async def waiting(self, count: int) -> None:
         """Until so many requests are in the slot's queue."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if await self.gateway.router.waiting(f"{STACK}/r1") == count:
                     return
                 await asyncio.sleep(0.02)
+
+    async def begun(self, count: int) -> None:
+        """Until so many have come to the app: the router sends them before the app reads them."""
+        await until(lambda: self.noisy.now >= count)
+        assert self.noisy.now == count
 
 
 @pytest.fixture
@@ -108,7 +114,7 @@ async def test_what_is_over_the_limit_waits_and_nothing_is_lost(scene: Scene) ->
     load = scene.load(HOST, 40, requests=400)
     task = asyncio.create_task(run(load))
     await scene.waiting(40 - LIMIT)
-    assert scene.noisy.now == LIMIT
+    await scene.begun(LIMIT)
     beside = await scene.ask_beside()
     assert (beside.lost, beside.statuses) == (0, {200: 200}), beside.summary()
     scene.noisy.go_on.set()
@@ -150,9 +156,10 @@ async def test_a_limit_changes_while_requests_wait_and_outlives_a_restart(scene:
         raised = Backend(1, (scene.noisy.address,), 15)
         await scene.gateway.router.attach(STACK, [raised], [Prefix(f"{STACK}/r1", "/", 1)], fence=1)
         await scene.waiting(5)
-        assert scene.noisy.now == 15
+        await scene.begun(15)
         scene.noisy.go_on.set()
     assert tally.lost == 0, tally.summary()
+    assert scene.noisy.most == 15
     assert (await scene.gateway.router._runtime.info())["Pid"] == process  # nothing was reloaded
     before = await scene.gateway.router.table()
     await docker("restart", "-t", "1", f"{scene.gateway.prefix}router")

@@ -195,9 +195,9 @@ async def remove_by_label(stack: str) -> None:
             await docker(*remove, *found, code=None)
 
 
-def is_open(port: int) -> bool:
+def is_open(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+        return one.connect_ex((address, port)) == 0
 
 
 def is_answering(port: int) -> bool:
@@ -209,7 +209,7 @@ def is_answering(port: int) -> bool:
     return False
 
 
-async def until(condition: object, *, seconds: float = 20.0) -> None:
+async def until(condition: object, *, seconds: float = 60.0) -> None:
     """Wait until a function (plain or async) says yes."""
     assert callable(condition)
     async with asyncio.timeout(seconds):

@@ -88,7 +88,7 @@ class Far:
         with self.engine.network(), (self.root / "log").open("ab") as log:
             words = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.root / "sshd_config")]
             self._process = subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL)
-        wait_for(lambda: "listening on" in (self.root / "log").read_text(), 20, self.log)
+        wait_for(lambda: "listening on" in (self.root / "log").read_text(), 60, self.log)
 
     def stop_sshd(self) -> None:
         """End it and every connection to it; what runs for one of them is not touched."""
