@@ -5,9 +5,10 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-LIMIT_SECONDS = 120.0
+LIMIT_SECONDS = 240.0  # for what never ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ async def end(process: asyncio.subprocess.Process, *, seconds: float = LIMIT_SEC
         process.kill()
         raise
     return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was frozen and waits for `SIGCONT`."""
+    return "\nState:\tT" in Path(f"/proc/{pid}/status").read_text()
 
 
 async def docker(*words: str, code: int | None = 0) -> str:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from bench.load import Load, Tally, running
 from tests.scenario.commands import Ended, docker, docker_lines
-from tests.scenario.server import HERE, Server
+from tests.scenario.server import HERE, Server, until
 
 LOAD_SECONDS = 60.0  # it ends with its block; this bounds it when the block does not end
 
@@ -101,6 +101,15 @@ class App:
         assert old in text
         path.write_text(text.replace(old, new))
         return self
+
+    def held(self) -> "App":
+        """Make its next release wait, after its start, until it is let go."""
+        return self.edit("berth.yaml", "ready: 5s", "ready: 200s").give(BROKEN="held")
+
+    async def let_go(self, release: int) -> None:
+        """Once it has started."""
+        await until(lambda: self.containers(release), seconds=100)
+        await self.exec(f"{self.project}-r{release}-web-1", "touch", "/tmp/go")
 
     def secret(self, name: str, content: str) -> "App":
         path = self.folder / "secrets" / self.environment / name

@@ -77,7 +77,7 @@ async def test_a_running_project_is_adopted_deployed_turned_back_and_given_back(
             assert (await shop.ask("/rows")).status == 200
             assert (await shop.ask()).version == "v1"
         await shop.done("adopt", foreign.project, shop.stack, "--undo")
-    assert (tally.lost, owners.lost) == (0, 0), owners.summary()
+    assert (tally.lost, owners.lost) == (0, 0), (tally.summary(), owners.summary())
     assert tally.count > 50
     assert owners.count > 50
 

@@ -86,7 +86,7 @@ async def test_a_failed_smoke_request_is_named(shop: App) -> None:
 
 
 async def test_a_slow_start_is_waited_for(shop: App) -> None:
-    shop.give(BROKEN="slow_start")
+    shop.edit("berth.yaml", "ready: 5s", "ready: 100s").give(BROKEN="slow_start")
     async with shop.watched() as seen:
         await shop.deploy("v2")
     assert (seen.versions, seen.lost) == (["v1", "v2"], [])

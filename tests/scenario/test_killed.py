@@ -86,7 +86,7 @@ async def test_an_interrupted_deploy_reverses_itself(app: MakeApp, number: signa
     shop = app("web", "stage")
     await shop.deploy("v1")
     before = await shop.world()
-    shop.give(BROKEN="slow_start")
+    shop.held()
     async with shop.watched() as seen:
         process = await shop.start("deploy", shop.stack, "--tag", "v2")
         await until(lambda: shop.containers(2))
@@ -155,7 +155,7 @@ async def test_a_deploy_whose_terminal_is_lost_reverses_itself(app: MakeApp) -> 
     shop = app("web", "stage")
     await shop.deploy("v1")
     before = await shop.world()
-    shop.give(BROKEN="slow_start")
+    shop.held()
     ours, theirs = os.openpty()
     words = ("-C", str(shop.folder), "deploy", shop.stack, "--tag", "v2")
     async with shop.watched() as seen:
@@ -163,7 +163,7 @@ async def test_a_deploy_whose_terminal_is_lost_reverses_itself(app: MakeApp) -> 
         os.close(theirs)
         await until(lambda: shop.containers(2))
         os.close(ours)
-        await asyncio.wait_for(process.wait(), 60)
+        await asyncio.wait_for(process.wait(), 120)
     assert process.returncode == 130
     assert (seen.versions, seen.lost) == (["v1"], [])
     assert await shop.world() == before

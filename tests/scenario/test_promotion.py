@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.scenario.commands import docker
+from tests.scenario.commands import docker, end, is_stopped
 from tests.scenario.dsl import App, MakeApp
 from tests.scenario.server import until
 
@@ -80,12 +81,15 @@ async def test_of_two_who_promote_at_once_one_gets_4_and_files_that_change_are_r
 ) -> None:
     await stage.deploy(f"rc-{stage.name}")
     prod = stage.in_environment("prod")
-    first = await stage.start("promote", "stage", "prod")
-    await until(lambda: prod.lease_holder() is not None)
+    place = {"BERTHMASTER_FAILPOINT": "Switch:before@stop"}
+    first = await stage.start("promote", "stage", "prod", env=place)
+    await until(lambda: is_stopped(first.pid), seconds=100)
+    assert prod.lease_holder() is not None
     second = await stage.berth("promote", "stage", "prod")
     assert second.code == 4, second.said
-    await first.communicate()
-    assert first.returncode == 0
+    first.send_signal(signal.SIGCONT)
+    done = await end(first)
+    assert done.code == 0, done.said
     stage.edit("compose.yaml", "services:", "x-note: changed\nservices:")
     refused = await stage.berth("promote", "stage", "prod")
     assert refused.code == 2

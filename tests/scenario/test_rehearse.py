@@ -76,7 +76,7 @@ async def test_a_new_layout_is_rehearsed_shipped_and_taken_back(app: MakeApp) ->
     tried = json.loads((await shop.done("rollback", "prod", "--rehearse", "--json")).out)
     assert (tried["to"], tried["is_warm"], tried["changed"]) == (1, True, [])
     assert tried["untouched"] == len(others), tried
-    assert 0 < tried["switch_seconds"] < 5, tried
+    assert 0 < tried["switch_seconds"] < 30, tried
     assert await state_of(shop) == before
 
     async with shop.load() as tally:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,9 @@ def left_in_memory(planted: Mapping[str, str]) -> set[str]:
     found = set[str]()
     for folder, _, names in os.walk(RUN_FOLDER):
         for path in (Path(folder, name) for name in names):
-            content = path.read_bytes() if path.is_file() else b""
-            found |= {str(path) for value in planted.values() if value.encode() in content}
+            with suppress(FileNotFoundError):  # of a command beside this, which has ended
+                content = path.read_bytes() if path.is_file() else b""
+                found |= {str(path) for value in planted.values() if value.encode() in content}
     return found
 
 

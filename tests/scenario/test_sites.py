@@ -16,7 +16,7 @@ routes:
 sites:
   frontend: {{path: /, folder: dist}}
 services:
-  web: {{drain: 15s, ready: 5s}}
+  web: {{drain: 15s, ready: 60s}}
 retention: {{watch: 1s, warm: 10m}}
 environments:
   prod: {{hosts: ["{name}.test", "*.{name}.test"]}}

@@ -165,7 +165,8 @@ async def _is_noisy(acme: Client, beta: Client) -> None:
     assert 20 * 4 < tally.count < 1.15 * 4 / 0.1 * REQUESTS, tally.summary()
     assert beside.lost == 0, beside.summary()
     assert tally.delay(0.5) > 0.3, tally.summary()
-    assert beside.delay(0.9) < 0.2, beside.summary()
+    # A shared queue would make both wait alike; a busy machine makes both wait longer.
+    assert beside.delay(0.9) < tally.delay(0.5) / 2, (beside.summary(), tally.summary())
 
 
 async def _ends_without_a_trace(acme: Client, beta: Client) -> None:

@@ -81,7 +81,7 @@ async def answer(head: str, reader: asyncio.StreamReader, writer: asyncio.Stream
         case "/greeting":
             text = os.environ.get("GREETING", "")
         case "/rows":
-            status, text = await rows()
+            status, text = await rows(float(query.get("seconds", 2)))
             await reply(writer, status, text)
             return
         case "/secret":
@@ -133,10 +133,10 @@ async def events(writer: asyncio.StreamWriter, count: int) -> None:
     raise EOFError
 
 
-async def rows() -> tuple[str, str]:
+async def rows(seconds: float) -> tuple[str, str]:
     """Well only while the table can be read, as an app that needs its database is."""
     try:
-        await asyncio.to_thread(postgres.ask, "SELECT count(*) FROM rows", timeout=2)
+        await asyncio.to_thread(postgres.ask, "SELECT count(*) FROM rows", timeout=seconds)
     except OSError as error:
         return "503 Service Unavailable", f"no rows: {error}"
     return "200 OK", "rows"
