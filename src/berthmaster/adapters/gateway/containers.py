@@ -1,8 +1,9 @@
 """The few calls to the Docker Engine that the gateway needs; foreign containers are refused."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from berthmaster.adapters.gateway.process import LABEL_CONFIG, LABEL_GATEWAY, Pr
 from berthmaster.domain.errors import GatewayRefused
 
 _LOG_LINES: Final = 15
+_AGAIN_SECONDS: Final = 1.0  # until a process that goes on is asked to end once more
 
 
 class Containers:
@@ -83,10 +85,22 @@ class Containers:
         if not _is_ours(found):
             raise GatewayRefused(f"the container {name} is not Berthmaster's", subject=name)
         async with _translated(f"container {name}"):
-            container = self._client.containers.container(found["Id"])
             if found["State"]["Running"]:
-                await container.stop(t=stop_seconds)
-            await container.delete(force=True, v=True)
+                await self._stop(found, stop_seconds)
+            await self._client.containers.container(found["Id"]).delete(force=True, v=True)
+
+    async def _stop(self, found: dict[str, Any], stop_seconds: int) -> None:
+        # NOTE: HAProxy's master of 2.6 loses a signal that comes while it starts, and the engine
+        # sends it once: then it would be killed at the end of its time, with what is in flight.
+        container = self._client.containers.container(found["Id"])
+        ending = asyncio.ensure_future(container.stop(t=stop_seconds))
+        try:
+            while not (await asyncio.wait({ending}, timeout=_AGAIN_SECONDS))[0]:
+                with suppress(aiodocker.DockerError):  # it has just ended
+                    await container.kill(signal=found["Config"]["StopSignal"])
+            await ending
+        finally:
+            ending.cancel()
 
     async def _rename(self, old: str, new: str) -> None:
         async with _translated(f"container {old}"):
