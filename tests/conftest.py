@@ -6,11 +6,11 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# How long an example takes is the machine's business; figures are for bench.
-settings.register_profile("untimed", deadline=None)
+# How long an example takes, and its making, is the machine's business; figures are for bench.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 

@@ -57,8 +57,8 @@ async def _start_postgres(runtime: AiodockerRuntime, names: Names) -> str:
     container = await runtime._docker.containers.create(config, name=name)
     await container.start()
     # NOTE: over TCP, because while it prepares itself the server listens on its socket only.
-    ready = ["timeout", "30", "sh", "-c", "until pg_isready -qh 127.0.0.1; do sleep 0.1; done"]
-    assert (await runtime.execute(name, ready)).exit_code == 0
+    ready = ["timeout", "120", "sh", "-c", "until pg_isready -qh 127.0.0.1; do sleep 0.1; done"]
+    assert (await runtime.execute(name, ready, timeout_seconds=150)).exit_code == 0
     return name
 
 

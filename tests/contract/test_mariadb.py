@@ -122,8 +122,8 @@ async def start_mariadb(runtime: AiodockerRuntime, names: Names) -> str:
     await container.start()
     # NOTE: over TCP, because while it prepares itself the server listens on its socket only.
     ping = "mariadb-admin --host=127.0.0.1 --protocol=tcp ping >/dev/null 2>&1"
-    ready = ["timeout", "30", "sh", "-c", f"until {ping}; do sleep 0.1; done"]
-    assert (await runtime.execute(name, ready)).exit_code == 0
+    ready = ["timeout", "120", "sh", "-c", f"until {ping}; do sleep 0.1; done"]
+    assert (await runtime.execute(name, ready, timeout_seconds=150)).exit_code == 0
     return name
 
 

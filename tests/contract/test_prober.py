@@ -27,7 +27,7 @@ class Subject:
     heads: list[dict[str, str]] = field(default_factory=list)  # of the real ones
 
     def probe(self, **more: Any) -> Probe:
-        values = {"path": "/ready", "host": "shop.test", "timeout_seconds": 2.0, **more}
+        values = {"path": "/ready", "host": "shop.test", "timeout_seconds": 20.0, **more}
         return Probe(self.address, values.pop("port", self.port), **values)
 
 

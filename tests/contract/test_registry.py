@@ -92,7 +92,7 @@ async def small() -> AsyncIterator[SmallRegistry]:
 def _client(tmp_path: Path, auths: dict[str, dict[str, str]] | None = None) -> HttpRegistry:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"auths": auths or {}}))
-    return HttpRegistry(DockerCredentials(path), timeout_seconds=2.0, pause_seconds=0.0)
+    return HttpRegistry(DockerCredentials(path), timeout_seconds=20.0, pause_seconds=0.0)
 
 
 @pytest.fixture(params=["twin", "small", pytest.param("real", marks=pytest.mark.docker)])
@@ -126,7 +126,7 @@ async def _start_registry(runtime: AiodockerRuntime, names: Names) -> str:
     ports = (await container.show())["NetworkSettings"]["Ports"]
     address = f"127.0.0.1:{ports['5000/tcp'][0]['HostPort']}"
     waiting = HttpRegistry(timeout_seconds=1.0, pause_seconds=0.1)
-    for _ in range(30):
+    for _ in range(100):
         with contextlib.suppress(OutsideError):
             await waiting.digest(f"{address}/none:1")
             return address

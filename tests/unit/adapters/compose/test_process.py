@@ -88,7 +88,7 @@ async def test_a_missing_docker_is_said_plainly() -> None:
 
 
 async def _has_content(path: Path) -> None:
-    for _ in range(1000):
+    for _ in range(6000):
         if _text(path):
             return
         await asyncio.sleep(0.01)

@@ -31,7 +31,7 @@ def _answering(answer: bytes, heard: list[bytes] | None = None) -> Serve:
 
 
 def _probe(port: int, **more: object) -> Probe:
-    values = {"path": "/ready/?x=%2F", "host": "shop.test", "timeout_seconds": 2.0, **more}
+    values = {"path": "/ready/?x=%2F", "host": "shop.test", "timeout_seconds": 20.0, **more}
     return Probe("127.0.0.1", port, **values)  # type: ignore[arg-type]
 
 

@@ -114,7 +114,7 @@ def client(tmp_path: Path, far: Far) -> Iterator[Client]:
         yield client
     finally:
         client.goes_away()
-        thread.join(10)
+        thread.join(60)
         os.close(our_read)
         os.close(their_read)
         assert not thread.is_alive()
@@ -194,7 +194,7 @@ def test_when_the_client_is_gone_a_change_goes_on_and_a_look_ends(
     client.goes_away()
     if goes_on:
         gate.write_bytes(b"go")
-    client.thread.join(10)
+    client.thread.join(60)
     assert (client.folder / "done").exists() is goes_on
 
 
