@@ -85,7 +85,8 @@ async def plain(tmp_path: Path) -> AsyncIterator[Plain]:
         async with serving(authority, http_port=http, tls_port=https):
             yield Plain(authority, https)
     finally:
-        await docker("rm", "--force", "--volumes", f"{name}-app", f"{name}-caddy", code=None)
+        for one in (f"{name}-app", f"{name}-caddy"):  # side by side they can hang the engine
+            await docker("rm", "--force", "--volumes", one, code=None)
         await docker("network", "rm", name, code=None)
 
 

@@ -106,7 +106,8 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
     finally:
         names = [network.name for network in made.networks.values()]
-        for command in (["rm", "-f", *made.containers], ["network", "rm", *names]):
+        ends = [["rm", "-f", one] for one in made.containers]  # at once they can hang the engine
+        for command in (*ends, ["network", "rm", *names]):
             subprocess.run(["docker", *command], capture_output=True, check=False)
         subprocess.run(["docker", "volume", "rm", volume], capture_output=True, check=False)
 

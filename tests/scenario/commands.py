@@ -64,3 +64,20 @@ async def docker(*words: str, code: int | None = 0) -> str:
 
 async def docker_lines(*words: str) -> list[str]:
     return (await docker(*words)).splitlines()
+
+
+async def remove_containers(wanted: str) -> None:
+    """Those that a filter finds, one by one: below 20.10.27 an engine can hang for good when two
+    leave a network at the same instant (moby 46661), and `docker rm` removes all at once.
+    """
+    for found in await docker_lines("container", "ls", "--all", "--quiet", "--filter", wanted):
+        await docker("container", "rm", "--force", "--volumes", found, code=None)
+
+
+async def remove_project(project: str) -> None:
+    """Of plain Compose, which would end all at once, with its networks and volumes."""
+    wanted = f"label=com.docker.compose.project={project}"
+    await remove_containers(wanted)
+    for kind in ("network", "volume"):
+        if found := await docker_lines(kind, "ls", "--quiet", "--filter", wanted):
+            await docker(kind, "rm", *found, code=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import Load, run
-from tests.scenario.commands import Ended, docker, end, start
+from tests.scenario.commands import Ended, docker, end, remove_project, start
 from tests.scenario.dsl import App
 
 TRAEFIK_TLS = "tls: {certificates: [{certFile: /tls/cert.pem, keyFile: /tls/key.pem}]}\n"
@@ -110,7 +110,7 @@ class Proxied:
         await self.app.berth("rollback", self.app.stack, "--to", "r0")
         await self.app.berth("adopt", self.project, self.app.stack, "--undo")
         await self.app.berth("cert", "remove", self.app.host)
-        await self.compose("down", "--volumes", "--timeout", "1")
+        await remove_project(self.project)
 
     async def bring_certificate(self) -> None:
         """Give the gateway its owner's certificate."""

@@ -19,7 +19,14 @@ from pathlib import Path
 
 from tests.apart import free_ports, own_number
 from tests.pebble import Authority
-from tests.scenario.commands import Ended, docker, docker_lines, end, start
+from tests.scenario.commands import (
+    Ended,
+    docker,
+    docker_lines,
+    end,
+    remove_containers,
+    start,
+)
 
 HERE = Path(__file__).parent
 BLOCK = f"10.{224 + own_number(16)}.0.0/16"  # another one for each process beside this
@@ -186,13 +193,10 @@ class Server:
 async def remove_by_label(stack: str) -> None:
     """Remove every object that carries the stack's name."""
     wanted = f"label=berthmaster.stack={stack}"
-    for kind, remove in (
-        (("container", "ls", "--all"), ("container", "rm", "--force")),
-        (("network", "ls"), ("network", "rm")),
-        (("volume", "ls"), ("volume", "rm")),
-    ):
-        if found := await docker_lines(*kind, "--quiet", "--filter", wanted):
-            await docker(*remove, *found, code=None)
+    await remove_containers(wanted)
+    for kind in ("network", "volume"):
+        if found := await docker_lines(kind, "ls", "--quiet", "--filter", wanted):
+            await docker(kind, "rm", *found, code=None)
 
 
 def is_open(port: int, address: str = "127.0.0.1") -> bool:

@@ -24,7 +24,7 @@ from bench.load import Load, Tally, running
 from bench.work_stack import TARGET
 from tests.apart import free_ports
 from tests.pebble import Authority
-from tests.scenario.commands import docker, docker_lines, end, start
+from tests.scenario.commands import docker, end, remove_project, start
 from tests.scenario.dsl import App
 from tests.scenario.server import Server, until
 
@@ -342,11 +342,7 @@ class StatusWatch:
         for tenant in ("/rehearsal", ""):
             stack = f"{self.app.stack}{tenant}"
             await self.server.berth("destroy", stack, "--confirm", stack)
-        mine = f"label=com.docker.compose.project={self.app.name}"
-        for name in await docker_lines("container", "ls", "--all", "--quiet", "--filter", mine):
-            # One by one: an engine below 23 can hang on two at once.
-            await docker("rm", "--force", "--volumes", name, code=None)
-        await docker("compose", "-p", self.app.name, "down", "--volumes", code=None)
+        await remove_project(self.app.name)
         await self.server.remove_app(self.app.name)
         names = (
             "statuswatch-web:edge",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bench.load import running
 from tests.apart import free_ports
-from tests.scenario.commands import docker, docker_lines, end, start
+from tests.scenario.commands import docker, docker_lines, end, remove_project, start
 from tests.scenario.dsl import MakeApp
 from tests.scenario.foreign import CHECKSUM, Foreign
 from tests.scenario.server import Server, until
@@ -31,7 +31,7 @@ async def foreign(app: MakeApp) -> AsyncIterator[Foreign]:
         yield made
     finally:
         await shop.berth("adopt", made.project, shop.stack, "--undo")
-        await made.compose("down", "--volumes", "--timeout", "1")
+        await remove_project(made.project)
 
 
 async def answers(made: Foreign) -> bool:
@@ -160,8 +160,8 @@ async def test_the_tutorial_goes_as_it_is_written(server: Server, tmp_path: Path
         await server.berth("rollback", "guestbook@prod", "--to", "r0")  # only r0 is given back
         await server.berth("adopt", "guestbook", "guestbook@prod", "--undo")
         await server.berth("cert", "remove", "guestbook.localhost")
-        await docker("compose", "--project-name", "guestbook-proxy", "down", code=None)
-        await docker("compose", "--project-name", "guestbook", "down", "--volumes", code=None)
+        await remove_project("guestbook-proxy")
+        await remove_project("guestbook")
 
 
 async def shows(server: Server, certificate: Path, *, port: int) -> bool:
