@@ -10,7 +10,7 @@ from tests.scenario.server import Server
 
 from berthmaster.engine.failpoints import POINTS
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]
 
 ACTIONS = (
     "CreateNetwork", "PlaceFiles", "StartServices", "AwaitReady", "TakeRestorePoint", "RunJob",
