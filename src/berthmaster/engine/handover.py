@@ -16,7 +16,7 @@ from berthmaster.ports.outside import Outside
 
 POLL_SECONDS: Final = 0.05
 FREE_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 15.0
 NO_RESTART: Final = "no"
 
 
