@@ -5,12 +5,10 @@ its queue was stopped first stays down (seen with 20.10). State services come fi
 Makes no container: one that is gone is a person's business.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from berthmaster.domain.container import LABEL_STACK
-from berthmaster.domain.errors import LeaseHeld
 from berthmaster.domain.names import StackId
 from berthmaster.domain.release import Release, ReleaseService
 from berthmaster.domain.spec import Role
@@ -18,15 +16,17 @@ from berthmaster.engine.lease import hold
 from berthmaster.ports.outside import Outside
 from berthmaster.services.observe import applied_states
 from berthmaster.services.tenant_spec import is_suspended
+from berthmaster.services.trouble import Troubles
 
 RESTARTED: Final = frozenset({"always", "unless-stopped"})
 ORDER: Final = (Role.STATE, Role.ROUTED, Role.CONSUMER, Role.SINGLE)
 
 
-async def start_stopped(outside: Outside) -> tuple[str, ...]:
+async def start_stopped(outside: Outside, troubles: Troubles) -> tuple[str, ...]:
     """Start what ended and was to be restarted; returns a line for each container.
 
-    Stacks that somebody changes, or whose deployment is unfinished, are left alone.
+    Stacks that somebody changes, or whose deployment is unfinished, are left alone. A container that
+    does not start keeps nothing from the others.
     """
     ended: dict[str, set[str]] = {}
     for item in await outside.runtime.containers({LABEL_STACK: ""}):
@@ -37,20 +37,25 @@ async def start_stopped(outside: Outside) -> tuple[str, ...]:
         down = ended.get(str(record.id), set())
         is_busy = _is_unfinished(outside, record.id) or is_suspended(outside, record.id)
         if down and record.live is not None and not is_busy:
-            with contextlib.suppress(LeaseHeld):
-                told += await _start(outside, record.id, record.live, down)
+            with troubles.noted():
+                told += await _start(outside, record.id, record.live, down, troubles)
     return tuple(told)
 
 
-async def _start(outside: Outside, stack: StackId, live: int, down: set[str]) -> list[str]:
+async def _start(
+    outside: Outside, stack: StackId, live: int, down: set[str], troubles: Troubles
+) -> list[str]:
     release = outside.store.release(stack, live)
     wanted = [name for name in _kept_running(outside, release) if name in down] if release else []
     if not wanted:
         return []
+    told = list[str]()
     async with hold(outside.store, str(stack), what="berth tick"):
         for name in wanted:
-            await outside.runtime.start(name)
-    return [f"{stack}: {name} had ended; it was started again" for name in wanted]
+            with troubles.noted():
+                await outside.runtime.start(name)
+                told.append(f"{stack}: {name} had ended; it was started again")
+    return told
 
 
 def _kept_running(outside: Outside, live: Release) -> Iterator[str]:

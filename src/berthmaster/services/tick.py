@@ -43,7 +43,7 @@ async def tick(outside: Outside, progress: Progress, *, starts: bool = False) ->
     told = list(await mend_gateway(outside, starts=starts))
     told += await recover_abandoned(outside, progress, troubles)
     if starts:
-        told += await start_stopped(outside)
+        told += await start_stopped(outside, troubles)
         for look in (watch_stacks, watch_certificates, watch_backups):
             with contextlib.suppress(OutsideError):  # housekeeping goes on; it looks again soon
                 told += await look(outside)
