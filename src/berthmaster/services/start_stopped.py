@@ -25,8 +25,8 @@ ORDER: Final = (Role.STATE, Role.ROUTED, Role.CONSUMER, Role.SINGLE)
 async def start_stopped(outside: Outside, troubles: Troubles) -> tuple[str, ...]:
     """Start what ended and was to be restarted; returns a line for each container.
 
-    Stacks that somebody changes, or whose deployment is unfinished, are left alone. A container that
-    does not start keeps nothing from the others.
+    Stacks that somebody changes, or whose deployment is unfinished, are left alone. A container
+    that does not start keeps nothing from the others.
     """
     ended: dict[str, set[str]] = {}
     for item in await outside.runtime.containers({LABEL_STACK: ""}):
