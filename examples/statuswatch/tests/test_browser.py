@@ -12,7 +12,7 @@ import browsing
 import pytest
 import stripe_double
 from browsing import Stack
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
 
 # The mark makes pytest-django set the database up that the application gets a copy of.
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -239,6 +239,22 @@ def test_a_wrong_password_is_told_and_who_is_logged_out_comes_back_to_the_page(p
     expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
     page.goto(stack.url("acme.localhost", "/app/plan"))
     expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
+
+
+def test_who_reloads_before_a_renewal_is_answered_stays_logged_in(demo: Page, stack: Stack) -> None:
+    renewals = re.compile(r"/api/auth/refresh/")
+
+    def lose(route: Route) -> None:
+        route.fetch(url=route.request.url.replace("acme.", ""))  # used up; the resolver knows no tenant
+        route.abort()
+
+    demo.route(renewals, lose)
+    with demo.expect_event("requestfailed", lambda request: bool(renewals.search(request.url))):
+        demo.reload()
+    demo.unroute(renewals)
+    demo.reload()
+    expect(demo).to_have_url(stack.url("acme.localhost", "/app"))
+    expect(demo.get_by_text("All systems operational")).to_be_visible()
 
 
 def test_a_page_that_breaks_leaves_the_rest_usable(demo: Page) -> None:

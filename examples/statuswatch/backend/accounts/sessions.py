@@ -4,6 +4,9 @@ Every tenant has a user 1 and all tokens are signed with one key, so the tenant'
 compared on every request; else a session of one organization would open another's.
 """
 
+from datetime import timedelta
+from typing import Final
+
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
@@ -14,11 +17,21 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.state import token_backend
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 
 from accounts.models import ApiToken, digest_of
 
 CLAIM = "tenant"
+# A page that is reloaded while it renews never sees the answer, and would be logged out with a token that is used.
+GRACE: Final = timedelta(seconds=10)
+
+
+class _SessionToken(RefreshToken):
+    """A refresh token whose earlier use is judged here, not by the library."""
+
+    def check_blacklist(self) -> None:
+        """Let used ones in."""
 
 
 def begin(user: User) -> dict[str, str]:
@@ -29,30 +42,35 @@ def begin(user: User) -> dict[str, str]:
 
 
 def renew(raw: str) -> dict[str, str]:
-    """Exchange a refresh token for a new session; the old one is worth nothing from now on.
+    """Exchange a refresh token for a new session; the old one is worth nothing once `GRACE` is over.
 
-    Raises InvalidToken for one that is expired, used, of another tenant, or whose user is gone. Of two requests with
-    the same token at the same time one gets the session.
+    Raises InvalidToken for one that is expired, used before, ended, of another tenant, or whose user is gone.
     """
     with schema_context(_tenant_of(raw)):
-        try:
-            token = RefreshToken(raw)
-            _, is_first = token.blacklist()
-        except TokenError as exc:
-            raise InvalidToken(str(exc)) from exc
-        user = User.objects.filter(pk=token["user_id"], is_active=True).first()
-        if not is_first or user is None:
+        used, is_first = _use(raw)
+        user = User.objects.filter(pk=used.token.user_id, is_active=True).first()
+        is_in_time = is_first or timezone.now() - used.blacklisted_at < GRACE
+        if not is_in_time or user is None:
             raise InvalidToken("The session is over.")
         return begin(user)
 
 
 def end(raw: str) -> None:
-    """End a session; one that is over already stays over."""
+    """End a session at once; one that is over already stays over."""
     with schema_context(_tenant_of(raw)):
         try:
-            RefreshToken(raw).blacklist()
-        except TokenError:
+            used, _ = _use(raw)
+        except InvalidToken:
             return
+        BlacklistedToken.objects.filter(pk=used.pk).update(blacklisted_at=timezone.now() - GRACE)
+
+
+def _use(raw: str) -> tuple[BlacklistedToken, bool]:
+    """Note the use of a token; the note, and whether it is the first."""
+    try:
+        return _SessionToken(raw).blacklist()
+    except TokenError as exc:
+        raise InvalidToken(str(exc)) from exc
 
 
 class SessionAuthentication(JWTAuthentication):
