@@ -1,9 +1,9 @@
 """A backup that failed, or that is too old, goes to whoever is told of alerts."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.unit.cli.listener import Told, listening
 from tests.unit.cli.shop import Shop
 
 from berthmaster.ports.store import Event
@@ -13,23 +13,9 @@ from berthmaster.testing.clock import FakeClock
 FAILED = "backup: the last backup failed: database db of shop@prod; next: berth server backup"
 
 
-class Told:
-    """Somebody who listens."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.problem: str | None = None
-
-    async def tell(self, text: str) -> str | None:
-        self.lines.append(text)
-        return self.problem
-
-
 @pytest.fixture
 def told(live_shop: Shop) -> Told:
-    made = Told()
-    live_shop.world.outside = replace(live_shop.world.outside, notifier=made)
-    return made
+    return listening(live_shop)
 
 
 def advance(shop: Shop, time: timedelta) -> None:

@@ -1,9 +1,8 @@
 """A stack that is unwell, and a rollout that stops, go to whoever is told of alerts."""
 
-from dataclasses import replace
-
 import pytest
 from tests.unit.cli.customers import Customers
+from tests.unit.cli.listener import Told, listening
 
 from berthmaster.domain.deployment import DeploymentState
 from berthmaster.domain.rollout import RolloutState
@@ -14,24 +13,9 @@ from berthmaster.testing.behaviour import HEALTHY, Behaviour
 ACME = "desk@prod/acme: it is degraded: 1 of 2 containers run"
 
 
-class Told:
-    """Somebody who listens."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.problem: str | None = None
-
-    async def tell(self, text: str) -> str | None:
-        self.lines.append(text)
-        return self.problem
-
-
 @pytest.fixture
 def told(customers: Customers) -> Told:
-    made = Told()
-    shop = customers.shop
-    shop.world.outside = replace(shop.world.outside, notifier=made)
-    return made
+    return listening(customers.shop)
 
 
 def end_web(customers: Customers, name: str) -> None:

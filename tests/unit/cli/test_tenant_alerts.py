@@ -1,35 +1,20 @@
 """What housekeeping tells of tenants before their customers do: full disks, ends that are near."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.unit.cli.customers import BERTHFILE, Customers
+from tests.unit.cli.listener import Told, listening
 
 from berthmaster.domain.errors import OutsideError
 from berthmaster.services.tenants.watch import MEASURED_EVERY
 
 
-class Told:
-    """Somebody who listens."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.problem: str | None = None
-
-    async def tell(self, text: str) -> str | None:
-        self.lines.append(text)
-        return self.problem
-
-
 @pytest.fixture
 def told(customers: Customers) -> Told:
-    made = Told()
-    shop = customers.shop
-    shop.world.outside = replace(shop.world.outside, notifier=made)
-    return made
+    return listening(customers.shop)
 
 
 def declare(customers: Customers, text: str) -> None:
