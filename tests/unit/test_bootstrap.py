@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ import pytest
 from tests.unit.engine.worlds import empty_world
 
 from berthmaster import bootstrap
+from berthmaster.adapters.firewall import Iptables
 from berthmaster.domain.errors import Interrupted
+from berthmaster.domain.routing import Entrypoint, Tls
 from berthmaster.ports.outside import Outside
-from berthmaster.settings import Settings
+from berthmaster.settings import GatewaySettings, Settings
 
 
 def test_an_adapter_is_made_once_and_only_when_it_is_used() -> None:
@@ -112,3 +115,24 @@ def test_an_outline_that_is_known_costs_no_import_of_what_reads_files(tmp_path: 
         for _ in range(2)
     ]
     assert said == [["shop", "shop.test", "True"], ["shop", "shop.test", "False"]]
+
+
+async def test_the_bound_on_new_connections_is_on_tls_entrypoints_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As an observed packet filter without any rule would be told."""
+
+    async def nothing(*_: object) -> str:
+        return "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n"
+
+    monkeypatch.setattr(Iptables, "_run", nothing)
+    entrypoints = (Entrypoint("http", 80), Entrypoint("https", 443, Tls.LOCAL))
+    gateway = GatewaySettings(connections_per_address=50)
+    settings = Settings(entrypoints=entrypoints, gateway=gateway)
+    outside = bootstrap.build_outside(settings)
+    said = await outside.firewall.differences(settings.address_block, outside.listened_ports)
+    bound = [line for line in said if "--hashlimit-above 50/sec" in line]
+    assert [re.findall(r"-p (\w+) .*--dport (\d+) ", line) for line in bound] == [
+        [("tcp", "443")],
+        [("udp", "443")],
+    ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.builders import SHOP, release
-from tests.unit.engine.worlds import adoption, empty_world
+from tests.unit.engine.worlds import World, adoption, empty_world
 
 from berthmaster.domain.errors import DeploymentFailed, NotAllowed, NotFound
 from berthmaster.domain.releasestate import ReleaseState
@@ -57,17 +57,23 @@ async def test_a_destroy_frees_nothing_of_a_tenant_whose_name_begins_like_a_rele
     assert set(store.subnets()) == neighbours
 
 
-async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def with_a_retired_release() -> World:
+    """r2 is live; of r1 only the record is left."""
     world = empty_world()
     for number in (1, 2):
         await world.deploy(release(number))
-    store = world.outside.store
-    store.set_release_state(SHOP, 1, ReleaseState.RETIRED)
-    store.free_slots(SHOP.release_key(1))
+    world.outside.store.set_release_state(SHOP, 1, ReleaseState.RETIRED)
+    world.outside.store.free_slots(SHOP.release_key(1))
     for name in [name for name in world.engine.containers if "-r1-" in name]:
         del world.engine.containers[name]
+    return world
+
+
+async def test_a_cold_rollback_that_was_killed_gives_its_slots_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await with_a_retired_release()
+    store = world.outside.store
     free = store.reserve_slots("next", 1)
     store.free_slots("next")
     kill_the_next(monkeypatch)
@@ -102,14 +108,8 @@ async def test_a_continued_deploy_that_is_refused_then_gives_back_what_it_had(
 
 
 async def test_a_rollback_that_is_refused_or_only_planned_keeps_no_slot() -> None:
-    world = empty_world()
-    for number in (1, 2):
-        await world.deploy(release(number))
+    world = await with_a_retired_release()
     store = world.outside.store
-    store.set_release_state(SHOP, 1, ReleaseState.RETIRED)
-    store.free_slots(SHOP.release_key(1))
-    for name in [name for name in world.engine.containers if "-r1-" in name]:
-        del world.engine.containers[name]
     free = store.reserve_slots("next", 1)
     store.free_slots("next")
     with pytest.raises(NotFound):

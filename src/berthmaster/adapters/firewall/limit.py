@@ -6,21 +6,16 @@ address is known. A connection of this host itself is never bounded. What is too
 not refused: a client tries again after a second, and gets through as soon as it is slower.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from berthmaster.adapters.firewall.rules import MARK, chain_of, is_marked
+from berthmaster.adapters.firewall.rules import MARK, Rules, chain_of, is_marked
 
 BURST_SECONDS: Final = 4  # so much of the rate at once: a page of a browser opens six connections
-# `iptables -S` says another number than it was told above a thousand (units of a microsecond).
-MOST_PER_SECOND: Final = 1000
 _NEW: Final = {
     "tcp": "--tcp-flags FIN,SYN,RST,ACK SYN",
     "udp": "-m conntrack --ctstate NEW",  # QUIC
 }
-
-Rules = Mapping[str, Sequence[str]]  # by chain, as `iptables -S` prints them
 
 
 @dataclass(frozen=True, slots=True)

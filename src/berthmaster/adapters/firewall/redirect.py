@@ -6,18 +6,16 @@ for the first.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from berthmaster.adapters.firewall.rules import chain_of
+from berthmaster.adapters.firewall.rules import Rules, chain_of
 from berthmaster.domain.takeover import Redirected
 
 HOOKS: Final = ("PREROUTING", "OUTPUT")  # from outside and from containers; from this host
 _REDIRECT: Final = re.compile(r"-p (\w+) .*--dport (\d+) .*-j REDIRECT --to-ports (\d+)$")
 _PORTS: Final = re.compile(r"--dports? ([\d:,]+)")
 _NARROW: Final = re.compile(r" (-s|-d|-p|-i|--ctstate|--state|--dports?|-m set) ")
-
-Rules = Mapping[str, Sequence[str]]  # by chain, as `iptables -S` prints them
 
 
 def render_redirect(block: str, ports: Sequence[Redirected], nat: Rules, filters: Rules) -> str:

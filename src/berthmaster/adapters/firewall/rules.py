@@ -4,12 +4,14 @@ Containers reach the host through the bridge's gateway address (D14). From our b
 and the entrypoints get past; RETURN, not ACCEPT, so that the host's own rules still have their say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 FORWARD_CHAINS: Final = ("DOCKER-USER", "FORWARD")  # the first that exists takes the rule
 MARK: Final = "-m comment --comment berthmaster"
 _LINK_LOCAL: Final = "169.254.0.0/16"  # the metadata and credentials services of clouds
+
+Rules = Mapping[str, Sequence[str]]  # by chain, as `iptables -S` prints them
 
 
 def chain_of(block: str) -> str:
