@@ -11,7 +11,7 @@ const KEY = "statuswatch.refresh";
  * One person's session on one host.
  *
  * The access token stays in memory. The refresh token is worth one use, so all tabs share it in the storage and take
- * turns: of two that used the same one, one would be logged out.
+ * turns: the server takes a used one for ten more seconds only, for a page that was reloaded before its answer came.
  */
 export class Session {
   private access: string | null = null;
